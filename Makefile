@@ -1,0 +1,31 @@
+# Each target is a line or two; `make help` prints them.
+SHELL := /bin/bash
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: help setup demo test lint bench clean
+.DEFAULT_GOAL := help
+
+help:  ## Show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
+
+setup: .venv/.installed  ## Make .venv with everything for development (.venv/bin/sep)
+
+.venv/.installed: pyproject.toml constraints.txt
+	scripts/make_venv.sh "$(PYTHON)" .venv "embedded,research,cluster,dev"
+	@touch $@
+
+demo: setup  ## Candles to filled trades and a daily report, on a simulated exchange (DATA=folder for your own candles)
+	$(BIN)/sep demo $(if $(DATA),--data "$(DATA)") $(DEMO_ARGS)
+
+test: setup  ## Set up what the tests need and run them all
+	$(BIN)/pytest $(PYTEST_ARGS)
+
+lint: setup  ## ruff, mypy strict, import contracts, shellcheck
+	scripts/lint.sh
+
+bench: setup  ## Print every figure the documentation claims
+	scripts/bench.sh
+
+clean:  ## Remove the virtual environment and caches
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

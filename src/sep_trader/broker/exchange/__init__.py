@@ -1,0 +1,1 @@
+"""A simulated OANDA v20 exchange over real HTTP."""

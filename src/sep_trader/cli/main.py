@@ -1,0 +1,32 @@
+"""The `sep` command: registers the groups and turns errors into one line and an exit code."""
+
+import os
+import sys
+import traceback
+
+import typer
+
+from sep_trader.cli import exchange
+from sep_trader.errors import SepError
+
+app = typer.Typer(name="sep", no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode="rich")
+app.add_typer(exchange.app, name="exchange")
+
+
+@app.callback()
+def root(debug: bool = typer.Option(False, "--debug", help="Show tracebacks.")) -> None:
+    """SEP Trader: analyse, prove, sign, trade and account for forex, on your own machines."""
+    if debug:
+        os.environ["SEP_DEBUG"] = "1"
+
+
+def main() -> None:
+    """Run the command line. Errors a person can act on end as one line on stderr and their own exit code."""
+    try:
+        app()
+    except SepError as error:
+        if os.environ.get("SEP_DEBUG"):
+            traceback.print_exc()
+        else:
+            sys.stderr.write(f"sep: {error}\n")
+        sys.exit(error.exit_code)

@@ -1,0 +1,1 @@
+"""From a signal to a reconciled fill: decisions (pure) and the trading daemon."""

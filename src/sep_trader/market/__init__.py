@@ -1,0 +1,1 @@
+"""Values of the market: instrument, granularity, candles. Pure."""

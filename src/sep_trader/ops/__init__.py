@@ -1,0 +1,1 @@
+"""Running the house: doctor, backup, storage budget, alerts, metrics."""

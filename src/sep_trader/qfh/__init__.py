@@ -1,0 +1,1 @@
+"""QFH: bits, transition states and window metrics of a price series. Pure."""

@@ -1,0 +1,1 @@
+"""Does a pair have an edge? Labels, strategies, backtest, walk-forward and the verdict."""

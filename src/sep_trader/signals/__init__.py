@@ -1,0 +1,1 @@
+"""From the newest complete candle to a row in trading_signals."""

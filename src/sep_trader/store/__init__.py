@@ -1,0 +1,1 @@
+"""PostgreSQL: connection pool, migrations, named queries, one small module a table family."""
