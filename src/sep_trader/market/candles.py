@@ -1,6 +1,6 @@
 """Candles as a struct of numpy arrays: mid candles for analysis, bid/ask candles as brokers and files deliver them."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Self
 
 import numpy as np
@@ -12,6 +12,7 @@ Float = npt.NDArray[np.float64]
 Int = npt.NDArray[np.int64]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
 class _Columns:
     """What both kinds of candles share: length, slicing and joining of equally long columns."""
 
@@ -24,12 +25,12 @@ class _Columns:
 
     @classmethod
     def _column_names(cls) -> list[str]:
-        return [f.name for f in fields(cls) if f.name not in ("instrument", "granularity")]  # type: ignore[arg-type]
+        return [f.name for f in fields(cls) if f.name not in ("instrument", "granularity")]
 
     def take(self, index: slice | Int | npt.NDArray[np.bool_]) -> Self:
         """The candles at a slice, an index array or a mask, as views where numpy allows."""
         columns = {name: getattr(self, name)[index] for name in self._column_names()}
-        return type(self)(instrument=self.instrument, granularity=self.granularity, **columns)
+        return replace(self, **columns)
 
     def between(self, start: int, end: int) -> Self:
         """The candles with start <= time < end (seconds since the epoch, UTC)."""
@@ -42,7 +43,7 @@ class _Columns:
         if len({(p.instrument, p.granularity) for p in parts}) != 1:
             raise ValueError("candles to join must share one instrument and one granularity")
         columns = {name: np.concatenate([getattr(p, name) for p in parts]) for name in cls._column_names()}
-        return cls(instrument=parts[0].instrument, granularity=parts[0].granularity, **columns)
+        return replace(parts[0], **columns)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,9 +54,6 @@ class Candles(_Columns):
     spread: ask close - bid close, in price units. volume: number of prices, 0 where it was not recorded.
     """
 
-    instrument: str
-    granularity: Granularity
-    time: Int
     open: Float
     high: Float
     low: Float
@@ -68,9 +66,6 @@ class Candles(_Columns):
 class QuoteCandles(_Columns):
     """Complete bid and ask candles of one instrument and granularity, oldest first. Columns as in Candles."""
 
-    instrument: str
-    granularity: Granularity
-    time: Int
     bid_open: Float
     bid_high: Float
     bid_low: Float

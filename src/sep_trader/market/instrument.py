@@ -5,9 +5,7 @@ from decimal import ROUND_DOWN, ROUND_HALF_EVEN, Decimal
 
 from sep_trader.errors import InputError
 
-CURRENCIES = frozenset(
-    "AUD CAD CHF CNH CZK DKK EUR GBP HKD HUF JPY MXN NOK NZD PLN SEK SGD THB TRY USD ZAR".split(" ")
-)
+CURRENCIES = frozenset("AUD CAD CHF CNH CZK DKK EUR GBP HKD HUF JPY MXN NOK NZD PLN SEK SGD THB TRY USD ZAR".split(" "))
 # Quote currencies whose pip is the second decimal.
 _TWO_DECIMAL_PIP = frozenset({"JPY", "HUF", "THB"})
 

@@ -1,0 +1,91 @@
+"""The connection pool: plain synchronous psycopg, rows as dictionaries, errors as the house's own."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+import psycopg
+from psycopg.rows import DictRow, dict_row
+from psycopg_pool import ConnectionPool, PoolTimeout
+
+from sep_trader.errors import StoreError, StoreUnavailable
+
+Connection = psycopg.Connection[DictRow]
+
+
+class Database:
+    """A pool of connections to one PostgreSQL database. Close it, or use it as a context manager."""
+
+    def __init__(self, url: str, *, max_size: int = 4, timeout_s: float = 5.0) -> None:
+        """Connect; raises StoreUnavailable naming the address (never the password) when nothing answers."""
+        self.url = url
+        kwargs = {"row_factory": dict_row, "connect_timeout": max(2, int(timeout_s)), "options": "-c timezone=UTC"}
+        try:
+            # The pool would retry in the background and hide the reason: ask once, plainly, first.
+            psycopg.connect(url, connect_timeout=max(2, int(timeout_s))).close()
+        except psycopg.OperationalError as error:
+            raise _unavailable(url, error) from None
+        except psycopg.Error as error:
+            raise StoreError(
+                f"the database address is not usable: {first_line(error)}", "check SEP_DATABASE_URL"
+            ) from None
+        self._pool: ConnectionPool[Connection] = ConnectionPool(
+            url,
+            min_size=1,
+            max_size=max_size,
+            timeout=timeout_s,
+            kwargs=kwargs,
+            open=True,
+            check=ConnectionPool.check_connection,
+        )
+
+    @contextmanager
+    def transaction(self) -> Iterator[Connection]:
+        """A connection inside one transaction: committed at the end, rolled back on any exception."""
+        try:
+            with self._pool.connection() as connection:
+                yield connection
+        except PoolTimeout as error:
+            raise StoreUnavailable(f"no database connection to {shown(self.url)}: {error}") from error
+        except (psycopg.OperationalError, psycopg.InterfaceError) as error:
+            raise _unavailable(self.url, error) from error
+
+    @contextmanager
+    def session(self) -> Iterator[Connection]:
+        """A connection of its own in autocommit mode, outside the pool: for LISTEN, advisory locks, maintenance."""
+        try:
+            with psycopg.connect(
+                self.url, autocommit=True, row_factory=dict_row, connect_timeout=5, options="-c timezone=UTC"
+            ) as connection:
+                yield connection
+        except (psycopg.OperationalError, psycopg.InterfaceError) as error:
+            raise _unavailable(self.url, error) from error
+
+    def close(self) -> None:
+        """Close every connection."""
+        with suppress(PoolTimeout):
+            self._pool.close()
+
+    def __enter__(self) -> "Database":
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        self.close()
+
+
+def shown(url: str) -> str:
+    """A database address without its password, for people."""
+    return re.sub(r"(://[^:/@]*):[^@/]*@", r"\1:***@", url)
+
+
+def first_line(error: Exception) -> str:
+    """The first line of an error's text."""
+    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+
+
+def _unavailable(url: str, error: Exception) -> StoreUnavailable:
+    return StoreUnavailable(
+        f"the database at {shown(url)} does not answer: {first_line(error)}",
+        "is the server running? unset SEP_DATABASE_URL to use the embedded one",
+    )
