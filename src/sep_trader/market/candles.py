@@ -1,7 +1,7 @@
 """Candles as a struct of numpy arrays: mid candles for analysis, bid/ask candles as brokers and files deliver them."""
 
 from dataclasses import dataclass, fields, replace
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -42,7 +42,9 @@ class _Columns:
         """Concatenate parts of one instrument and granularity; raises ValueError when they differ or none is given."""
         if len({(p.instrument, p.granularity) for p in parts}) != 1:
             raise ValueError("candles to join must share one instrument and one granularity")
-        columns = {name: np.concatenate([getattr(p, name) for p in parts]) for name in cls._column_names()}
+        columns: dict[str, Any] = {
+            name: np.concatenate([getattr(p, name) for p in parts]) for name in cls._column_names()
+        }
         return replace(parts[0], **columns)
 
 
