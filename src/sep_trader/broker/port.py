@@ -7,11 +7,19 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
+from sep_trader.errors import BrokerError
 from sep_trader.market.candles import QuoteCandles
 from sep_trader.market.granularity import Granularity
 from sep_trader.market.instrument import Instrument
+
+TimeInForce = Literal["GTC", "GTD", "GFD", "FOK", "IOC"]
+PositionFill = Literal["DEFAULT", "OPEN_ONLY", "REDUCE_FIRST", "REDUCE_ONLY"]
+
+
+class BrokerNotFound(BrokerError):
+    """The broker knows no such trade, order, position or transaction (or not any more)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +51,10 @@ class Price:
     """Home currency per unit of quote currency for a gain, the broker's markup included; 1 when unknown."""
     loss_factor: Decimal = Decimal(1)
 
+    def is_stale(self, now: datetime, max_age_s: float) -> bool:
+        """Tell whether the quote must not be traded on: not tradeable, or older by its own time than `max_age_s`."""
+        return not self.tradeable or (now - self.time).total_seconds() > max_age_s
+
 
 @dataclass(frozen=True, slots=True)
 class Pricing:
@@ -63,8 +75,17 @@ class Heartbeat:
 
 
 @dataclass(frozen=True, slots=True)
+class StreamState:
+    """A reader thread's connection came or went. `stream` is `prices` or `transactions`; `cause` says why in words."""
+
+    stream: str
+    connected: bool
+    cause: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class MarketOrder:
-    """A market order, filled at once and whole or not at all, with exits attached on fill.
+    """A market order, filled at once and whole or not at all (FOK), with exits attached on fill.
 
     `client_id` is set on the order and on the trade it opens: the broker's transactions carry it, which is how an
     order whose answer was lost is found again.
@@ -77,6 +98,48 @@ class MarketOrder:
     take_profit: Decimal | None = None
     price_bound: Decimal | None = None
     comment: str = ""
+    trailing_stop: Decimal | None = None
+    """Distance of a trailing stop, in price units."""
+    time_in_force: TimeInForce = "FOK"
+    position_fill: PositionFill = "DEFAULT"
+
+
+@dataclass(frozen=True, slots=True)
+class LimitOrder:
+    """An order that waits for `price` or better, with exits attached on fill. `gtd_time` goes with GTD only."""
+
+    instrument: str
+    units: Decimal
+    price: Decimal
+    client_id: str
+    stop_loss: Decimal | None = None
+    take_profit: Decimal | None = None
+    trailing_stop: Decimal | None = None
+    time_in_force: TimeInForce = "GTC"
+    gtd_time: datetime | None = None
+    comment: str = ""
+    position_fill: PositionFill = "DEFAULT"
+
+
+@dataclass(frozen=True, slots=True)
+class StopOrder:
+    """An order that becomes a market order when `price` or worse is reached, at `price_bound` or better."""
+
+    instrument: str
+    units: Decimal
+    price: Decimal
+    client_id: str
+    stop_loss: Decimal | None = None
+    take_profit: Decimal | None = None
+    trailing_stop: Decimal | None = None
+    price_bound: Decimal | None = None
+    time_in_force: TimeInForce = "GTC"
+    gtd_time: datetime | None = None
+    comment: str = ""
+    position_fill: PositionFill = "DEFAULT"
+
+
+AnyOrder = MarketOrder | LimitOrder | StopOrder
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +158,10 @@ class Transactions:
 
     items: tuple[Transaction, ...]
     last_id: int
+
+    def complete_since(self, transaction_id: int) -> bool:
+        """Tell whether no id is missing: consecutive from `transaction_id` + 1 up to `last_id`."""
+        return [t.id for t in self.items] == list(range(transaction_id + 1, self.last_id + 1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +236,74 @@ class BrokerTrade:
     take_profit: Decimal | None
     close_time: datetime | None = None
     average_close_price: Decimal | None = None
+    unrealized_pl: Decimal | None = None
+    trailing_stop: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """An account that the token may use. `mt4` accounts cannot be traded through this interface."""
+
+    account_id: str
+    tags: tuple[str, ...] = ()
+    mt4: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class BrokerOrder:
+    """A pending order at the broker. A stop, target or trailing stop of a trade has `trade_id` and no `units`."""
+
+    order_id: int
+    type: str
+    state: str
+    create_time: datetime
+    instrument: str | None
+    units: Decimal | None
+    price: Decimal | None
+    distance: Decimal | None
+    trade_id: int | None
+    client_id: str | None
+    raw: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """All trades of an instrument together: signed units and average price of each side (None when it is flat)."""
+
+    instrument: str
+    long_units: Decimal
+    short_units: Decimal
+    long_price: Decimal | None
+    short_price: Decimal | None
+    pl: Decimal
+    unrealized_pl: Decimal
+    financing: Decimal
+    margin_used: Decimal
+
+    @property
+    def units(self) -> Decimal:
+        """Net signed units."""
+        return self.long_units + self.short_units
+
+
+@dataclass(frozen=True, slots=True)
+class AccountChanges:
+    """What happened to an account after a transaction, and its price-dependent values now.
+
+    Apply the changes first, then `state` (the broker's own object of balances, trades and positions at current prices).
+    """
+
+    last_id: int
+    trades_opened: tuple[BrokerTrade, ...]
+    trades_reduced: tuple[BrokerTrade, ...]
+    trades_closed: tuple[BrokerTrade, ...]
+    orders_created: tuple[BrokerOrder, ...]
+    orders_cancelled: tuple[BrokerOrder, ...]
+    orders_filled: tuple[BrokerOrder, ...]
+    orders_triggered: tuple[BrokerOrder, ...]
+    positions: tuple[Position, ...]
+    transactions: tuple[Transaction, ...]
+    state: dict[str, Any]
 
 
 class Broker(Protocol):
