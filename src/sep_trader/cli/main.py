@@ -6,11 +6,12 @@ import traceback
 
 import typer
 
-from sep_trader.cli import exchange
+from sep_trader.cli import exchange, qfh
 from sep_trader.errors import SepError
 
 app = typer.Typer(name="sep", no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode="rich")
 app.add_typer(exchange.app, name="exchange")
+app.add_typer(qfh.app, name="qfh")
 
 
 @app.callback()
