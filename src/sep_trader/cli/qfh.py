@@ -5,7 +5,6 @@ import io
 import math
 import sys
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -17,6 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 from sep_trader.errors import InputError
+from sep_trader.market.clock import format_rfc3339, from_epoch, parse_rfc3339
 from sep_trader.market.granularity import Granularity
 from sep_trader.qfh.bits import NO_BIT, encode_bits, session_starts
 from sep_trader.qfh.encoder import Encoder
@@ -119,12 +119,13 @@ def read_series(path: Path) -> Series:
 
 
 def _time(where: str, text: str) -> int:
+    expected = "expected RFC 3339 with a zone and whole seconds, such as 2014-05-01T00:01:00Z"
     try:
-        moment = datetime.fromisoformat(text.strip())
-    except ValueError:
-        raise InputError(f"{where}: time '{text}'", "expected RFC 3339, such as 2014-05-01T00:01:00Z") from None
-    if moment.tzinfo is None or moment.microsecond:
-        raise InputError(f"{where}: time '{text}'", "expected whole seconds with a zone, such as 2014-05-01T00:01:00Z")
+        moment = parse_rfc3339(text)
+    except InputError:
+        raise InputError(f"{where}: time '{text}'", expected) from None
+    if moment.microsecond:
+        raise InputError(f"{where}: time '{text}'", expected)
     return int(moment.timestamp())
 
 
@@ -138,10 +139,6 @@ def _price(where: str, name: str, text: str) -> float:
     return value
 
 
-def _rfc3339(seconds: int) -> str:
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
 Values = dict[str, npt.NDArray[np.float64]]
 Mask = npt.NDArray[np.bool_]
 
@@ -151,7 +148,7 @@ def _print_json(series: Series, bits: npt.NDArray[np.int8], values: Values, coll
     lines: list[bytes] = []
     flat = zip(series.time.tolist(), bits.tolist(), collapse.tolist(), valid.tolist(), strict=True)
     for at, (time, bit, collapsed, full) in enumerate(flat):
-        row: dict[str, object] = {"time": _rfc3339(time), "bit": None if bit == NO_BIT else bit}
+        row: dict[str, object] = {"time": format_rfc3339(from_epoch(time)), "bit": None if bit == NO_BIT else bit}
         row |= {name: column[at] if full else None for name, column in columns}
         row["collapse"] = collapsed if full else None
         lines.append(orjson.dumps(row))
@@ -168,7 +165,7 @@ def _print_table(
         cells = [f"{values[name][at]:.3f}" if valid[at] else "-" for name in METRICS]
         bit = "-" if bits[at] == NO_BIT else str(bits[at])
         flag = ("yes" if collapse[at] else "no") if valid[at] else "-"
-        table.add_row(_rfc3339(int(series.time[at])), bit, *cells, flag)
+        table.add_row(format_rfc3339(from_epoch(int(series.time[at]))), bit, *cells, flag)
     console = Console()
     # A narrower terminal folds the lines; dropping columns would hide the metrics.
     Console(width=max(console.width, TABLE_WIDTH)).print(table)
