@@ -69,7 +69,14 @@ class OandaClient:
         transport: httpx.BaseTransport | None = None,
         datetime_format: DatetimeFormat = "RFC3339",
         retry: RetryPolicy | None = None,
+        stream_silence_s: float = 10.0,
     ) -> None:
+        """Take the two addresses (see `hosts`), the token and the account; nothing is sent yet.
+
+        timeout_s: to connect, to send and for each wait for an answer. stream_silence_s: a stream without a byte for
+        so long is dead (heartbeats come every 5 s). datetime_format: how OANDA writes times, RFC3339 or UNIX.
+        Raises InputError for an address that is none.
+        """
         self.account_id = account_id
         self._datetime_format = datetime_format
         self._account = f"/accounts/{quote(account_id, safe='')}"
@@ -79,6 +86,7 @@ class OandaClient:
             stream_url=stream_url,
             token=token,
             timeout_s=timeout_s,
+            stream_silence_s=stream_silence_s,
             datetime_format=datetime_format,
             retry=retry or RetryPolicy(),
             transport=transport,
@@ -269,7 +277,7 @@ class OandaClient:
     def transactions_between(self, first_id: int, last_id: int) -> Transactions:
         """Read the transactions of an id range, both ends included."""
         found: list[Transaction] = []
-        newest = 0
+        newest = last_id
         for start in range(first_id, last_id + 1, _MAX_PAGE):
             params = {"from": start, "to": min(start + _MAX_PAGE - 1, last_id)}
             page = self._get(f"{self._account}/transactions/idrange", params, wire.transactions)
@@ -295,7 +303,15 @@ class OandaClient:
         Unknown(NOT_FOUND) when they do not hold it, Unknown(INCOMPLETE) when ids are missing among them.
         """
         found = self.transactions_since(since_id)
-        outcome = outcomes.from_transactions(client_id, found.items)
+        outcome = self._parse("transactions", lambda: outcomes.from_transactions(client_id, found.items))
+        if outcome == Unknown(outcomes.NOT_FOUND) and not found.complete_since(since_id):
+            return Unknown(outcomes.INCOMPLETE)
+        return outcome
+
+    def resolve_close(self, trade_id: int, since_id: int) -> Outcome:
+        """Look once for what closed or reduced a trade after `since_id`, whoever asked; Unknown as for `resolve`."""
+        found = self.transactions_since(since_id)
+        outcome = self._parse("transactions", lambda: outcomes.close_from_transactions(trade_id, found.items))
         if outcome == Unknown(outcomes.NOT_FOUND) and not found.complete_since(since_id):
             return Unknown(outcomes.INCOMPLETE)
         return outcome
@@ -335,8 +351,9 @@ class OandaClient:
         if known is not None:
             return known
         try:
-            return self.instruments([name])[0]
-        except (BrokerError, IndexError) as error:
+            self.instruments([name])
+            return self._instruments[name]
+        except (BrokerError, KeyError) as error:
             return Rejected(outcomes.NOT_SENT, f"the terms of {name} cannot be read, nothing was sent: {error}", {})
 
     def _write(

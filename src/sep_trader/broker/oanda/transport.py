@@ -25,9 +25,6 @@ from sep_trader.errors import BrokerAuthError, BrokerError, BrokerUnavailable, I
 Json = dict[str, Any]
 Params = Mapping[str, str | int]
 
-STREAM_SILENCE_S = 10.0
-"""A stream without a byte for so long is dead: heartbeats come every 5 s."""
-
 _BEFORE_SENDING = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
 
 
@@ -77,6 +74,7 @@ class Transport:
         stream_url: str,
         token: str,
         timeout_s: float,
+        stream_silence_s: float,
         datetime_format: DatetimeFormat,
         retry: RetryPolicy,
         transport: httpx.BaseTransport | None,
@@ -87,6 +85,7 @@ class Transport:
         self.api_url = api_url.rstrip("/")
         self.stream_url = stream_url.rstrip("/")
         self.timeout_s = timeout_s
+        self._stream_timeout = httpx.Timeout(timeout_s, read=stream_silence_s)
         self.retry = retry
         self.requests = RateLimiter(100)
         self.connections = RateLimiter(2)
@@ -97,7 +96,7 @@ class Transport:
                 "User-Agent": "sep-trader",
             },
             timeout=httpx.Timeout(timeout_s),
-            limits=httpx.Limits(max_connections=32, max_keepalive_connections=8, keepalive_expiry=60.0),
+            limits=httpx.Limits(max_connections=32, max_keepalive_connections=8, keepalive_expiry=30.0),
             transport=transport,
         )
 
@@ -140,7 +139,8 @@ class Transport:
             "GET",
             f"{self.stream_url}/v3{path}",
             params=params,
-            timeout=httpx.Timeout(self.timeout_s, read=STREAM_SILENCE_S),
+            headers={"Accept-Encoding": "identity"},  # a compressor would hold lines back
+            timeout=self._stream_timeout,
             extensions={"trace": self._trace},
         )
         try:

@@ -77,18 +77,22 @@ def instrument(item: Json) -> Instrument:
 
 
 def price(item: Json, conversions: dict[str, tuple[Decimal, Decimal]] | None = None) -> Price | None:
-    """Read one quote, at the best bid and ask (the first of each ladder); None when a side of the book is empty."""
+    """Read one quote, at the best bid and ask (the first of each ladder); None when a side of the book is empty.
+
+    A crossed book, bid above ask, is kept as a quote that is not tradeable.
+    """
     bids, asks = item.get("bids"), item.get("asks")
     if not bids or not asks:
         return None
     gain, loss = (conversions or {}).get(item["instrument"].split("_")[1], (Decimal(1), Decimal(1)))
-    tradeable = item.get("tradeable")
+    bid, ask = decimal(bids[0]["price"]), decimal(asks[0]["price"])
+    tradeable = item["tradeable"] if "tradeable" in item else item.get("status") == "tradeable"
     return Price(
         instrument=item["instrument"],
         time=parse_time(item["time"]),
-        bid=decimal(bids[0]["price"]),
-        ask=decimal(asks[0]["price"]),
-        tradeable=bool(tradeable) if tradeable is not None else item.get("status") == "tradeable",
+        bid=bid,
+        ask=ask,
+        tradeable=bool(tradeable) and bid <= ask,
         gain_factor=gain,
         loss_factor=loss,
     )
