@@ -1,0 +1,81 @@
+"""The empty Debian system that a rehearsal starts from, cached as a tarball outside the repository."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+CACHE = Path(os.environ.get("SEP_REHEARSAL_CACHE", "/var/cache/sep-rehearsal"))
+SUITE = os.environ.get("SEP_REHEARSAL_SUITE", "bookworm")
+PACKAGES = "systemd,systemd-sysv,dbus,openssh-server,python3,sudo,iproute2,ca-certificates,udev"
+TOOLS = {"systemd-nspawn": "systemd-container", "debootstrap": "debootstrap", "nft": "nftables", "ip": "iproute2",
+         "ssh": "openssh-client", "rsync": "rsync", "mkfs.ext4": "e2fsprogs", "losetup": "mount"}  # fmt: skip
+
+
+def missing_tools() -> list[str]:
+    """Debian packages that this machine lacks for a rehearsal; empty when it can be run."""
+    return sorted({package for tool, package in TOOLS.items() if shutil.which(tool) is None})
+
+
+def unpack(root: Path) -> None:
+    """Put a fresh base system at `root`; debootstrap makes the tarball first where there is none yet."""
+    tarball = CACHE / f"base-{SUITE}.tar"
+    if not tarball.exists():
+        CACHE.mkdir(parents=True, exist_ok=True)
+        fresh = CACHE / f"base-{SUITE}-{os.getpid()}"
+        try:
+            _check("debootstrap", "--variant=minbase", f"--include={PACKAGES}", SUITE, str(fresh), _mirror())
+            (fresh / "etc/resolv.conf").unlink(missing_ok=True)
+            partial = tarball.with_suffix(f".{os.getpid()}")
+            _check("tar", "--numeric-owner", "--xattrs", "-C", str(fresh), "-cf", str(partial), ".")
+            partial.rename(tarball)
+        finally:
+            shutil.rmtree(fresh, ignore_errors=True)
+    root.mkdir(parents=True)
+    _check("tar", "--numeric-owner", "--xattrs", "-C", str(root), "-xpf", str(tarball))
+
+
+def hand_in_this_machines_mirrors(root: Path) -> None:
+    """Let the new system reach the package mirrors in the way this machine does (sources, certificates, pip).
+
+    The product's playbook knows nothing of it: a real droplet comes with working sources.
+    """
+    for sources in _debian_sources():
+        target = root / "etc/apt/sources.list.d" / sources.name
+        target.write_text(sources.read_text())
+        (root / "etc/apt/sources.list").unlink(missing_ok=True)
+    dump = _check("apt-config", "dump")
+    acquire = [line for line in dump.splitlines() if line.startswith("Acquire::Check")]
+    (root / "etc/apt/apt.conf.d/99mirror").write_text("\n".join([*acquire, 'Acquire::Languages "none";', ""]))
+    for certificate in Path("/usr/local/share/ca-certificates").glob("*.crt"):
+        shutil.copy(certificate, root / "usr/local/share/ca-certificates")
+    _check("chroot", str(root), "update-ca-certificates")
+    pip = ["[global]", "cert = /etc/ssl/certs/ca-certificates.crt"]
+    for option in ("index-url",):
+        found = subprocess.run(
+            ["pip", "config", "get", f"global.{option}"], capture_output=True, text=True, check=False
+        )
+        if found.returncode == 0:
+            pip.append(f"{option} = {found.stdout.strip()}")
+    (root / "etc/pip.conf").write_text("\n".join([*pip, ""]))
+
+
+def _debian_sources() -> list[Path]:
+    folder = Path("/etc/apt/sources.list.d")
+    return [path for path in folder.glob("*.sources") if "debian-archive-keyring" in path.read_text()]
+
+
+def _mirror() -> str:
+    """The address of the Debian mirror that this machine itself uses."""
+    for path in [*_debian_sources(), Path("/etc/apt/sources.list")]:
+        for line in path.read_text().splitlines() if path.exists() else []:
+            words = line.split()
+            if words[:1] in (["URIs:"], ["deb"]):
+                return words[1]
+    raise AssertionError("no Debian mirror in this machine's apt sources")
+
+
+def _check(*command: str) -> str:
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"{' '.join(command)}\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}"
+    return done.stdout
