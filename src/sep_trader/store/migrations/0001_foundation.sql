@@ -347,7 +347,7 @@ CREATE TABLE trading_state (
     changed_at timestamptz NOT NULL DEFAULT now()
 );
 INSERT INTO trading_state (state, reason, changed_by) VALUES ('HALTED', 'nobody has turned trading on yet', 'installation');
-COMMENT ON TABLE trading_state IS 'The switch. HALTED opens nothing, REDUCING only closes, ACTIVE trades. Only a person sets it to ACTIVE.';
+COMMENT ON TABLE trading_state IS 'The switch. ACTIVE trades, REDUCING only closes, HALTED sends no order at all (stops and targets rest at the broker). Only a person sets it to ACTIVE.';
 COMMENT ON COLUMN trading_state.singleton IS 'There is one row.';
 COMMENT ON COLUMN trading_state.state IS 'ACTIVE, REDUCING or HALTED.';
 COMMENT ON COLUMN trading_state.reason IS 'Why it is so.';

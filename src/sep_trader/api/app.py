@@ -1,0 +1,113 @@
+"""The HTTP API: reads through the same named queries as the command line. It changes nothing."""
+
+from importlib.resources import files
+from typing import Annotated, Any, Literal
+
+from fastapi import FastAPI, Query, Request
+from fastapi.responses import HTMLResponse, JSONResponse
+
+from sep_trader import __version__
+from sep_trader.api import models
+from sep_trader.errors import InputError, SepError, StoreUnavailable
+from sep_trader.market.instrument import parse_pair
+from sep_trader.store.database import Database
+from sep_trader.store.queries import queries
+
+_ALIVE_S = 30.0
+"""A trader that has not reported for so long counts as gone."""
+
+Days = Annotated[int, Query(ge=1, le=3660, description="Days back from the newest day that has signals or trades.")]
+Limit = Annotated[int, Query(ge=1, le=1000)]
+SignalStatus = Literal["NEW", "EXECUTED", "REFUSED", "EXPIRED"]
+
+
+def create_app(database: Database) -> FastAPI:
+    """The application over one database."""
+    app = FastAPI(
+        title="SEP Trader",
+        version=__version__,
+        description="What the trading system knows: status, performance, trades, signals, pairs. Read only.",
+        responses={503: {"model": models.Problem, "description": "The database does not answer."}},
+    )
+
+    @app.exception_handler(SepError)
+    def problem(_: Request, error: SepError) -> JSONResponse:
+        code = 503 if isinstance(error, StoreUnavailable) else 422 if isinstance(error, InputError) else 500
+        return JSONResponse({"detail": str(error)}, status_code=code)
+
+    @app.get("/", response_class=HTMLResponse, include_in_schema=False)
+    def dashboard() -> str:
+        return (files("sep_trader.api") / "dashboard" / "index.html").read_text("utf-8")
+
+    @app.get("/api/status", tags=["status"])
+    def status() -> models.Status:
+        """Version, database, broker, switch, enabled pairs, what is newest, open trades, age of the trader's report."""
+        with database.transaction() as connection:
+            return _status(connection)
+
+    @app.get("/api/performance/daily", tags=["performance"])
+    def performance_daily(days: Days = 30) -> list[models.DailyPerformance]:
+        """Per UTC day (broker time) and pair, newest first: signals, trades, win rate, net P&L, drawdown."""
+        with database.transaction() as connection:
+            return models.rows(models.DailyPerformance, queries.daily_performance(connection, days=days))
+
+    @app.get("/api/trades/open", tags=["trades"])
+    def trades_open() -> list[models.OpenTrade]:
+        """Orders that have, or may have, a trade open at the broker."""
+        with database.transaction() as connection:
+            return models.rows(models.OpenTrade, queries.open_trades(connection))
+
+    @app.get("/api/trades/closed", tags=["trades"])
+    def trades_closed(limit: Limit = 100) -> list[models.ClosedTrade]:
+        """Closed trades, newest first."""
+        with database.transaction() as connection:
+            return models.rows(models.ClosedTrade, queries.closed_trades(connection, limit=limit))
+
+    @app.get("/api/signals/recent", tags=["signals"])
+    def signals_recent(
+        limit: Limit = 50, pair: str | None = None, status: SignalStatus | None = None
+    ) -> list[models.RecentSignal]:
+        """Signals, newest first, with what became of them."""
+        name = parse_pair(pair) if pair else None
+        with database.transaction() as connection:
+            found = queries.recent_signals(connection, limit=limit, pair=name, status=status)
+            return models.rows(models.RecentSignal, found)
+
+    @app.get("/api/pairs", tags=["pairs"])
+    def pairs() -> list[models.Pair]:
+        """Every trained pair with its verdict and its right to trade."""
+        with database.transaction() as connection:
+            return models.rows(models.Pair, queries.pairs(connection))
+
+    return app
+
+
+def _status(connection: Any) -> models.Status:
+    components = list(queries.component_status(connection))
+    trader = next((c for c in components if c["component"] == "trader"), None)
+    details = trader["details"] if trader else {}
+    alive = trader is not None and trader["state"] == "running" and trader["age_s"] < _ALIVE_S
+    streams = details.get("streams", {})
+    return models.Status(
+        version=__version__,
+        database=models.DatabaseStatus.model_validate(queries.database_info(connection)),
+        broker=models.BrokerStatus(
+            connected=alive and bool(streams) and all(streams.values()),
+            account=details.get("account"),
+            environment=details.get("environment"),
+            broker_time=trader["broker_time"] if trader else None,
+            last_transaction_id=details.get("last_transaction_id"),
+        ),
+        trading_state=models.TradingStatus.model_validate(queries.trading_state(connection)),
+        enabled_pairs=[row["pair"] for row in queries.active_pairs(connection)],
+        last=models.Newest.model_validate(queries.newest(connection)),
+        open_trades=len(list(queries.open_trades(connection))),
+        stream_age_s=_stream_age(trader),
+        components=models.rows(models.ComponentStatus, components),
+    )
+
+
+def _stream_age(trader: dict[str, Any] | None) -> float | None:
+    """What the trader reported, plus the time since it did."""
+    reported = trader["details"].get("stream_age_s") if trader else None
+    return None if trader is None or reported is None else round(reported + trader["age_s"], 3)

@@ -1,0 +1,34 @@
+"""`sep db`: migrations, the address for psql, and the embedded server."""
+
+import typer
+
+from sep_trader.cli import render
+from sep_trader.cli.wiring import database_url
+from sep_trader.settings import load_settings
+from sep_trader.store.database import Database
+from sep_trader.store.migrations import migrate as run_migrations
+
+app = typer.Typer(no_args_is_help=True, help="The database.")
+
+
+@app.command()
+def migrate() -> None:
+    """Bring the schema up to date. Running it twice is harmless."""
+    with Database(database_url(load_settings())) as database:
+        ran = run_migrations(database)
+    render.console.print("\n".join(f"ran {name}" for name in ran) or "the schema is up to date")
+
+
+@app.command()
+def url() -> None:
+    """Print the database's address, for psql."""
+    typer.echo(database_url(load_settings()))
+
+
+@app.command()
+def stop() -> None:
+    """Stop the embedded server. The next command that needs it starts it again."""
+    from sep_trader.store.embedded import stop_embedded
+
+    stopped = stop_embedded(load_settings().home)
+    render.console.print("the embedded server is stopped" if stopped else "no embedded server runs")

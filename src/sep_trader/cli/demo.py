@@ -1,0 +1,336 @@
+"""`sep demo`: the whole loop on one screen, from candles to filled trades and a daily report, by the real commands."""
+
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Any
+
+import httpx
+import typer
+from rich.rule import Rule
+
+from sep_trader.cli import render
+from sep_trader.cli.demo_market import DemoMarket, find_market, trading_day
+from sep_trader.cli.demo_processes import DemoProcess, wait_for
+from sep_trader.cli.trade import show_closed
+from sep_trader.errors import InputError, SepError
+from sep_trader.market.clock import format_rfc3339, from_epoch, parse_rfc3339
+from sep_trader.market.granularity import Granularity
+from sep_trader.research.job import TrainingResult
+from sep_trader.store.database import Database
+from sep_trader.store.queries import queries
+
+app = typer.Typer()
+
+ACCOUNT = "101-001-0000001-001"
+TOKEN = "demo-token"  # noqa: S105 - of the simulated exchange, on this machine, for these minutes
+FIRST_HOUR, LAST_HOUR = 6, 16
+"""UTC hours of the trading day between which signals are generated."""
+
+
+@dataclass
+class Demo:
+    """What the steps of the demo share."""
+
+    market: DemoMarket
+    folder: Path
+    speed: int
+    quiet: bool
+    database: Database
+    url: str
+    pairs: list[str] = field(default_factory=list)
+    day: int = 0
+    results: list[TrainingResult] = field(default_factory=list)
+    enabled: str = ""
+    exchange_url: str = ""
+    candles: int = 0
+
+    def say(self, title: str) -> None:
+        """Begin a step on the screen."""
+        if not self.quiet:
+            note = f" [yellow]({self.market.note})[/]" if self.market.simulated else ""
+            render.console.print(Rule(f"[bold]{title}[/]{note}", align="left"))
+
+    def environment(self) -> dict[str, str]:
+        """Settings of the child processes."""
+        return {
+            "SEP_DATABASE_URL": self.url,
+            "SEP_HOME": str(self.folder),
+            "OANDA_ENVIRONMENT": "custom",
+            "OANDA_API_URL": self.exchange_url,
+            "OANDA_STREAM_URL": self.exchange_url,
+            "OANDA_API_KEY": TOKEN,
+            "OANDA_ACCOUNT_ID": ACCOUNT,
+            # An hour of broker time passes in seconds here: a quote may be older by the clock and still be the last.
+            "SEP_PRICE_MAX_AGE_S": "300",
+        }
+
+    def exchange_state(self) -> dict[str, Any]:
+        """The simulated exchange's own account of itself."""
+        answer = httpx.get(f"{self.exchange_url}/_exchange/state", timeout=10).json()
+        return dict(answer)
+
+
+@app.command()
+def demo(
+    data: Annotated[Path | None, typer.Option("--data", help="Folder with Lean candles (minute/eurusd/*.zip).")] = None,
+    exit_at_end: Annotated[bool, typer.Option("--exit", help="End by itself instead of keeping the API up.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="One JSON object at the end instead of tables.")] = False,
+    speed: Annotated[int, typer.Option("--speed", min=1, max=2000, help="Times real time.")] = 600,
+    port: Annotated[int, typer.Option("--port", help="Port of the API; 0 takes a free one.")] = 8080,
+) -> None:
+    """Run the whole loop: database, candles, training, verdicts, exchange, signals, trades, report, API."""
+    from sep_trader.cli.api import bind
+
+    bind("127.0.0.1", port).close()  # better to hear of a taken port now than after the work
+    folder = Path(tempfile.mkdtemp(prefix="sep-demo-"))
+    folder.chmod(0o755)  # a server started by root runs as another user
+    try:
+        with _database(folder) as (database, url):
+            run = Demo(find_market(data, folder), folder, speed, json, database, url)
+            _import(run)
+            _train(run)
+            _enable(run)
+            with _processes(run, port) as address:
+                summary = _report(run, address)
+                if json:
+                    render.print_json(summary)
+                if not exit_at_end:
+                    _stay(address)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _database(folder: Path) -> Iterator[tuple[Database, str]]:
+    from sep_trader.store.embedded import start_embedded, stop_embedded
+    from sep_trader.store.migrations import migrate
+
+    url = start_embedded(folder)
+    try:
+        with Database(url) as database:
+            migrate(database)
+            yield database, url
+    finally:
+        stop_embedded(folder)
+
+
+def _import(run: Demo) -> None:
+    """Step 1: candles of every pair into the store."""
+    from sep_trader.history.job import import_path
+
+    run.say("1. Import candles")
+    run.pairs = run.market.pairs()
+    rows = []
+    with render.progress_bar() as bar:
+        for pair in run.pairs:
+            task = bar.add_task(f"Importing {pair}", total=None)
+            report = import_path(
+                run.database,
+                run.market.folder / "minute" / pair.replace("_", "").lower(),
+                "lean",
+                pair,
+                Granularity.M1,
+                progress=lambda done, total, task=task: bar.update(task, completed=done, total=total),
+            )
+            run.candles += report.inserted
+            rows.append((pair, report.inserted, report.refused))
+    if not run.quiet:
+        render.print_table("M1 candles", ["Pair", "Stored>", "Refused>"], rows)
+        render.console.print(f"From {run.market.note}.")
+
+
+def _train(run: Demo) -> None:
+    """Step 2: train and judge every pair on the candles before the trading day."""
+    from sep_trader.research.job import TrainingSpec, train
+    from sep_trader.store import candles as store
+
+    run.say("2. Train and judge")
+    with run.database.transaction() as connection:
+        series = [store.read(connection, pair, Granularity.M1) for pair in run.pairs]
+    run.day = trading_day(series)
+    with render.progress_bar() as bar:
+        tasks = {pair: bar.add_task(f"Walk-forward {pair}", total=None) for pair in run.pairs}
+        run.results = train(
+            run.database,
+            run.pairs,
+            TrainingSpec(end=run.day),
+            lambda pair, done, total: bar.update(tasks[pair], completed=done, total=total),
+        )
+    if not run.quiet:
+        rows = ((r.pair, r.verdict.replace("_", " "), r.reason) for r in run.results)
+        render.print_table(
+            f"Verdicts on candles before {from_epoch(run.day):%Y-%m-%d}", ["Pair", "Verdict", "Why"], rows
+        )
+
+
+def _enable(run: Demo) -> None:
+    """Step 3: turn trading on, for one pair, on the simulated account, on record."""
+    run.say("3. Let one pair trade")
+    best = max(run.results, key=lambda r: (r.verdict == "READY", -r.evidence.p_value, r.evidence.expectancy))
+    run.enabled = best.pair
+    reason = None if best.verdict == "READY" else "demonstration on a simulated account"
+    with run.database.transaction() as connection:
+        queries.enable_pair(
+            connection, pair=best.pair, override_by="sep demo" if reason else None, override_reason=reason
+        )
+        queries.set_trading_state(
+            connection, state="ACTIVE", reason="demonstration on a simulated account", changed_by="sep demo"
+        )
+    if not run.quiet:
+        why = (
+            "its verdict is READY"
+            if reason is None
+            else "NOT READY: enabled by a recorded override, simulated account only"
+        )
+        render.console.print(f"{best.pair} may trade ({why}). On a real account this pair would not trade.")
+
+
+@contextmanager
+def _processes(run: Demo, port: int) -> Iterator[str]:
+    """Steps 4 and 5: exchange, trader, generator and API as the real commands; yields the API's address."""
+    start, end = run.day + FIRST_HOUR * 3600, run.day + LAST_HOUR * 3600
+    running: list[DemoProcess] = []
+
+    def launch(name: str, *arguments: str) -> DemoProcess:
+        running.append(DemoProcess(name, list(arguments), run.environment(), run.folder))
+        return running[-1]
+
+    try:
+        run.say(
+            f"4. Trade {run.enabled} from {from_epoch(start):%Y-%m-%d %H:%M} UTC at {run.speed} times the speed of time"
+        )
+        options = ["--port", "0", "--token", TOKEN, "--account", ACCOUNT, "--data", str(run.market.folder)]
+        options += ["--start", format_rfc3339(from_epoch(start)), "--speed", str(run.speed), "--clock", "replay"]
+        exchange = launch("exchange", "exchange", "serve", *options)
+        run.exchange_url = next(word for word in exchange.first_line(30).split() if word.startswith("http://"))
+        trader = launch("trader", "trade", "run", "--poll", "0.5")
+        generator = launch("generator", "generate_signals", "--follow", "--enabled", "--json", "--poll", "0.02")
+        api = launch("api", "serve", "--port", str(port))
+        wait_for(lambda: "trading" in trader.log.read_text(), 30, "the trader")
+        _watch(run, end, [exchange, trader, generator, api])
+        generator.stop()
+        wait_for(lambda: _unsettled(run) == 0, 120, "the last trades to end")
+        trader.stop()
+        yield _address(api)
+    except SepError:
+        for process in running:
+            if not run.quiet:
+                render.errors.print(f"[dim]{process.name}: {process.last_words()}[/]")
+        raise
+    finally:
+        for process in reversed(running):
+            process.stop()
+
+
+def _watch(run: Demo, end: int, processes: list[DemoProcess]) -> None:
+    """Show the market's clock and the trades until the trading window is over."""
+    with render.progress_bar() as bar:
+        task = bar.add_task("Trading", total=None)
+        first: float | None = None
+        while True:
+            for process in processes:
+                process.check()
+            state = run.exchange_state()
+            now = parse_rfc3339(state["now"]).timestamp()
+            first = now if first is None else first
+            open_now, closed = _counts(run)
+            text = f"{from_epoch(now):%a %H:%M} UTC, {closed} trades closed, {open_now} open"
+            bar.update(task, description=text, completed=int(min(now, end) - first) // 60, total=int(end - first) // 60)
+            if now >= end or state.get("finished"):
+                return
+            time.sleep(0.2)
+
+
+def _counts(run: Demo) -> tuple[int, int]:
+    with run.database.transaction() as connection:
+        return len(list(queries.open_trades(connection))), len(list(queries.closed_trades(connection, limit=10_000)))
+
+
+def _unsettled(run: Demo) -> int:
+    return _counts(run)[0]
+
+
+def _address(api: DemoProcess) -> str:
+    wait_for(lambda: "http://" in api.log.read_text(), 15, "the API")
+    word = next(w for w in api.log.read_text().split() if w.startswith("http://"))
+    return word.split("/api/")[0]
+
+
+def _report(run: Demo, address: str) -> dict[str, Any]:
+    """Step 6: trades, daily performance, and the proof that our books equal the exchange's."""
+    with run.database.transaction() as connection:
+        closed = list(queries.closed_trades(connection, limit=10_000))
+        counts = list(queries.signal_counts(connection, since=from_epoch(0)))
+        days = list(queries.daily_performance(connection, days=30))
+        totals = queries.ledger_totals(connection, account_id=ACCOUNT)
+        of_trades: Decimal = queries.executions_net_pl(connection, account_id=ACCOUNT)
+    if totals is None:
+        raise InputError("the trader never opened its ledger")
+    at_exchange = _exchange_balance(run) - totals["opening_balance"]
+    reconciled = round(of_trades, 2) == round(totals["net_pl"], 2) == round(at_exchange, 2)
+    signals = sum(c["signals"] for c in counts)
+    if not run.quiet:
+        run.say("5. What happened")
+        show_closed(list(reversed(closed)))
+        rows = ((c["status"], c["reason_code"], c["signals"]) for c in counts)
+        render.print_table("What became of the signals", ["Status", "Reason", "Signals>"], rows)
+        columns = ["Day", "Pair", "Signals>", "Trades>", "Win rate>", "Net P&L>", "Drawdown>"]
+        cells = (
+            (
+                d["day"],
+                d["pair"],
+                d["signals"],
+                d["trades"],
+                _percent(d["win_rate"]),
+                render.signed(d["net_pl"]),
+                d["max_drawdown"],
+            )
+            for d in days
+        )
+        render.print_table("Daily performance (USD)", columns, cells)
+        mark = "[green]equal to the cent[/]" if reconciled else "[red]DIFFERENT[/]"
+        render.console.print(
+            f"Net P&L by our books {of_trades:+,.2f}, by the exchange's account {at_exchange:+,.2f}: {mark}"
+        )
+        render.console.print(f"API: {address}/api/status  {address}/api/performance/daily  dashboard: {address}/")
+    return {
+        "candles": run.candles,
+        "signals": signals,
+        "trades": len(closed),
+        "net_pl": float(of_trades),
+        "reconciled": reconciled,
+        "verdicts": {r.pair: {"verdict": r.verdict, "reason": r.reason} for r in run.results},
+        "enabled": run.enabled,
+        "exchange_net_pl": float(at_exchange),
+        "prices": "simulated" if run.market.simulated else "recorded",
+        "trading_day": from_epoch(run.day).astimezone(UTC).date(),
+        "signal_outcomes": {f"{c['status']}/{c['reason_code']}": c["signals"] for c in counts},
+        "api": address,
+    }
+
+
+def _exchange_balance(run: Demo) -> Decimal:
+    headers = {"Authorization": f"Bearer {TOKEN}"}
+    answer = httpx.get(f"{run.exchange_url}/v3/accounts/{ACCOUNT}/summary", headers=headers, timeout=10).json()
+    return Decimal(answer["account"]["balance"])
+
+
+def _percent(share: Decimal | None) -> str:
+    return "-" if share is None else f"{share:.0%}"
+
+
+def _stay(address: str) -> None:
+    """Keep the API up until Ctrl-C."""
+    render.errors.print(f"sep: {address} stays up; Ctrl-C ends the demo and removes its database")
+    try:
+        while True:
+            time.sleep(3600)
+    except KeyboardInterrupt:
+        render.errors.print("sep: ended")

@@ -1,0 +1,72 @@
+"""The demo's child processes: each is the real command, with its own log file."""
+
+import os
+import select
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import IO
+
+from sep_trader.errors import SepError
+
+
+class DemoProcess:
+    """One `sep` command running as a child. It is ended with SIGTERM, and with SIGKILL if that does not do."""
+
+    def __init__(self, name: str, arguments: list[str], environment: dict[str, str], folder: Path) -> None:
+        self.name = name
+        self.log = folder / f"{name}.log"
+        self._log: IO[bytes] = self.log.open("wb")
+        self._child = subprocess.Popen(
+            [sys.executable, "-c", "from sep_trader.cli.main import main; main()", *arguments],
+            env={**os.environ, **environment},
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=self._log,
+            start_new_session=True,  # Ctrl-C is for the demo, which ends its children in order
+        )
+
+    def first_line(self, timeout_s: float) -> str:
+        """The first line it prints; raises SepError when it ends or stays silent instead."""
+        assert self._child.stdout is not None  # noqa: S101 - opened as a pipe above
+        ready, _, _ = select.select([self._child.stdout], [], [], timeout_s)
+        line = self._child.stdout.readline().decode().strip() if ready else ""
+        if not line:
+            self.stop()
+            raise SepError(f"the {self.name} did not start: {self.last_words()}", f"see {self.log}")
+        return line
+
+    def check(self) -> None:
+        """Raise SepError when it has ended by itself."""
+        if self._child.poll() is not None:
+            raise SepError(f"the {self.name} ended with status {self._child.returncode}: {self.last_words()}")
+
+    def last_words(self) -> str:
+        """The last line of its log."""
+        lines = self.log.read_text(errors="replace").strip().splitlines()
+        return lines[-1] if lines else "it said nothing"
+
+    def stop(self, timeout_s: float = 10.0) -> None:
+        """End it and wait."""
+        if self._child.poll() is None:
+            self._child.send_signal(signal.SIGTERM)
+            try:
+                self._child.wait(timeout_s)
+            except subprocess.TimeoutExpired:
+                self._child.kill()
+                self._child.wait()
+        if self._child.stdout is not None:
+            self._child.stdout.close()
+        self._log.close()
+
+
+def wait_for(condition, timeout_s: float, what: str, pause_s: float = 0.05) -> None:  # type: ignore[no-untyped-def]
+    """Wait until `condition()`; raises SepError naming what did not happen."""
+    end = time.monotonic() + timeout_s
+    while not condition():
+        if time.monotonic() > end:
+            raise SepError(f"waited {timeout_s:.0f} s for {what}")
+        time.sleep(pause_s)

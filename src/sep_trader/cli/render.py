@@ -1,0 +1,88 @@
+"""What people and programs see: Rich tables on a terminal, one JSON document with --json, progress bars on stderr."""
+
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, is_dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import orjson
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+console = Console()
+errors = Console(stderr=True)
+
+
+def print_json(value: Any) -> None:
+    """Write one JSON document and a newline to standard output."""
+    sys.stdout.buffer.write(orjson.dumps(value, default=_plain) + b"\n")
+    sys.stdout.flush()
+
+
+def print_table(
+    title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]], *, empty: str = "nothing yet"
+) -> None:
+    """Print a table; columns whose name ends in `>` are right-aligned."""
+    table = Table(title=title, title_justify="left", header_style="bold", title_style="bold")
+    for column in columns:
+        table.add_column(column.rstrip(">"), justify="right" if column.endswith(">") else "left")
+    count = 0
+    for row in rows:
+        table.add_row(*(shown(cell) for cell in row))
+        count += 1
+    if count:
+        console.print(table)
+    else:
+        console.print(f"[bold]{title}[/]: {empty}")
+
+
+def progress_bar() -> Progress:
+    """A progress bar on stderr; silent when stderr is not a terminal."""
+    return Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=errors,
+        transient=True,
+        disable=not errors.is_terminal,
+    )
+
+
+def shown(cell: Any) -> str:
+    """A cell for people."""
+    if cell is None:
+        return "-"
+    if isinstance(cell, datetime):
+        return cell.strftime("%Y-%m-%d %H:%M:%S")
+    if isinstance(cell, bool):
+        return "yes" if cell else "no"
+    if isinstance(cell, float):
+        return f"{cell:.4g}"
+    if isinstance(cell, Decimal):
+        return f"{cell:,f}"
+    return str(cell)
+
+
+def signed(amount: Decimal | None) -> str:
+    """An amount with its sign, green above and red below zero."""
+    if amount is None:
+        return "-"
+    colour = "green" if amount > 0 else "red" if amount < 0 else "dim"
+    return f"[{colour}]{amount:+,.2f}[/]"
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Decimal):
+        return str(value)
+    if isinstance(value, timedelta):
+        return value.total_seconds()
+    if is_dataclass(value) and not isinstance(value, type):
+        return asdict(value)
+    if isinstance(value, Mapping):
+        return dict(value)
+    raise TypeError(f"no JSON form for {type(value).__name__}")

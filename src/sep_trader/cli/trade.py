@@ -1,0 +1,168 @@
+"""`sep trade`: the trading daemon and its switch."""
+
+import queue
+import signal
+import threading
+from collections.abc import Callable
+from typing import Annotated, Any
+
+import structlog
+import typer
+
+from sep_trader.broker.oanda.streams import PriceStream, TransactionStream
+from sep_trader.cli import render
+from sep_trader.cli.wiring import open_broker, open_database
+from sep_trader.errors import InputError, SepError
+from sep_trader.execution.listener import SignalListener
+from sep_trader.execution.orders import TraderSettings
+from sep_trader.execution.trader import Trader
+from sep_trader.risk.limits import RiskLimits
+from sep_trader.settings import Settings, load_settings
+from sep_trader.store.database import Database
+from sep_trader.store.queries import queries
+
+app = typer.Typer(no_args_is_help=True, help="Execute the signals of enabled pairs on the broker.")
+
+# Any constant that nothing else in this database locks: one trader a database.
+_TRADER_LOCK = 7_305_842_218_114_302
+_LONGEST_WAIT_S = 30.0
+
+
+@app.command()
+def run(
+    poll: Annotated[
+        float, typer.Option("--poll", min=0.05, help="Seconds between looks behind the notifications.")
+    ] = 2.0,
+) -> None:
+    """Trade until stopped. Reconciles with the broker first, and again after every loss of the database."""
+    settings = load_settings()
+    _log_to_stderr(settings.log_level)
+    stopping = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stopping.set())
+    wait = 1.0
+    while not stopping.is_set():
+        try:
+            with open_database(settings) as database:
+                _one_life(settings, database, poll, stopping.is_set)
+        except SepError as error:
+            if not error.retryable:
+                raise
+            render.errors.print(f"sep: {error}; starting again in {wait:.0f} s")
+            stopping.wait(wait)
+            wait = min(2 * wait, _LONGEST_WAIT_S)
+
+
+def _one_life(settings: Settings, database: Database, poll: float, stopped: Callable[[], bool]) -> None:
+    """From reconciliation to the end of this life of the daemon, under the lock that keeps a second one out."""
+    with database.session() as lock, open_broker(settings) as broker:
+        taken = lock.execute("SELECT pg_try_advisory_lock(%s) AS ok", (_TRADER_LOCK,)).fetchone()
+        if taken is None or not taken["ok"]:
+            raise InputError("another trader runs on this database", "stop it first: two would double every order")
+        trader = Trader(database, broker, trader_settings(settings, poll))
+        trader.start()
+        events: queue.Queue[Any] = queue.Queue()
+        with database.transaction() as connection:
+            pairs = [row["pair"] for row in queries.active_pairs(connection)]
+        feeds: list[Any] = [SignalListener(database, events), TransactionStream(broker, events, trader.journal.last_id)]
+        if pairs:
+            feeds.append(PriceStream(broker, pairs, events))
+        for feed in feeds:
+            feed.start()
+        render.errors.print(
+            f"sep: trading {', '.join(pairs) or 'no pair (none is enabled)'} on account {broker.account_id}"
+        )
+        try:
+            trader.run(events, stopped)
+        finally:
+            for feed in feeds:
+                feed.stop()
+
+
+def trader_settings(settings: Settings, poll: float) -> TraderSettings:
+    """The daemon's settings out of the system's."""
+    limits = RiskLimits(
+        risk_per_trade=settings.risk_per_trade,
+        max_open_trades=settings.max_open_trades,
+        max_daily_loss=settings.max_daily_loss,
+        max_spread_pips=settings.max_spread_pips,
+        price_max_age_s=settings.price_max_age_s,
+    )
+    return TraderSettings(
+        environment=settings.oanda_environment.value, live_allowed=settings.live_trading, limits=limits, poll_s=poll
+    )
+
+
+@app.command()
+def state(
+    to: Annotated[
+        str | None, typer.Argument(help="active, reducing or halted; nothing shows the present state.")
+    ] = None,
+    by: Annotated[str | None, typer.Option("--by", help="Who decides it.")] = None,
+    reason: Annotated[str | None, typer.Option("--reason", help="Why; recorded.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
+) -> None:
+    """Show or turn the switch: active trades, reducing only closes, halted sends no order. It stays as it is set."""
+    with open_database(load_settings()) as database, database.transaction() as connection:
+        if to is not None:
+            wanted = to.upper()
+            if wanted not in ("ACTIVE", "REDUCING", "HALTED"):
+                raise InputError(f"unknown trading state '{to}'", "active, reducing or halted")
+            if not (by and by.strip() and reason and reason.strip()):
+                raise InputError("the switch is turned with a name and a reason", "give --by NAME --reason TEXT")
+            queries.set_trading_state(connection, state=wanted, reason=reason, changed_by=by)
+        row = queries.trading_state(connection)
+    if json:
+        render.print_json(row)
+    else:
+        since = render.shown(row["changed_at"])
+        render.console.print(
+            f"Trading is [bold]{row['state']}[/] since {since}: {row['reason']} (by {row['changed_by']})"
+        )
+
+
+@app.command()
+def trades(
+    limit: Annotated[int, typer.Option("--limit", min=1)] = 50,
+    json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
+) -> None:
+    """Show open and closed trades."""
+    with open_database(load_settings()) as database, database.transaction() as connection:
+        open_now, closed = list(queries.open_trades(connection)), list(queries.closed_trades(connection, limit=limit))
+    if json:
+        render.print_json({"open": open_now, "closed": closed})
+        return
+    columns = ["Id>", "Pair", "Side", "Units>", "Status", "Entry (UTC)", "Price>", "Stop>", "Target>", "Horizon (UTC)"]
+    keys = (
+        "id",
+        "pair",
+        "side",
+        "units",
+        "status",
+        "entry_time",
+        "entry_price",
+        "stop_price",
+        "target_price",
+        "horizon_at",
+    )
+    render.print_table("Open trades", columns, ([t[k] for k in keys] for t in open_now), empty="none")
+    show_closed(closed)
+
+
+def show_closed(closed: list[dict[str, Any]]) -> None:
+    """Print closed trades as a table."""
+    columns = ["Pair", "Side", "Units>", "Entry (UTC)", "Price>", "Exit (UTC)", "Price>", "Exit by", "Net P&L>"]
+    keys = ("pair", "side", "units", "entry_time", "entry_price", "exit_time", "exit_price", "exit_reason")
+    rows = ([*(t[k] for k in keys), render.signed(t["net_pl"])] for t in closed)
+    render.print_table("Closed trades", columns, rows, empty="none")
+
+
+def _log_to_stderr(level: str) -> None:
+    import logging
+    import sys
+
+    threshold = logging.getLevelNamesMapping().get(level.upper(), logging.INFO)
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(threshold),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )

@@ -1,0 +1,200 @@
+"""The daily workflow: status, train, train-all, generate_signals, enable, disable. `train_manager.py` runs the same."""
+
+import getpass
+import threading
+from typing import Annotated
+
+import typer
+
+from sep_trader.cli import render
+from sep_trader.cli.wiring import open_broker, open_database
+from sep_trader.errors import InputError, NotAllowed
+from sep_trader.market.clock import parse_rfc3339
+from sep_trader.market.granularity import Granularity
+from sep_trader.market.instrument import parse_pair
+from sep_trader.settings import OandaEnvironment, load_settings
+from sep_trader.store.queries import queries
+
+app = typer.Typer()
+Json = Annotated[bool, typer.Option("--json", help="One JSON document instead of tables.")]
+Timeframe = Annotated[str, typer.Option("--granularity", "-g", help="Candle length.")]
+Start = Annotated[str | None, typer.Option("--start", help="Use candles from this RFC 3339 time on.")]
+End = Annotated[str | None, typer.Option("--end", help="Use candles before this RFC 3339 time.")]
+
+
+@app.command()
+def status(json: Json = False) -> None:
+    """Show pairs with their verdicts, the trading state, and what is newest."""
+    with open_database(load_settings()) as database, database.transaction() as connection:
+        pairs = list(queries.pairs(connection))
+        state = queries.trading_state(connection)
+        newest = queries.newest(connection)
+        info = queries.database_info(connection)
+    if json:
+        render.print_json({"trading_state": state, "pairs": pairs, "newest": newest, "database": info})
+        return
+    render.console.print(f"Trading is [bold]{state['state']}[/]: {state['reason']} (by {state['changed_by']})")
+    render.console.print(
+        f"Newest candle {render.shown(newest['candle'])}, signal {render.shown(newest['signal'])}, "
+        f"trade {render.shown(newest['trade'])}; schema {info['schema_version']}, {info['size_bytes'] / 1e6:.0f} MB"
+    )
+    rows = ((p["pair"], p["enabled"], p["verdict"], p["verdict_reason"], _right(p)) for p in pairs)
+    render.print_table("Pairs", ["Pair", "Enabled", "Verdict", "Why", "Trades by"], rows, empty="none trained yet")
+
+
+@app.command()
+def train(
+    pair: str,
+    granularity: Timeframe = "M1",
+    start: Start = None,
+    end: End = None,
+    json: Json = False,
+) -> None:
+    """Train and judge one pair on its candles in the store."""
+    _train([parse_pair(pair)], granularity, start, end, json)
+
+
+@app.command("train-all")
+def train_all(granularity: Timeframe = "M1", start: Start = None, end: End = None, json: Json = False) -> None:
+    """Train and judge every pair that has candles, as one family."""
+    from sep_trader.store import candles
+
+    with open_database(load_settings()) as database, database.transaction() as connection:
+        wanted = Granularity.parse(granularity)
+        pairs = sorted({c["instrument"] for c in candles.coverage(connection) if c["granularity"] == wanted.value})
+    if not pairs:
+        raise InputError(f"the store has no {granularity} candles", "import some: sep data import FOLDER --format lean")
+    _train(pairs, granularity, start, end, json)
+
+
+def _train(pairs: list[str], granularity: str, start: str | None, end: str | None, json: bool) -> None:
+    from sep_trader.research.job import TrainingSpec, train
+
+    spec = TrainingSpec(granularity=Granularity.parse(granularity), start=_epoch(start), end=_epoch(end))
+    with open_database(load_settings()) as database, render.progress_bar() as bar:
+        tasks = {pair: bar.add_task(f"Training {pair}", total=None) for pair in pairs}
+        results = train(
+            database, pairs, spec, lambda pair, done, total: bar.update(tasks[pair], completed=done, total=total)
+        )
+    if json:
+        render.print_json({"results": results})
+        return
+    rows = ((r.pair, r.verdict, r.reason, r.model_id) for r in results)
+    render.print_table("Verdicts", ["Pair", "Verdict", "Why", "Model"], rows)
+
+
+@app.command("generate_signals")
+def generate_signals(
+    pairs: Annotated[list[str] | None, typer.Option("--pair", help="Only these pairs (repeatable).")] = None,
+    follow: Annotated[
+        bool, typer.Option("--follow", help="Keep fetching candles and generating until Ctrl-C.")
+    ] = False,
+    candles: Annotated[int, typer.Option("--candles", min=1, help="Generate for this many newest candles.")] = 1,
+    poll: Annotated[float, typer.Option("--poll", min=0.01, help="With --follow: seconds between looks.")] = 2.0,
+    enabled: Annotated[bool, typer.Option("--enabled", help="Only pairs that may trade.")] = False,
+    json: Json = False,
+) -> None:
+    """Generate signals for the newest complete candles of the trained pairs."""
+    from sep_trader.signals.job import Follower, Generated, generate_newest, load_models
+
+    settings = load_settings()
+    with open_database(settings) as database:
+        with database.transaction() as connection:
+            models = load_models(connection, [parse_pair(p) for p in pairs] if pairs else None, enabled_only=enabled)
+        if not models:
+            raise InputError("no trained pair to generate signals for", "run: train_manager.py train-all")
+
+        def report(found: Generated) -> None:
+            if json:
+                render.print_json({"candles": found.candles, "signals": found.signals})
+            elif not follow or found.signals:
+                rows = (
+                    (
+                        s.candle_time,
+                        s.pair,
+                        "BUY" if s.side > 0 else "SELL",
+                        s.confidence,
+                        s.stop_distance,
+                        s.expires_at,
+                    )
+                    for s in found.signals
+                )
+                columns = ["Candle (UTC)", "Pair", "Side", "Confidence>", "Stop distance>", "Expires (UTC)"]
+                render.print_table("New signals", columns, rows, empty="no signal on the newest candles")
+
+        if not follow:
+            report(generate_newest(database, models, candles=candles))
+            return
+        with open_broker(settings) as broker:
+            _follow(Follower(database, broker, models), poll, report)
+
+
+def _follow(follower, poll, report) -> None:  # type: ignore[no-untyped-def]
+    """Step until Ctrl-C or SIGTERM; a broker out of reach is reported and tried again."""
+    import signal
+
+    from sep_trader.errors import BrokerUnavailable
+
+    stopping = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stopping.set())
+    while not stopping.is_set():
+        try:
+            report(follower.step())
+        except BrokerUnavailable as error:
+            render.errors.print(f"sep: {error}; trying again")
+            stopping.wait(5 * poll)
+        stopping.wait(poll)
+
+
+@app.command()
+def enable(
+    pair: str,
+    override: Annotated[bool, typer.Option("--override", help="Enable a pair that is not READY (never live).")] = False,
+    by: Annotated[str | None, typer.Option("--by", help="Who decides it.")] = None,
+    reason: Annotated[str | None, typer.Option("--reason", help="Why; recorded.")] = None,
+) -> None:
+    """Let a pair trade. A pair that is not READY needs --override with --by and --reason, and no live account."""
+    name = parse_pair(pair)
+    settings = load_settings()
+    with open_database(settings) as database, database.transaction() as connection:
+        row = queries.pair(connection, pair=name)
+        if row is None or row["model_id"] is None:
+            raise InputError(f"{name} has not been trained", f"run: train_manager.py train {name}")
+        if row["verdict"] != "READY":
+            if not override:
+                raise NotAllowed(f"{name} is NOT READY: {row['verdict_reason']}", "on a practice account: --override")
+            if settings.oanda_environment is OandaEnvironment.LIVE:
+                raise NotAllowed(f"{name} is NOT READY", "no override on a live account")
+            if not (by and by.strip() and reason and reason.strip()):
+                raise InputError("an override is recorded with a name and a reason", "give --by NAME --reason TEXT")
+        else:
+            by, reason = None, None
+        queries.enable_pair(connection, pair=name, override_by=by, override_reason=reason)
+    render.console.print(
+        f"{name} may trade" + (f" by override of {by}: {reason}" if reason else ": its verdict is READY")
+    )
+
+
+@app.command()
+def disable(
+    pair: str,
+    reason: Annotated[str | None, typer.Option("--reason", help="Why; recorded.")] = None,
+) -> None:
+    """Take a pair's right to trade. Its open trade keeps its stop, target and horizon."""
+    name = parse_pair(pair)
+    with open_database(load_settings()) as database, database.transaction() as connection:
+        if queries.pair(connection, pair=name) is None:
+            raise InputError(f"{name} is not known", "see: train_manager.py status")
+        changed = queries.disable_pair(connection, pair=name, reason=reason or f"disabled by {getpass.getuser()}")
+    render.console.print(f"{name} may not trade" + ("" if changed else " (it was not enabled)"))
+
+
+def _right(row: dict[str, object]) -> str:
+    if not row["enabled"]:
+        return str(row["disabled_reason"] or "")
+    return f"override of {row['override_by']}: {row['override_reason']}" if row["override_reason"] else "verdict"
+
+
+def _epoch(text: str | None) -> int | None:
+    return None if text is None else int(parse_rfc3339(text).timestamp())

@@ -1,0 +1,119 @@
+"""From a signal to an order or a refusal: one pure function, the same for every caller."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from sep_trader.broker.port import AccountSummary, Price
+from sep_trader.market.instrument import Instrument
+from sep_trader.risk.limits import Approved, Exposure, Reason, Refused, RiskLimits, check_exposure, price_age_s
+from sep_trader.risk.sizing import size_by_risk
+
+
+@dataclass(frozen=True, slots=True)
+class SignalToTrade:
+    """What the decision reads of a signal. Distances in price units."""
+
+    pair: str
+    model_id: str
+    side: int
+    stop_distance: Decimal
+    target_distance: Decimal | None
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Permission:
+    """Who may trade: the switch, the pair, and whether live trading was turned on."""
+
+    trading_state: str
+    state_reason: str
+    pair_enabled: bool
+    enabled_model_id: str | None
+    environment: str
+    live_allowed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class MarketView:
+    """The broker's clock and quote, and home currency per unit of quote currency (for a loss) and of base currency;
+    0 where the broker states no rate."""
+
+    now: datetime
+    price: Price | None
+    loss_factor: Decimal
+    base_factor: Decimal
+
+
+def decide(
+    signal: SignalToTrade,
+    permission: Permission,
+    market: MarketView,
+    account: AccountSummary,
+    exposure: Exposure,
+    instrument: Instrument,
+    limits: RiskLimits,
+) -> Approved | Refused:
+    """The order for a signal, or the reason why there is none. The broker's clock is the only clock."""
+    refusal = _permitted(signal, permission, market) or _tradeable(signal, market, instrument, limits)
+    refusal = refusal or check_exposure(signal.pair, exposure, limits)
+    if refusal is not None:
+        return refusal
+    price = market.price
+    assert price is not None  # noqa: S101 - _tradeable refused a missing price
+    entry = price.ask if signal.side > 0 else price.bid
+    units = size_by_risk(
+        nav=account.nav,
+        risk_per_trade=limits.risk_per_trade,
+        stop_distance=signal.stop_distance,
+        loss_factor=market.loss_factor,
+        price=entry,
+        base_factor=market.base_factor,
+        margin_available=exposure.margin_available,
+        instrument=instrument,
+    )
+    if isinstance(units, Refused):
+        return units
+    stop = instrument.quantise_price(entry - signal.side * signal.stop_distance)
+    target = None
+    if signal.target_distance is not None:
+        target = instrument.quantise_price(entry + signal.side * signal.target_distance)
+    return Approved(units * signal.side, entry, stop, target)
+
+
+def _permitted(signal: SignalToTrade, permission: Permission, market: MarketView) -> Refused | None:
+    if market.now > signal.expires_at:
+        late = (market.now - signal.expires_at).total_seconds()
+        return Refused(Reason.EXPIRED, f"expired {late:.0f} s ago by the broker's clock")
+    if permission.environment == "live" and not permission.live_allowed:
+        return Refused(Reason.LIVE_NOT_ALLOWED, "SEP_LIVE_TRADING is not set")
+    if permission.trading_state == "HALTED":
+        return Refused(Reason.TRADING_HALTED, permission.state_reason)
+    if permission.trading_state == "REDUCING":
+        return Refused(Reason.TRADING_REDUCING, permission.state_reason)
+    if not permission.pair_enabled:
+        return Refused(Reason.PAIR_DISABLED, f"{signal.pair} is not enabled")
+    if permission.enabled_model_id != signal.model_id:
+        return Refused(Reason.MODEL_REPLACED, f"the enabled model is {permission.enabled_model_id}")
+    return None
+
+
+def _tradeable(signal: SignalToTrade, market: MarketView, instrument: Instrument, limits: RiskLimits) -> Refused | None:
+    price = market.price
+    if price is None:
+        return Refused(Reason.NO_PRICE, f"the broker quotes no price of {signal.pair}")
+    if not price.tradeable:
+        return Refused(
+            Reason.MARKET_CLOSED, f"{signal.pair} is not tradeable, last price {price.time:%Y-%m-%d %H:%M:%S} UTC"
+        )
+    age = price_age_s(price.time, market.now)
+    if age > limits.price_max_age_s:
+        return Refused(Reason.STALE_PRICE, f"the price is {age:.0f} s old, {limits.price_max_age_s} allowed")
+    spread = (price.ask - price.bid) / instrument.pip
+    if spread > limits.max_spread_pips:
+        return Refused(Reason.SPREAD_TOO_WIDE, f"the spread is {spread:.1f} pips, {limits.max_spread_pips} allowed")
+    if signal.stop_distance <= price.ask - price.bid:
+        return Refused(
+            Reason.STOP_INSIDE_SPREAD, f"the stop distance {signal.stop_distance} is not wider than the spread"
+        )
+    return None

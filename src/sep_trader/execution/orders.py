@@ -1,0 +1,202 @@
+"""The order desk: decides new signals, writes intents, sends orders once, and closes trades."""
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+from sep_trader.broker.port import AccountSummary, Broker, MarketOrder, Outcome, Pricing, Rejected, Unknown
+from sep_trader.execution.decide import MarketView, Permission, SignalToTrade, decide
+from sep_trader.execution.journal import Journal
+from sep_trader.market.instrument import Instrument, standard_instrument
+from sep_trader.risk.limits import Approved, Exposure, Reason, Refused, RiskLimits
+from sep_trader.store.database import Connection, Database
+from sep_trader.store.logs import Log
+from sep_trader.store.queries import queries
+
+_ZERO = Decimal(0)
+
+
+@dataclass(frozen=True, slots=True)
+class TraderSettings:
+    """How the daemon trades. Times in seconds of this machine's clock."""
+
+    environment: str
+    live_allowed: bool = False
+    limits: RiskLimits = field(default_factory=RiskLimits)
+    poll_s: float = 2.0
+    status_s: float = 2.0
+    unknown_patience_s: float = 30.0
+    close_retry_s: float = 5.0
+
+
+class OrderDesk:
+    """Everything that is sent to the broker goes through here."""
+
+    def __init__(
+        self, database: Database, broker: Broker, journal: Journal, settings: TraderSettings, log: Log
+    ) -> None:
+        self._database, self._broker, self._journal = database, broker, journal
+        self._settings, self._log = settings, log
+        self._instruments: dict[str, Instrument] = {}
+
+    def trade_new_signals(self, now: datetime) -> datetime:
+        """Decide every new signal, oldest first; return the latest broker time seen."""
+        with self._database.transaction() as connection:
+            signals = list(queries.new_signals(connection))
+        for signal in signals:
+            if signal["expires_at"] < now:
+                late = (now - signal["expires_at"]).total_seconds()
+                self._refuse(signal, Refused(Reason.EXPIRED, f"expired {late:.0f} s ago by the broker's clock"), now)
+            else:
+                now = max(now, self._trade(signal))
+        return now
+
+    def _trade(self, signal: dict[str, Any]) -> datetime:
+        instrument = self._instrument(signal["pair"])
+        account = self._broker.summary()
+        pricing = self._broker.pricing([signal["pair"]])
+        with self._database.transaction() as connection:
+            permission = self._permission(connection, signal["pair"])
+            exposure = self._exposure(connection, account, pricing.time)
+        market = _market_view(pricing, instrument, account.currency)
+        wanted = SignalToTrade(
+            pair=signal["pair"],
+            model_id=signal["model_id"],
+            side=signal["side"],
+            stop_distance=signal["stop_distance"],
+            target_distance=signal["target_distance"],
+            expires_at=signal["expires_at"],
+        )
+        decision = decide(wanted, permission, market, account, exposure, instrument, self._settings.limits)
+        if isinstance(decision, Refused):
+            self._refuse(signal, decision, market.now)
+        else:
+            self._place(signal, decision, account, market.now)
+        return market.now
+
+    def _place(self, signal: dict[str, Any], order: Approved, account: AccountSummary, now: datetime) -> None:
+        client_id = f"sep-{signal['id'].hex}"
+        with self._database.transaction() as connection:
+            execution_id = queries.insert_intent(
+                connection,
+                signal_id=signal["id"],
+                account_id=self._broker.account_id,
+                pair=signal["pair"],
+                client_id=client_id,
+                units=order.units,
+                intent_time=now,
+                intent_transaction_id=account.last_transaction_id,
+                expected_price=order.expected_price,
+                stop_price=order.stop_price,
+                target_price=order.target_price,
+            )
+            text = f"{order.units} {signal['pair']} near {order.expected_price}, stop {order.stop_price}"
+            self._log.write(connection, "order_intent", text, broker_time=now, client_id=client_id, signal=signal["id"])
+        outcome = self._broker.place(
+            MarketOrder(
+                instrument=signal["pair"],
+                units=order.units,
+                client_id=client_id,
+                stop_loss=order.stop_price,
+                take_profit=order.target_price,
+            )
+        )
+        self._after_sending(execution_id, client_id, outcome)
+
+    def _after_sending(self, execution_id: int, client_id: str, outcome: Outcome) -> None:
+        """Book what the record says. Only what left no trace in it is booked from the answer itself."""
+        if isinstance(outcome, Unknown):
+            with self._database.transaction() as connection:
+                queries.set_execution_unsettled(
+                    connection, id=execution_id, status="UNKNOWN", reason=outcome.cause, order_id=None
+                )
+                self._log.write(connection, "order_unknown", outcome.cause, level="error", client_id=client_id)
+        self._journal.catch_up()
+        if isinstance(outcome, Rejected):
+            with self._database.transaction() as connection:
+                execution = queries.execution_by_client_id(
+                    connection, account_id=self._broker.account_id, client_id=client_id
+                )
+                if execution["status"] == "INTENT":
+                    self._journal.reject(connection, execution, outcome.reason, outcome.message)
+
+    def close(self, execution: dict[str, Any], now: datetime) -> None:
+        """Close a trade whose horizon has come. Repeating it is harmless: a closed trade cannot be closed again."""
+        with self._database.transaction() as connection:
+            text = f"{execution['pair']} trade {execution['trade_id']} has reached its horizon"
+            self._log.write(connection, "closing_at_horizon", text, broker_time=now, trade_id=execution["trade_id"])
+        outcome = self._broker.close_trade(execution["trade_id"])
+        self._journal.catch_up()
+        if isinstance(outcome, Rejected | Unknown):
+            cause = outcome.reason if isinstance(outcome, Rejected) else outcome.cause
+            with self._database.transaction() as connection:
+                self._log.write(connection, "close_failed", cause, level="warning", trade_id=execution["trade_id"])
+
+    def give_up(self, execution: dict[str, Any]) -> None:
+        """Book an order that the broker's complete record does not hold as never arrived. Should it arrive after all,
+        its fill is booked all the same, and turns this around."""
+        text = f"the broker's record up to {self._journal.last_id} does not hold the order"
+        with self._database.transaction() as connection:
+            self._journal.reject(connection, execution, Reason.ORDER_NOT_FOUND, text)
+
+    def _refuse(self, signal: dict[str, Any], refusal: Refused, now: datetime) -> None:
+        status = "EXPIRED" if refusal.code == Reason.EXPIRED else "REFUSED"
+        with self._database.transaction() as connection:
+            queries.decide_signal(
+                connection,
+                id=signal["id"],
+                status=status,
+                reason_code=refusal.code,
+                reason=refusal.text,
+                decided_at=now,
+            )
+            text = f"{signal['pair']}: {refusal.text}"
+            self._log.write(connection, "signal_refused", text, broker_time=now, code=refusal.code, signal=signal["id"])
+            if refusal.code == Reason.DAILY_LOSS_LIMIT and queries.trading_state(connection)["state"] == "ACTIVE":
+                queries.set_trading_state(
+                    connection, state="REDUCING", reason=refusal.text, changed_by="daily loss limit"
+                )
+                self._log.write(
+                    connection, "trading_state", f"REDUCING: {refusal.text}", level="error", broker_time=now
+                )
+
+    def _permission(self, connection: Connection, pair: str) -> Permission:
+        state = queries.trading_state(connection)
+        row = queries.pair(connection, pair=pair)
+        return Permission(
+            trading_state=state["state"],
+            state_reason=f"{state['reason']} ({state['changed_by']})",
+            pair_enabled=bool(row and row["enabled"]),
+            enabled_model_id=row["model_id"] if row else None,
+            environment=self._settings.environment,
+            live_allowed=self._settings.live_allowed,
+        )
+
+    def _exposure(self, connection: Connection, account: AccountSummary, now: datetime) -> Exposure:
+        unsettled = list(queries.unsettled_executions(connection, account_id=self._broker.account_id))
+        midnight = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+        return Exposure(
+            nav=account.nav,
+            margin_available=account.margin_available,
+            open_trades=len(unsettled),
+            unsettled_pairs=frozenset(e["pair"] for e in unsettled),
+            net_pl_today=queries.net_pl_of_day(connection, account_id=self._broker.account_id, day=midnight),
+        )
+
+    def _instrument(self, pair: str) -> Instrument:
+        if pair not in self._instruments:
+            for instrument in self._broker.instruments([pair]):
+                self._instruments[instrument.name] = instrument
+        return self._instruments.get(pair) or standard_instrument(pair)
+
+
+def _market_view(pricing: Pricing, instrument: Instrument, currency: str) -> MarketView:
+    """The broker's clock, quote and conversion rates for one instrument; rate 0 where it states none."""
+
+    def factors(of: str) -> tuple[Decimal, Decimal]:
+        return (Decimal(1), Decimal(1)) if of == currency else pricing.home_conversions.get(of, (_ZERO, _ZERO))
+
+    price = next((p for p in pricing.prices if p.instrument == instrument.name), None)
+    gain, loss = factors(instrument.base)
+    return MarketView(pricing.time, price, loss_factor=factors(instrument.quote)[1], base_factor=(gain + loss) / 2)

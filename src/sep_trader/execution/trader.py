@@ -1,0 +1,221 @@
+"""The trading daemon: one thread that takes typed events off one queue and processes each to its end.
+
+There is one way to start: read the broker's record, bring the books up to it, compare, then run. A crash and a deploy
+look the same.
+"""
+
+import queue
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from psycopg.types.json import Jsonb
+
+from sep_trader.broker.port import Broker, Heartbeat, Price, StreamState, Transaction
+from sep_trader.errors import BrokerUnavailable, SepError
+from sep_trader.execution.journal import Journal
+from sep_trader.execution.orders import OrderDesk, TraderSettings
+from sep_trader.execution.reconcile import Discrepancy, compare_open_trades
+from sep_trader.store.database import Connection, Database
+from sep_trader.store.logs import Log
+from sep_trader.store.queries import queries
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class SignalNotice:
+    """The database says that a signal was written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """Time to look by oneself: the slow poll behind the notifications."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """A feeding thread ended; the daemon must start again."""
+
+    error: SepError
+
+
+Event = Price | Heartbeat | Transaction | StreamState | SignalNotice | Tick | Failed
+
+
+class Trader:
+    """Trades one account of one broker from one database."""
+
+    def __init__(self, database: Database, broker: Broker, settings: TraderSettings) -> None:
+        self._database, self._broker, self._settings = database, broker, settings
+        self._log = Log("trader")
+        self.journal = Journal(database, broker, self._log)
+        self._desk = OrderDesk(database, broker, self.journal, settings, self._log)
+        self._now = _EPOCH
+        self._prices: dict[str, Price] = {}
+        self._streams: dict[str, StreamState] = {}
+        self._close_tried: dict[int, float] = {}
+        self._noticed: dict[int, float] = {}
+        self._unsettled: list[dict[str, Any]] = []
+        self._status_at = 0.0
+        self._heard_at: float | None = None
+
+    def start(self) -> None:
+        """Reconcile with the broker. Differences that its record does not explain halt trading until a person looks."""
+        with self._database.transaction() as connection:
+            self._log.write(connection, "trader_starting", f"account {self._broker.account_id}")
+        self.journal.open(self._broker.summary(), self._settings.environment)
+        booked = self.journal.catch_up()
+        self._reload()
+        found = self._differences()
+        if found and self.journal.catch_up():  # a trade may have ended between the two reads
+            self._reload()
+            found = self._differences()
+        with self._database.transaction() as connection:
+            for difference in found:
+                self._log.write(
+                    connection, "reconcile_mismatch", difference.text, level="error", trade_id=difference.trade_id
+                )
+            if found:
+                self._latch(connection, "HALTED", found[0].text, "reconciliation")
+            text = f"{booked} transactions booked, {len(self._unsettled)} orders unsettled, {len(found)} differences"
+            self._log.write(connection, "reconciled", text, last_transaction_id=self.journal.last_id)
+        self._status("running", force=True)
+
+    def run(self, events: "queue.Queue[Event]", stopped: Callable[[], bool]) -> None:
+        """Process events until `stopped()`; a quiet queue gives a Tick every `poll_s`. Raises what ends a life of the
+        daemon: the caller starts a new one."""
+        next_tick = 0.0
+        while not stopped():
+            wait = next_tick - time.monotonic()
+            try:
+                event: Event = events.get(timeout=max(0.0, wait)) if wait > 0 else Tick()
+            except queue.Empty:
+                continue
+            if isinstance(event, Tick):
+                next_tick = time.monotonic() + self._settings.poll_s
+            self._process_kept(event)
+        self._status("stopped", force=True)
+
+    def process(self, event: Event) -> None:
+        """Take one event to its end."""
+        if isinstance(event, Price | Heartbeat | Transaction):
+            self._heard_at = time.monotonic()
+        match event:
+            case Price():
+                self._prices[event.instrument] = event
+                self._advance(event.time)
+            case Heartbeat():
+                self._advance(event.time)
+            case Transaction():
+                self._advance(event.time)
+                if event.id > self.journal.last_id:
+                    booked = (
+                        self.journal.book([event]) if event.id == self.journal.last_id + 1 else self.journal.catch_up()
+                    )
+                    if booked:
+                        self._reload()
+            case StreamState():
+                self._stream_changed(event)
+            case SignalNotice():
+                self._trade()
+            case Tick():
+                if self.journal.catch_up():
+                    self._reload()
+                self._settle_unknown()
+                self._trade()
+                self._status("running")
+            case Failed():
+                raise event.error
+
+    def _process_kept(self, event: Event) -> None:
+        """`process`, where a broker out of reach is logged and survived: the next tick looks again."""
+        try:
+            self.process(event)
+        except BrokerUnavailable as error:
+            with self._database.transaction() as connection:
+                self._log.write(connection, "broker_unavailable", str(error), level="warning")
+
+    def _advance(self, now: datetime) -> None:
+        self._now = max(self._now, now)
+        for execution in self._unsettled:
+            if execution["status"] == "OPEN" and execution["horizon_at"] <= self._now:
+                self._close(execution)
+                return  # the list has changed; the next event goes on
+
+    def _close(self, execution: dict[str, Any]) -> None:
+        clock = time.monotonic()
+        if clock < self._close_tried.get(execution["id"], 0.0) or self._state() == "HALTED":
+            return
+        self._close_tried[execution["id"]] = clock + self._settings.close_retry_s
+        self._desk.close(execution, self._now)
+        self._reload()
+
+    def _trade(self) -> None:
+        self._now = max(self._now, self._desk.trade_new_signals(self._now))
+        self._reload()
+
+    def _settle_unknown(self) -> None:
+        """Orders whose fate the broker's complete record does not tell within the patience never arrived."""
+        clock = time.monotonic()
+        for execution in self._unsettled:
+            if execution["status"] == "OPEN":
+                continue
+            since = self._noticed.setdefault(execution["id"], clock)
+            if clock - since >= self._settings.unknown_patience_s:
+                self._desk.give_up(execution)
+        self._reload()
+
+    def _reload(self) -> None:
+        with self._database.transaction() as connection:
+            self._unsettled = list(queries.unsettled_executions(connection, account_id=self._broker.account_id))
+
+    def _differences(self) -> list[Discrepancy]:
+        ours = {e["trade_id"]: e["units"] for e in self._unsettled if e["status"] == "OPEN"}
+        return compare_open_trades(ours, self._broker.open_trades())
+
+    def _state(self) -> str:
+        with self._database.transaction() as connection:
+            return str(queries.trading_state(connection)["state"])
+
+    def _latch(self, connection: Connection, state: str, reason: str, by: str) -> None:
+        queries.set_trading_state(connection, state=state, reason=reason, changed_by=by)
+        self._log.write(connection, "trading_state", f"{state}: {reason}", level="error", by=by)
+
+    def _stream_changed(self, state: StreamState) -> None:
+        self._streams[state.stream] = state
+        with self._database.transaction() as connection:
+            self._log.write(
+                connection,
+                "stream_connected" if state.connected else "stream_lost",
+                state.cause or state.stream,
+                level="info" if state.connected else "warning",
+                stream=state.stream,
+            )
+
+    def _status(self, state: str, *, force: bool = False) -> None:
+        clock = time.monotonic()
+        if not force and clock < self._status_at:
+            return
+        self._status_at = clock + self._settings.status_s
+        newest = max((p.time for p in self._prices.values()), default=None)
+        details = {
+            "account": self._broker.account_id,
+            "environment": self._settings.environment,
+            "last_transaction_id": self.journal.last_id,
+            "streams": {name: s.connected for name, s in self._streams.items()},
+            "stream_age_s": round(clock - self._heard_at, 3) if self._heard_at is not None else None,
+            "newest_price": newest.isoformat() if newest else None,
+            "price_age_s": round((self._now - newest).total_seconds(), 1) if newest else None,
+            "unsettled": len(self._unsettled),
+        }
+        with self._database.transaction() as connection:
+            queries.set_component_status(
+                connection,
+                component="trader",
+                broker_time=self._now if self._now > _EPOCH else None,
+                state=state,
+                details=Jsonb(details),
+            )

@@ -1,0 +1,62 @@
+"""The model artifact: everything a signal needs, as JSON, named by the hash of its content."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from sep_trader.errors import InputError
+from sep_trader.market.candles import Candles
+from sep_trader.market.granularity import Granularity
+from sep_trader.research.strategies import RuleParameters
+
+FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A trained rule for one pair and granularity."""
+
+    pair: str
+    granularity: Granularity
+    parameters: RuleParameters
+    data_hash: str
+
+    def to_json(self) -> dict[str, Any]:
+        """As JSON values."""
+        return {
+            "format": FORMAT,
+            "kind": "rule",
+            "pair": self.pair,
+            "granularity": self.granularity.value,
+            "parameters": self.parameters.to_json(),
+            "data_hash": self.data_hash,
+        }
+
+    @property
+    def id(self) -> str:
+        """Sixteen hex digits of the SHA-256 of the canonical JSON."""
+        return hashlib.sha256(json.dumps(self.to_json(), sort_keys=True).encode()).hexdigest()[:16]
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> "Model":
+        """Read a stored artifact; raises InputError when it is of another kind or format."""
+        if data.get("format") != FORMAT or data.get("kind") != "rule":
+            raise InputError(
+                f"the model artifact is of format {data.get('format')} and kind {data.get('kind')}",
+                f"this version reads format {FORMAT}, kind rule: train again",
+            )
+        return cls(
+            pair=data["pair"],
+            granularity=Granularity.parse(data["granularity"]),
+            parameters=RuleParameters.from_json(data["parameters"]),
+            data_hash=data["data_hash"],
+        )
+
+
+def data_hash(candles: Candles) -> str:
+    """SHA-256 over the candle columns as little-endian bytes: the same data gives the same hash anywhere."""
+    digest = hashlib.sha256(f"{candles.instrument} {candles.granularity}".encode())
+    for column in (candles.time, candles.open, candles.high, candles.low, candles.close, candles.spread):
+        digest.update(column.astype(column.dtype.newbyteorder("<")).tobytes())
+    return digest.hexdigest()

@@ -1,0 +1,150 @@
+"""The training job: candles from the store, the walk-forward, the verdict, and all of it back into the store."""
+
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field, replace
+
+import numpy as np
+import numpy.typing as npt
+from psycopg.types.json import Jsonb
+
+from sep_trader import __version__
+from sep_trader.errors import InputError
+from sep_trader.market.candles import Candles
+from sep_trader.market.clock import from_epoch
+from sep_trader.market.granularity import Granularity
+from sep_trader.market.instrument import standard_instrument
+from sep_trader.research import evidence as ev
+from sep_trader.research.artifact import Model, data_hash
+from sep_trader.research.costs import CostModel
+from sep_trader.research.strategies import RuleParameters
+from sep_trader.research.walk_forward import Grid, OutOfSample, WalkForwardPlan, daily_totals, walk_forward
+from sep_trader.store import candles as candle_store
+from sep_trader.store.database import Database
+from sep_trader.store.queries import queries
+
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingSpec:
+    """What to train on and how. start, end: seconds since the epoch, None for all there is."""
+
+    granularity: Granularity = Granularity.M1
+    start: int | None = None
+    end: int | None = None
+    grid: Grid = field(default_factory=Grid)
+    plan: WalkForwardPlan = field(default_factory=WalkForwardPlan)
+    seed: int = 20_140_501
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingResult:
+    """A pair's verdict and the model that was stored for it."""
+
+    pair: str
+    verdict: str
+    reason: str
+    model_id: str
+    evidence: ev.Evidence
+    parameters: RuleParameters
+
+
+@dataclass(frozen=True, slots=True)
+class _Examined:
+    candles: Candles
+    result: OutOfSample
+    costs: CostModel
+    parameters: RuleParameters
+    evidence: ev.Evidence
+
+
+def train(database: Database, pairs: Sequence[str], spec: TrainingSpec, progress: Progress) -> list[TrainingResult]:
+    """Train and judge the pairs as one family: their p-values are adjusted together. `progress(pair, done, total)`.
+
+    Raises InputError for a pair without enough candles; nothing is recorded then.
+    """
+    examined = {pair: _examine(database, pair, spec, progress) for pair in pairs}
+    adjusted = ev.holm([e.evidence.p_value for e in examined.values()])
+    return [
+        _record(database, pair, e, spec, ev.judge(e.evidence, p, len(examined)))
+        for (pair, e), p in zip(examined.items(), adjusted, strict=True)
+    ]
+
+
+def _examine(database: Database, pair: str, spec: TrainingSpec, progress: Progress) -> _Examined:
+    with database.transaction() as connection:
+        start = from_epoch(spec.start) if spec.start is not None else None
+        end = from_epoch(spec.end) if spec.end is not None else None
+        candles = candle_store.read(connection, pair, spec.granularity, start, end)
+        tried_before = queries.trials_of_pair(connection, pair=pair)
+    if len(candles) == 0:
+        raise InputError(f"no {spec.granularity} candles of {pair}", f"sep data import ... --instrument {pair}")
+    pip = float(standard_instrument(pair).pip)
+    costs = CostModel(pip=pip)
+    stressed = replace(costs, spread_multiplier=costs.spread_multiplier * ev.STRESS)
+    result = walk_forward(
+        candles, spec.grid, costs, stressed, spec.plan, lambda done, total: progress(pair, done, total)
+    )
+    daily = daily_totals(result.entry_time, result.net, result.days) / pip
+    trials = tried_before + len(spec.grid.sets())
+    figures = ev.Evidence(
+        trades=len(result.net),
+        days=len(result.days),
+        expectancy=_mean(result.net) / pip,
+        stressed_expectancy=_mean(result.stressed) / pip,
+        win_rate=_mean((result.net > 0).astype(float)),
+        mean_daily=_mean(daily),
+        p_value=ev.stationary_bootstrap_p(daily, seed=spec.seed),
+        deflated_sharpe=ev.deflated_sharpe(daily, trials),
+        trials=trials,
+    )
+    # The set chosen on the most data, that of the last fold, is the one that would trade.
+    last = next((p for p in reversed(result.chosen) if p is not None), spec.grid.base)
+    return _Examined(candles, result, costs, last, figures)
+
+
+def _mean(values: npt.NDArray[np.float64]) -> float:
+    return float(values.mean()) if len(values) else 0.0
+
+
+def _record(
+    database: Database, pair: str, examined: _Examined, spec: TrainingSpec, verdict: ev.Verdict
+) -> TrainingResult:
+    candles = examined.candles
+    model = Model(pair, spec.granularity, examined.parameters, data_hash(candles))
+    run_id = uuid.uuid4()
+    with database.transaction() as connection:
+        queries.insert_research_run(
+            connection,
+            id=run_id,
+            pair=pair,
+            granularity=spec.granularity.value,
+            first_candle=from_epoch(int(candles.time[0])),
+            last_candle=from_epoch(int(candles.time[-1])),
+            candles=len(candles),
+            data_hash=model.data_hash,
+            code_version=__version__,
+            settings=Jsonb({"grid": asdict(spec.grid), "plan": asdict(spec.plan), "costs": asdict(examined.costs)}),
+            seed=spec.seed,
+            trials=len(spec.grid.sets()),
+            verdict=verdict.name,
+            reason=verdict.reason,
+            evidence=Jsonb(
+                {
+                    **asdict(examined.evidence),
+                    "adjusted_p": verdict.adjusted_p,
+                    "chosen": [p.to_json() if p else None for p in examined.result.chosen],
+                }
+            ),
+        )
+        queries.insert_model(
+            connection,
+            id=model.id,
+            pair=pair,
+            granularity=spec.granularity.value,
+            run_id=run_id,
+            artifact=Jsonb(model.to_json()),
+        )
+        queries.record_verdict(connection, pair=pair, model_id=model.id, verdict=verdict.name, reason=verdict.reason)
+    return TrainingResult(pair, verdict.name, verdict.reason, model.id, examined.evidence, examined.parameters)

@@ -1,0 +1,122 @@
+"""The signal job: newest candles in, rows of trading_signals out; once, or following the market."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from psycopg.types.json import Jsonb
+
+from sep_trader.broker.port import Broker
+from sep_trader.market.clock import from_epoch
+from sep_trader.market.instrument import standard_instrument
+from sep_trader.research.artifact import Model
+from sep_trader.signals.generate import generate
+from sep_trader.signals.signal import Signal
+from sep_trader.store import candles as candle_store
+from sep_trader.store.database import Connection, Database
+from sep_trader.store.queries import queries
+
+NEWEST = 1
+"""Without following, signals are generated for this many newest candles of each pair."""
+
+
+@dataclass(frozen=True, slots=True)
+class Generated:
+    """What one round brought: new candles and new signals, by pair."""
+
+    candles: dict[str, int]
+    signals: tuple[Signal, ...]
+
+
+def load_models(
+    connection: Connection, pairs: Sequence[str] | None = None, *, enabled_only: bool = False
+) -> list[Model]:
+    """The newest models of the trained pairs, or of those named."""
+    rows = queries.enabled_models(connection) if enabled_only else queries.trained_models(connection)
+    return [Model.from_json(r["artifact"]) for r in rows if pairs is None or r["pair"] in pairs]
+
+
+def generate_newest(database: Database, models: Sequence[Model], *, candles: int = NEWEST) -> Generated:
+    """Generate signals for the newest complete candles in the store."""
+    stored: list[Signal] = []
+    for model in models:
+        with database.transaction() as connection:
+            known = candle_store.latest(connection, model.pair, model.granularity, _history(model) + candles)
+            if len(known) == 0:
+                continue
+            first = max(0, len(known) - candles)
+            after = int(known.time[first]) - 1
+            stored += store(connection, generate(known, model, standard_instrument(model.pair), after=after))
+    return Generated({m.pair: 0 for m in models}, tuple(stored))
+
+
+class Follower:
+    """Keeps fetching complete candles from the broker, and generates signals as each arrives."""
+
+    def __init__(self, database: Database, broker: Broker, models: Sequence[Model]) -> None:
+        self._database, self._broker, self._models = database, broker, models
+        self._seen: dict[str, datetime] = {}
+
+    def step(self) -> Generated:
+        """Fetch what is new for each model's pair, store it, and generate signals for exactly these candles.
+
+        The first step only takes up the broker's recent candles: nothing is generated for the past.
+        """
+        counts: dict[str, int] = {}
+        stored: list[Signal] = []
+        for model in self._models:
+            seen = self._seen.get(model.id)
+            if seen is None:
+                page = self._broker.candles(model.pair, model.granularity, count=min(5_000, _history(model)))
+            else:
+                page = self._broker.candles(model.pair, model.granularity, start=seen, include_first=False)
+            counts[model.pair] = len(page)
+            if len(page) == 0:
+                continue
+            instrument = standard_instrument(model.pair)
+            fresh = page.to_mid(instrument.display_precision)
+            with self._database.transaction() as connection:
+                candle_store.upsert_live(connection, fresh)
+                if seen is not None:
+                    known = candle_store.latest(connection, model.pair, model.granularity, _history(model) + len(fresh))
+                    stored += store(connection, generate(known, model, instrument, after=int(seen.timestamp())))
+            self._seen[model.id] = from_epoch(int(fresh.time[-1]))
+        return Generated(counts, tuple(stored))
+
+    def follow(self, *, pause: Callable[[], bool], report: Callable[[Generated], None]) -> None:
+        """Step until `pause()` (which waits) says to stop."""
+        while True:
+            report(self.step())
+            if pause():
+                return
+
+
+def store(connection: Connection, signals: Sequence[Signal]) -> list[Signal]:
+    """Insert the signals and return those that were not there yet."""
+    fresh = []
+    for s in signals:
+        inserted = queries.insert_signal(
+            connection,
+            id=s.id,
+            pair=s.pair,
+            model_id=s.model_id,
+            granularity=s.granularity,
+            candle_time=s.candle_time,
+            side=s.side,
+            confidence=s.confidence,
+            metrics=Jsonb(s.metrics),
+            stop_distance=s.stop_distance,
+            target_distance=s.target_distance,
+            horizon=s.horizon,
+            expires_at=s.expires_at,
+        )
+        if inserted:
+            fresh.append(s)
+    return fresh
+
+
+def _history(model: Model) -> int:
+    """Candles that warm the metrics up. Metrics look back one window inside a session; the first bits of a session that
+    begins with unchanged closes depend on its start, so a session's worth is taken."""
+    day = int(timedelta(days=1).total_seconds()) // model.granularity.seconds
+    return model.parameters.warm_up + day
