@@ -64,7 +64,8 @@ def test_with_holes_nothing_that_came_is_lost_once_the_patience_ends(ids: set[in
 names = st.sampled_from(
     [
         "orderCreateTransaction", "orderFillTransaction", "orderCancelTransaction", "orderRejectTransaction", "id",
-        "type", "orderID", "reason", "rejectReason", "errorCode", "errorMessage", "replacedByOrderID", "price", "units", "time",
+        "type", "orderID", "reason", "rejectReason", "errorCode", "errorMessage", "replacedByOrderID", "price",
+        "units", "time",
         "tradeOpened", "tradeID", "accountBalance", "stopLossOrderTransaction", "stopLossOrderCancelTransaction",
     ]
 )  # fmt: skip

@@ -46,7 +46,8 @@ class Handler(BaseHTTPRequestHandler):
 
     @property
     def script(self) -> "Script":
-        return self.server.script  # type: ignore[attr-defined]
+        assert isinstance(self.server, Server)
+        return self.server.script
 
     def log_message(self, *_: object) -> None:
         pass
@@ -166,7 +167,7 @@ def connect(url: str) -> Iterator[Callable[..., OandaClient]]:
     made: list[OandaClient] = []
 
     def make(**changes: Any) -> OandaClient:
-        given = {
+        given: dict[str, Any] = {
             "api_url": url,
             "stream_url": url,
             "token": "TOKEN",

@@ -41,7 +41,7 @@ def test_other_forms_of_time_give_the_same_seconds(time: str) -> None:
 def test_no_candle_is_an_empty_table() -> None:
     found = candles({"candles": []}, "EUR_USD", Granularity.M1)
     assert len(found) == 0
-    assert (found.time.dtype, found.bid_open.dtype, found.volume.dtype) == (np.int64, np.float64, np.int64)
+    assert [str(column.dtype) for column in (found.time, found.bid_open, found.volume)] == ["int64", "float64", "int64"]
 
 
 def test_an_answer_without_the_ask_is_refused() -> None:

@@ -104,7 +104,7 @@ def test_another_refusal_of_candles_is_told(client: OandaClient, script: Any) ->
 
 def test_an_answer_that_lacks_what_it_must_have_is_one_error(client: OandaClient, script: Any) -> None:
     script.on("/summary", script.answer(200, {"account": {"id": "A"}}))
-    with pytest.raises(BrokerError, match="cannot be read.*currency"):
+    with pytest.raises(BrokerError, match=r"cannot be read.*currency"):
         client.summary()
 
 

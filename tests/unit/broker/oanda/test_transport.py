@@ -105,7 +105,7 @@ def test_429_is_waited_for_as_long_as_it_asks(client: OandaClient, script: Any) 
 def test_429_for_too_long_is_unavailable_at_once(client: OandaClient, script: Any, how: str) -> None:
     date = format_datetime(datetime.now(UTC) + timedelta(hours=1), usegmt=True)
     script.on("/accounts", script.answer(429, b"", Retry_After="3600" if how == "seconds" else date))
-    with pytest.raises(BrokerUnavailable, match="after 3[56]"):
+    with pytest.raises(BrokerUnavailable, match=r"after 3[56]\d\d s"):
         client.accounts()
     assert script.count("/accounts") == 1
 
@@ -158,7 +158,12 @@ def test_an_order_over_the_rate_limit_was_refused_and_the_next_one_waits_no_long
 
 def test_connections_are_kept(client: OandaClient, script: Any) -> None:
     opened: list[Any] = []
-    script.on("/accounts", lambda handler: (opened.append(handler.connection), script.answer(200, ACCOUNTS)(handler)))
+
+    def note(handler: Any) -> None:
+        opened.append(handler.connection)
+        script.answer(200, ACCOUNTS)(handler)
+
+    script.on("/accounts", note)
     for _ in range(5):
         client.accounts()
     assert len(opened) == 5

@@ -108,7 +108,7 @@ def test_pricing_carries_the_conversion_of_the_quote_currency() -> None:
     assert found.time == datetime(2026, 9, 23, 22, 19, 53, 455623, tzinfo=UTC)
     assert [price.instrument for price in found.prices] == ["USD_JPY"]
     assert (found.prices[0].gain_factor, found.prices[0].loss_factor) == (Decimal("0.0066066"), Decimal("0.0067401"))
-    assert found.home_conversions["USD"] == (1, 1)
+    assert found.home_conversions["USD"] == (Decimal(1), Decimal(1))
 
 
 def test_a_quote_goes_stale_by_its_own_time_or_when_not_tradeable() -> None:
@@ -157,7 +157,7 @@ def test_an_open_trade_with_its_exits() -> None:
             "trailingStopLossOrder": {"id": "34", "type": "TRAILING_STOP_LOSS", "distance": "0.00500"},
         }
     )
-    assert (found.units, found.initial_units, found.client_id) == (-40, -100, "X")
+    assert (found.units, found.initial_units, found.client_id) == (Decimal(-40), Decimal(-100), "X")
     assert (found.stop_loss, found.take_profit) == (Decimal("1.14"), Decimal("1.13"))
     assert (found.trailing_stop, found.unrealized_pl) == (Decimal("0.005"), Decimal("-0.01"))
     assert found.close_time is None
@@ -180,7 +180,7 @@ def test_a_closed_trade() -> None:
             "closingTransactionIDs": ["40"],
         }
     )
-    assert (found.units, found.state, found.average_close_price) == (0, "CLOSED", Decimal("1.139"))
+    assert (found.units, found.state, found.average_close_price) == (Decimal(0), "CLOSED", Decimal("1.139"))
     assert found.close_time == datetime(2026, 9, 23, 23, tzinfo=UTC)
     assert found.unrealized_pl is None
 
@@ -199,7 +199,7 @@ def test_orders_of_an_entry_and_of_an_exit() -> None:
             "clientExtensions": {"id": "Y"},
         }
     )
-    assert (entry.units, entry.price, entry.trade_id, entry.client_id) == (1, Decimal("0.5"), None, "Y")
+    assert (entry.units, entry.price, entry.trade_id, entry.client_id) == (Decimal(1), Decimal("0.5"), None, "Y")
     trailing = {"id": "35", "createTime": TIME, "type": "TRAILING_STOP_LOSS", "tradeID": "31", "state": "PENDING"}
     stop = wire.order(trailing | {"distance": "0.00500"})
     assert (stop.units, stop.trade_id, stop.distance) == (None, 31, Decimal("0.005"))
@@ -208,7 +208,7 @@ def test_orders_of_an_entry_and_of_an_exit() -> None:
 def test_positions_of_one_side_of_both_and_of_none() -> None:
     long = {"units": "100", "averagePrice": "1.13835", "pl": "0.1", "tradeIDs": ["31"]}
     found = wire.position({"instrument": "EUR_USD", "pl": "0.1", "unrealizedPL": "-0.2", "long": long})
-    assert (found.units, found.long_price, found.short_price) == (100, Decimal("1.13835"), None)
+    assert (found.units, found.long_price, found.short_price) == (Decimal(100), Decimal("1.13835"), None)
     both = {"instrument": "EUR_USD", "long": long, "short": {"units": "-30", "averagePrice": "1.2"}}
     assert wire.position(both).units == 70
     assert wire.position({"instrument": "EUR_USD", "long": {"units": "0"}, "short": {"units": "0"}}).units == 0
@@ -240,7 +240,7 @@ def test_changes_join_a_trade_with_the_exits_made_with_it() -> None:
     assert found.trades_opened[0].stop_loss == Decimal("1.1")
     assert [order.order_id for order in found.orders_created] == [33]
     assert (found.trades_closed, found.orders_filled) == ((), ())
-    assert (found.positions[0].units, found.transactions[0].id, found.last_id) == (1, 31, 33)
+    assert (found.positions[0].units, found.transactions[0].id, found.last_id) == (Decimal(1), 31, 33)
     assert found.state["NAV"] == "100000.0000"
 
 
