@@ -1,0 +1,222 @@
+"""The exchange over HTTP, as a bare ASGI application: authorise, dispatch, answer; faults strike here."""
+
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from typing import Any
+from urllib.parse import parse_qsl, unquote
+
+import orjson
+
+from sep_trader.broker.exchange import queries, quotations, trading
+from sep_trader.broker.exchange.account import Account
+from sep_trader.broker.exchange.call import Answer, Call
+from sep_trader.broker.exchange.figures import unix_text
+from sep_trader.broker.exchange.pacer import Pacer
+from sep_trader.broker.exchange.refusals import Refusal
+from sep_trader.broker.exchange.streams import Prices, TransactionFeed, price_stream
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+Handler = Callable[[Call], Answer]
+
+_STAMP = re.compile(rb'"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)\.(\d{9})Z"')
+
+
+def _write(act: Callable[..., tuple[int, dict[str, Any]]], *, named: bool) -> Handler:
+    """A handler of a trading function; `named`: the path says which order, trade or position it is about."""
+
+    def handler(call: Call) -> Answer:
+        about = (call.path[1],) if named else ()
+        status, body = act(call.floor, call.account, *about, call.body, call.request)
+        created = body.get("orderCreateTransaction")
+        if status == 201 and created is not None:
+            call.headers.append((b"location", f"/v3/accounts/{call.account.id}/orders/{created['id']}".encode()))
+        return status, body
+
+    return handler
+
+
+def _cancel(call: Call) -> Answer:
+    return trading.cancel(call.floor, call.account, call.path[1], call.request)
+
+
+ACCOUNT_ROUTES: dict[tuple[str, ...], dict[str, Handler]] = {
+    (): {"GET": queries.account},
+    ("summary",): {"GET": queries.summary},
+    ("instruments",): {"GET": quotations.instruments},
+    ("configuration",): {"PATCH": _write(trading.configure, named=False)},
+    ("changes",): {"GET": queries.changes},
+    ("instruments", "*", "candles"): {"GET": quotations.account_candles},
+    ("candles", "latest"): {"GET": quotations.latest_candles},
+    ("pricing",): {"GET": quotations.pricing},
+    ("orders",): {"GET": queries.orders, "POST": _write(trading.place_order, named=False)},
+    ("pendingOrders",): {"GET": queries.pending_orders},
+    ("orders", "*"): {"GET": queries.order, "PUT": _write(trading.replace, named=True)},
+    ("orders", "*", "cancel"): {"PUT": _cancel},
+    ("orders", "*", "clientExtensions"): {"PUT": _write(trading.modify_order_extensions, named=True)},
+    ("trades",): {"GET": queries.trades},
+    ("openTrades",): {"GET": queries.open_trades},
+    ("trades", "*"): {"GET": queries.trade},
+    ("trades", "*", "close"): {"PUT": _write(trading.close_trade, named=True)},
+    ("trades", "*", "orders"): {"PUT": _write(trading.set_exits, named=True)},
+    ("trades", "*", "clientExtensions"): {"PUT": _write(trading.modify_trade_extensions, named=True)},
+    ("positions",): {"GET": queries.positions},
+    ("openPositions",): {"GET": queries.open_positions},
+    ("positions", "*"): {"GET": queries.position},
+    ("positions", "*", "close"): {"PUT": _write(trading.close_position, named=True)},
+    ("transactions",): {"GET": queries.transactions},
+    ("transactions", "idrange"): {"GET": queries.id_range},
+    ("transactions", "sinceid"): {"GET": queries.since_id},
+    ("transactions", "*"): {"GET": queries.transaction},
+}
+STREAMS = {("pricing", "stream"), ("transactions", "stream")}
+# Known to the protocol, and nothing that this exchange has: order books, position books, other users' pages.
+"""Handlers by path below accounts/{id}, with * for a name."""
+
+
+class ExchangeApp:
+    """The ASGI application: REST, streams and the admin routes on one port."""
+
+    def __init__(self, pacer: Pacer, tokens: dict[str, tuple[Account, ...]]) -> None:
+        """`tokens`: which accounts a bearer token opens."""
+        self.pacer = pacer
+        self.tokens = tokens
+        self.prices = Prices()
+        self.feed = TransactionFeed()
+        self.pacer.exchange.floor.listeners.append(self.feed.listener)
+        self._requests = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve a connection's request."""
+        if scope["type"] == "lifespan":
+            await self.pacer.lifespan(receive, send)
+        elif scope["type"] == "http":
+            await self._serve(scope, receive, send)
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        parts = tuple(unquote(part) for part in scope["path"].split("/") if part)
+        if parts[:1] == ("_exchange",):
+            from sep_trader.broker.exchange.admin import administer
+
+            status, body = await administer(self.pacer, scope["method"], parts[1:], await _body(receive))
+            await _respond(send, status, orjson.dumps(body), [])
+            return
+        self.pacer.advance()
+        self._requests += 1
+        call = Call(self.pacer.exchange, (), f"{self._requests:018d}")
+        headers = dict(scope["headers"])
+        unix = headers.get(b"accept-datetime-format", b"").upper() == b"UNIX"
+        try:
+            lines = self._prepare(call, scope, headers, parts)
+            if lines is not None:
+                await self._stream(call, lines, send, unix)
+                return
+            handler = self._handler(call, scope["method"])
+            if scope["method"] in ("POST", "PUT", "PATCH"):
+                call.body = _decode(await _body(receive))
+            status, answer = handler(call)
+        except Refusal as no:
+            status, answer = no.status, no.body
+        encoded = answer if isinstance(answer, bytes) else orjson.dumps(answer)
+        await _respond(send, status, _unix(encoded) if unix else encoded, [*call.headers, _request_header(call)])
+
+    def _prepare(
+        self, call: Call, scope: Scope, headers: dict[bytes, bytes], parts: tuple[str, ...]
+    ) -> AsyncIterator[bytes] | None:
+        """Authorise and find the account; returns the lines of a stream if one is asked for."""
+        token = headers.get(b"authorization", b"").decode("latin-1")
+        accounts = self.tokens.get(token[7:]) if token[:7].lower() == "bearer " else None
+        if accounts is None:
+            raise Refusal(401, "Insufficient authorization to perform request.")
+        call.accounts = accounts
+        query = scope["query_string"]
+        call.query = dict(parse_qsl(query.decode("latin-1"), keep_blank_values=True)) if query else {}
+        scheme = scope.get("scheme", "http")
+        call.base_url = f"{scheme}://{headers.get(b'host', b'localhost').decode('latin-1')}"
+        if parts[:1] != ("v3",):
+            raise Refusal(404, "The requested resource does not exist")
+        call.path = parts[1:]
+        if parts[1:2] != ("accounts",) or len(parts) == 2:
+            return None
+        call.account_found = next((account for account in accounts if account.id == parts[2]), None)
+        if call.account_found is None:
+            raise Refusal(403, "The provided request was forbidden.")
+        call.path = parts[3:]
+        if call.path in STREAMS:
+            if scope["method"] != "GET":
+                raise _wrong_verb()
+            pulse = self.pacer
+            if call.path[0] == "pricing":
+                call.instruments()
+                return price_stream(call, self.prices, pulse)
+            return self.feed.stream(call, pulse)
+        return None
+
+    def _handler(self, call: Call, verb: str) -> Handler:
+        path = call.path
+        if call.account_found is not None:
+            verbs = ACCOUNT_ROUTES.get(path) or ACCOUNT_ROUTES.get((*path[:1], "*", *path[2:]))
+        elif path == ("accounts",):
+            verbs = {"GET": queries.accounts}
+        elif len(path) == 3 and path[0] == "instruments" and path[2] == "candles":
+            call.path = path[1:]
+            verbs = {"GET": quotations.candles}
+        else:
+            verbs = None
+        if verbs is None:
+            raise Refusal(404, "The requested resource does not exist")
+        if verb not in verbs:
+            raise _wrong_verb()
+        return verbs[verb]
+
+    async def _stream(self, call: Call, lines: AsyncIterator[bytes], send: Send, unix: bool) -> None:
+        headers = [(b"content-type", b"application/octet-stream"), _request_header(call)]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        async for part in lines:
+            await send({"type": "http.response.body", "body": _unix(part) if unix else part, "more_body": True})
+        await send({"type": "http.response.body", "body": b""})
+
+
+def _wrong_verb() -> Refusal:
+    return Refusal(405, "The method is not allowed for the requested resource")
+
+
+def _request_header(call: Call) -> tuple[bytes, bytes]:
+    return b"requestid", call.request.encode()
+
+
+def _unix(encoded: bytes) -> bytes:
+    """Rewrite every RFC 3339 stamp of an answer in the UNIX format."""
+    from sep_trader.broker.exchange.figures import read_time
+
+    def stamp(found: re.Match[bytes]) -> bytes:
+        ns = read_time(found[0].decode().strip('"')) or 0
+        return f'"{unix_text(ns)}"'.encode()
+
+    return _STAMP.sub(stamp, encoded)
+
+
+async def _body(receive: Receive) -> bytes:
+    """The whole body of a request."""
+    message = await receive()
+    body: bytes = message.get("body", b"")
+    while message.get("more_body"):
+        message = await receive()
+        body += message.get("body", b"")
+    return body
+
+
+def _decode(body: bytes) -> object:
+    if not body.strip():
+        return None
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError:
+        raise Refusal(400, "Unable to parse the request body as JSON") from None
+
+
+async def _respond(send: Send, status: int, body: bytes, headers: list[tuple[bytes, bytes]]) -> None:
+    every = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode()), *headers]
+    await send({"type": "http.response.start", "status": status, "headers": every})
+    await send({"type": "http.response.body", "body": body})
