@@ -83,7 +83,7 @@ def exit_reason(cause: str, time: datetime, horizon_at: datetime | None) -> str:
 
 
 def missing_ids(applied: int, transactions: Iterable[Transaction]) -> list[int]:
-    """Ids that ought to follow `applied` but are not among the transactions: a record with holes must not be applied."""
+    """Ids that ought to follow `applied` but are not among the transactions: a record with holes is not applied."""
     ids = [t.id for t in transactions]
     return sorted(set(range(applied + 1, max(ids) + 1)) - set(ids)) if ids else []
 

@@ -31,9 +31,9 @@ class RuleParameters:
 
     encoder: str = "direction"
     window: int = 32
-    theta_run: float = 0.4
+    theta_run: float = 0.36
     entropy_max: float = 0.95
-    stability_min: float = 0.5
+    stability_min: float = 0.4
     mode: str = "follow"
     stop_ranges: float = 6.0
     target_ranges: float = 9.0

@@ -28,8 +28,8 @@ class WalkForwardPlan:
     folds: int = 5
     first_train: float = 0.4
     embargo: int = 30
-    min_trades: int = 10
-    """A parameter set with fewer training trades is not chosen."""
+    min_trades: int = 60
+    """A parameter set with fewer training trades is not chosen: a handful of lucky trades proves nothing."""
 
     def cuts(self, candles: int, purge: int) -> list[tuple[slice, slice]]:
         """(train, test) slices. Raises InputError when the series is too short."""
@@ -51,7 +51,7 @@ class Grid:
 
     base: RuleParameters = field(default_factory=RuleParameters)
     window: tuple[int, ...] = (16, 32, 64)
-    theta_run: tuple[float, ...] = (0.35, 0.45)
+    theta_run: tuple[float, ...] = (0.3, 0.36)
     mode: tuple[str, ...] = ("follow", "fade")
     exits: tuple[tuple[float, float, int], ...] = ((4.0, 6.0, 20), (8.0, 12.0, 45))
     """(stop_ranges, target_ranges, horizon)"""
@@ -97,10 +97,10 @@ def walk_forward(
         progress(k + 1, len(sets))
     chosen = [best_set(sets, every, train, plan.min_trades) for train, _ in cuts]
     times, net, stress = [], [], []
-    for parameters, (_, test) in zip(chosen, cuts, strict=True):
-        if parameters is None:
+    for best, (_, test) in zip(chosen, cuts, strict=True):
+        if best is None:
             continue
-        plain, worse = trades_of(parameters, costs, test), trades_of(parameters, stressed, test)
+        plain, worse = trades_of(best, costs, test), trades_of(best, stressed, test)
         times.append(candles.time[test][plain.entry])
         net.append(plain.net)
         # Stress moves fills, so its trades need not be the same ones: only their mean is used.

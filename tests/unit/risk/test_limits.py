@@ -1,0 +1,37 @@
+"""Limits refuse with their code."""
+
+from decimal import Decimal
+
+from sep_trader.risk.limits import Exposure, Reason, RiskLimits, check_exposure
+
+
+def exposure(**changes: object) -> Exposure:
+    base = {
+        "nav": Decimal(10_000), "margin_available": Decimal(10_000), "open_trades": 0, "unsettled_pairs": frozenset(),
+        "net_pl_today": Decimal(0),
+    }  # fmt: skip
+    return Exposure(**{**base, **changes})  # type: ignore[arg-type]
+
+
+def code(**changes: object) -> str | None:
+    refused = check_exposure("EUR_USD", exposure(**changes), RiskLimits(max_open_trades=2))
+    return refused.code if refused else None
+
+
+def test_nothing_forbids_a_flat_account() -> None:
+    assert code() is None
+
+
+def test_a_busy_pair_is_refused_and_another_one_is_not() -> None:
+    assert code(unsettled_pairs=frozenset({"EUR_USD"}), open_trades=1) == Reason.PAIR_BUSY
+    assert code(unsettled_pairs=frozenset({"NZD_USD"}), open_trades=1) is None
+
+
+def test_the_number_of_trades_is_limited() -> None:
+    assert code(open_trades=2) == Reason.MAX_OPEN_TRADES
+
+
+def test_the_daily_loss_is_measured_against_the_nav_at_the_start_of_the_day() -> None:
+    # 3 % of 10,000 is 300: reached when 300 of the day's opening 10,000 are gone, not a cent earlier.
+    assert code(nav=Decimal("9700.01"), net_pl_today=Decimal("-299.99")) is None
+    assert code(nav=Decimal(9_700), net_pl_today=Decimal(-300)) == Reason.DAILY_LOSS_LIMIT
