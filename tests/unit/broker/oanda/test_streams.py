@@ -78,6 +78,7 @@ def test_prices_and_heartbeats_are_typed(client: OandaClient, script: Any, event
     assert second.instrument == "GBP_USD"
     assert heartbeat == Heartbeat(datetime(2026, 9, 23, 22, 19, 48, 715540, tzinfo=UTC))
     assert script.last("/pricing/stream").query == {"instruments": "EUR_USD,GBP_USD"}
+    assert script.last("/pricing/stream").headers["Accept-Encoding"] == "identity"
     assert reader.latest()["EUR_USD"] == first
 
 
@@ -119,6 +120,23 @@ def test_a_server_that_stays_away_is_told_once_and_asked_again(
     assert not down.connected and "503" in down.cause
     assert up.connected
     assert script.count("/pricing/stream") == 5
+
+
+def test_the_wait_grows_while_nothing_comes_and_starts_again_after_a_line(
+    client: OandaClient, script: Any, events: Any, start: Any
+) -> None:
+    asked: list[int] = []
+
+    class Noting(RetryPolicy):
+        def delay(self, failures: int) -> float:
+            asked.append(failures)
+            return 0.01
+
+    away = script.answer(503, b"")
+    script.on("/pricing/stream", away, away, away, script.stream(quote("1.1")), script.stream(quote("1.2"), then=3))
+    start(PriceStream(client, ["EUR_USD"], events, reconnect=Noting()))
+    take_kind(events, Price, 2)
+    assert asked == [1, 2, 3, 1]
 
 
 def test_heartbeats_do_not_refresh_a_price(client: OandaClient, script: Any, events: Any, start: Any) -> None:
