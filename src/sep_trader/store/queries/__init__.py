@@ -16,11 +16,11 @@ from aiosql.adapters.pyformat import PyFormatAdapter
 __all__ = ["all_queries", "queries"]
 
 
-class _DictRows(PyFormatAdapter):  # type: ignore[misc]
+class _DictRows(PyFormatAdapter):
     """The library's psycopg adapter for connections whose rows are dictionaries."""
 
     def insert_returning(self, conn: Any, query_name: str, sql: str, parameters: Any) -> Any:
-        row = self.select_one(conn, query_name, sql, parameters)
+        row = self.select_one(conn, query_name, sql, parameters)  # type: ignore[no-untyped-call]
         return next(iter(row.values())) if row is not None and len(row) == 1 else row
 
 

@@ -1,0 +1,256 @@
+"""Candles in and out of the database: bulk loads, live batches, range and newest reads, coverage.
+
+A stored candle never changes by itself. One that comes again with other values is a correction: it is counted and
+logged with old and new, and applied only on request.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import psycopg
+from psycopg import sql
+from psycopg.types.json import Jsonb
+
+from sep_trader.errors import StoreError
+from sep_trader.market.candles import Candles
+from sep_trader.market.clock import format_rfc3339, from_epoch
+from sep_trader.market.granularity import Granularity
+from sep_trader.market.instrument import standard_instrument
+from sep_trader.store.candle_wire import COPY_IN, pack, unpack
+from sep_trader.store.database import Connection, Database
+from sep_trader.store.queries import all_queries, queries
+
+Corrections = Literal["report", "apply"]
+VALUES = ("open", "high", "low", "close", "spread", "volume")
+# Class of the advisory locks that keep two loaders of one series apart.
+_LOCK_CLASS = 730_584
+
+
+@dataclass(frozen=True, slots=True)
+class Correction:
+    """A stored candle that came again with other values: open, high, low, close, spread, volume, each."""
+
+    instrument: str
+    granularity: Granularity
+    time: int
+    old: tuple[float, ...]
+    new: tuple[float, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """As a JSON object, the form it is logged in."""
+        return {
+            "instrument": self.instrument,
+            "granularity": self.granularity.value,
+            "time": format_rfc3339(from_epoch(self.time)),
+            "old": dict(zip(VALUES, self.old, strict=True)),
+            "new": dict(zip(VALUES, self.new, strict=True)),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class LoadResult:
+    """What a load found: new candles, candles that were there already, and those there with other values."""
+
+    inserted: int = 0
+    duplicates: int = 0
+    corrections: tuple[Correction, ...] = ()
+
+    def __add__(self, other: "LoadResult") -> "LoadResult":
+        return LoadResult(
+            self.inserted + other.inserted, self.duplicates + other.duplicates, self.corrections + other.corrections
+        )
+
+
+def instrument_id(connection: Connection, name: str) -> int:
+    """The id of an instrument, which is made known with its standard terms if it is not yet."""
+    found = queries.instrument_id(connection, name=name)
+    if found is None:
+        terms = standard_instrument(name)
+        queries.add_instrument(
+            connection, name=name, pip_location=terms.pip_location, display_precision=terms.display_precision
+        )
+        found = queries.instrument_id(connection, name=name)
+    return int(found)
+
+
+def load(database: Database, candles: Candles, *, corrections: Corrections = "report") -> LoadResult:
+    """Store candles in one transaction; loading the same ones again changes nothing.
+
+    Candles go straight into the table where their range is empty, elsewhere only those that are missing do, through
+    staging. Raises ValueError unless times increase strictly, StoreError when the server's disk is full.
+    """
+    if len(candles) == 0:
+        return LoadResult()
+    if not bool(np.all(np.diff(candles.time) > 0)):
+        raise ValueError("candles to load must be in strictly increasing order of time")
+    try:
+        with database.transaction() as connection:
+            return _load(connection, candles, corrections)
+    except StoreError as error:
+        if isinstance(error.__cause__, psycopg.errors.DiskFull):
+            raise _disk_full(candles, error.__cause__) from error
+        raise
+
+
+def _load(connection: Connection, candles: Candles, corrections: Corrections) -> LoadResult:
+    ident = instrument_id(connection, candles.instrument)
+    key = {"instrument_id": ident, "granularity": candles.granularity.code}
+    span = {"first": from_epoch(int(candles.time[0])), "last": from_epoch(int(candles.time[-1]))}
+    list(queries.lock_series(connection, lock_class=_LOCK_CLASS, series=ident * 32 + candles.granularity.code))
+    if not queries.candles_exist(connection, **key, **span):
+        try:
+            with connection.transaction():
+                _copy_in(connection, "market_candles", candles, ident)
+            return LoadResult(inserted=len(candles))
+        except psycopg.errors.UniqueViolation:
+            pass  # a live candle arrived in the range while it was being filled
+    end = int(candles.time[-1]) + 1
+    stored = read(connection, candles.instrument, candles.granularity, int(candles.time[0]), end)
+    position = np.searchsorted(stored.time, candles.time)
+    known = np.zeros(len(candles), bool)
+    inside = position < len(stored)
+    known[inside] = stored.time[position[inside]] == candles.time[inside]
+    inserted = _insert_missing(connection, candles.take(~known), ident)
+    again, before = candles.take(known), stored.take(position[known])
+    differing = _differing(before, again)
+    found = _corrections(before.take(differing), again.take(differing))
+    if found:
+        if corrections == "apply":
+            _apply(connection, again.take(differing), key, span)
+        _log(connection, found, applied=corrections == "apply")
+    return LoadResult(inserted, len(candles) - inserted - len(found), found)
+
+
+def upsert_live(connection: Connection, candles: Candles | Sequence[Candles]) -> LoadResult:
+    """Store a small batch of newly completed candles, of any instruments, by one statement. Corrections are logged."""
+    parts = [p for p in ([candles] if isinstance(candles, Candles) else candles) if len(p)]
+    if not parts:
+        return LoadResult()
+    ids = {p.instrument: instrument_id(connection, p.instrument) for p in parts}
+    times = np.concatenate([p.time for p in parts])
+    rows = list(
+        queries.upsert_live(
+            connection,
+            **_arrays(parts),
+            instrument_ids=[ids[p.instrument] for p in parts for _ in range(len(p))],
+            granularities=[p.granularity.code for p in parts for _ in range(len(p))],
+            first=from_epoch(int(times.min())),
+            last=from_epoch(int(times.max())),
+        )
+    )
+    inserted = next(int(row["inserted"]) for row in rows if row["inserted"] is not None)
+    names = {ident: name for name, ident in ids.items()}
+    found = tuple(
+        Correction(
+            names[row["instrument_id"]],
+            Granularity.from_code(row["granularity"]),
+            int(row["time"].timestamp()),
+            tuple(row["old"]),
+            tuple(row["new"]),
+        )
+        for row in rows
+        if row["inserted"] is None
+    )
+    if found:
+        _log(connection, found, applied=False)
+    return LoadResult(inserted, len(times) - inserted - len(found), found)
+
+
+def read(
+    source: Connection | Database,
+    instrument: str,
+    granularity: Granularity,
+    start: datetime | int | None = None,
+    end: datetime | int | None = None,
+) -> Candles:
+    """The stored candles with start <= time < end, oldest first (aware datetimes or seconds since the epoch)."""
+    bounds = {"start": _moment(start), "end": _moment(end)}
+    return _copy_out(source, "candles_between", instrument, granularity, bounds)
+
+
+def latest(source: Connection | Database, instrument: str, granularity: Granularity, count: int) -> Candles:
+    """The newest `count` candles, oldest first; fewer when there are no more."""
+    newest_first = _copy_out(source, "candles_latest", instrument, granularity, {"count": count})
+    return newest_first.take(slice(None, None, -1))
+
+
+def coverage(connection: Connection) -> list[dict[str, Any]]:
+    """Per pair and granularity: instrument, granularity, first, last (datetimes), candles (count)."""
+    return list(queries.candle_coverage(connection))
+
+
+def _copy_in(connection: Connection, table: str, candles: Candles, ident: int) -> None:
+    statement = sql.SQL(COPY_IN).format(sql.Identifier(table))
+    with connection.cursor() as cursor, cursor.copy(statement) as copy:
+        for block in pack(candles, ident):
+            copy.write(block)
+
+
+def _copy_out(
+    source: Connection | Database, query: str, instrument: str, granularity: Granularity, bounds: dict[str, Any]
+) -> Candles:
+    if isinstance(source, Database):
+        with source.transaction() as connection:
+            return _copy_out(connection, query, instrument, granularity, bounds)
+    statement = sql.SQL("COPY ({}) TO STDOUT (FORMAT BINARY)").format(sql.SQL(_STATEMENTS[query]))
+    parameters = {"instrument": instrument, "granularity": granularity.code, **bounds}
+    with source.cursor() as cursor, cursor.copy(statement, parameters) as copy:
+        return unpack(b"".join(copy), instrument, granularity)
+
+
+_STATEMENTS = {name: text.rstrip().rstrip(";") for name, text in all_queries().items()}
+
+
+def _insert_missing(connection: Connection, missing: Candles, ident: int) -> int:
+    if len(missing) == 0:
+        return 0
+    queries.create_candle_staging(connection)
+    _copy_in(connection, "candle_staging", missing, ident)
+    return int(queries.insert_staged_candles(connection))
+
+
+def _differing(old: Candles, new: Candles) -> npt.NDArray[np.bool_]:
+    differing = np.zeros(len(new), bool)
+    for name in VALUES:
+        differing |= getattr(old, name) != getattr(new, name)
+    return differing
+
+
+def _corrections(old: Candles, new: Candles) -> tuple[Correction, ...]:
+    before = zip(*(getattr(old, name).tolist() for name in VALUES), strict=True)
+    after = zip(*(getattr(new, name).tolist() for name in VALUES), strict=True)
+    return tuple(
+        Correction(new.instrument, new.granularity, time, was, now)
+        for time, was, now in zip(new.time.tolist(), before, after, strict=True)
+    )
+
+
+def _apply(connection: Connection, new: Candles, key: dict[str, int], span: dict[str, datetime]) -> None:
+    queries.correct_candles(connection, **_arrays([new]), **key, **span)
+
+
+def _log(connection: Connection, found: tuple[Correction, ...], *, applied: bool) -> None:
+    message = "a stored candle came again with other values; " + ("replaced" if applied else "kept as it was")
+    contexts = [Jsonb({**c.as_dict(), "applied": applied}) for c in found]
+    queries.log_corrections(connection, message=message, contexts=contexts)
+
+
+def _arrays(parts: Sequence[Candles]) -> dict[str, list[Any]]:
+    joined = {f"{name}s": np.concatenate([getattr(p, name) for p in parts]).tolist() for name in VALUES}
+    return {"times": [from_epoch(t) for p in parts for t in p.time.tolist()], **joined}
+
+
+def _moment(when: datetime | int | None) -> datetime | None:
+    return from_epoch(when) if isinstance(when, int) else when
+
+
+def _disk_full(candles: Candles, error: Exception) -> StoreError:
+    return StoreError(
+        f"the server's disk is full; nothing of {len(candles)} {candles.instrument} {candles.granularity} candles was "
+        f"stored ({str(error).splitlines()[0]})",
+        "free space, see: sep storage",
+    )

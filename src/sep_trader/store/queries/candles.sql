@@ -1,0 +1,81 @@
+-- name: instrument_id$
+-- The id of an instrument, None when this database never saw it.
+SELECT id FROM instruments WHERE name = :name;
+
+-- name: add_instrument!
+-- Make an instrument known; one that is known already is left as it is.
+INSERT INTO instruments (name, pip_location, display_precision) VALUES (:name, :pip_location, :display_precision)
+ON CONFLICT (name) DO NOTHING;
+
+-- name: lock_series
+-- Keep every other loader away from one instrument and granularity until the transaction ends.
+SELECT pg_advisory_xact_lock(:lock_class::integer, :series::integer);
+
+-- name: candles_exist$
+-- Whether any candle lies in a range, both ends included.
+SELECT EXISTS (SELECT 1 FROM market_candles WHERE instrument_id = :instrument_id AND granularity = :granularity
+    AND time BETWEEN :first AND :last);
+
+-- name: candles_between
+-- Candles with start <= time < end, oldest first; null is no limit.
+SELECT time, open, high, low, close, spread, volume FROM market_candles
+WHERE instrument_id = (SELECT id FROM instruments WHERE name = :instrument) AND granularity = :granularity
+    AND time >= coalesce(:start::timestamptz, '-infinity') AND time < coalesce(:end::timestamptz, 'infinity')
+ORDER BY time;
+
+-- name: candles_latest
+-- The newest candles, newest first.
+SELECT time, open, high, low, close, spread, volume FROM market_candles
+WHERE instrument_id = (SELECT id FROM instruments WHERE name = :instrument) AND granularity = :granularity
+ORDER BY time DESC LIMIT :count;
+
+-- name: create_candle_staging!
+-- The table new candles go through where the range is not empty; it ends with the transaction.
+CREATE TEMPORARY TABLE IF NOT EXISTS candle_staging (LIKE market_candles) ON COMMIT DROP;
+
+-- name: insert_staged_candles!
+-- Move the staged candles in; one that exists already is left as it is.
+INSERT INTO market_candles SELECT * FROM candle_staging ON CONFLICT DO NOTHING;
+
+-- name: correct_candles!
+-- Replace the values of stored candles by those of the arrays, where they differ.
+UPDATE market_candles c SET open = n.open, high = n.high, low = n.low, close = n.close, spread = n.spread,
+    volume = n.volume
+FROM unnest(:times::timestamptz[], :opens::float8[], :highs::float8[], :lows::float8[], :closes::float8[],
+    :spreads::float8[], :volumes::integer[]) AS n (time, open, high, low, close, spread, volume)
+WHERE c.instrument_id = :instrument_id AND c.granularity = :granularity AND c.time = n.time
+    AND c.time BETWEEN :first AND :last
+    AND (c.open, c.high, c.low, c.close, c.spread, c.volume)
+        IS DISTINCT FROM (n.open, n.high, n.low, n.close, n.spread, n.volume);
+
+-- name: log_corrections!
+-- Log each differing candle with what is stored and what came.
+INSERT INTO system_logs (level, component, event, message, context)
+SELECT 'warning', 'history', 'candle_correction', :message, c FROM unnest(:contexts::jsonb[]) AS c;
+
+-- name: upsert_live
+-- Insert a batch of complete candles in one statement. Gives one row with how many were new and, for each candle that
+-- is stored with other values, one row with both.
+WITH batch AS (
+    SELECT * FROM unnest(:times::timestamptz[], :opens::float8[], :highs::float8[], :lows::float8[], :closes::float8[],
+        :spreads::float8[], :volumes::integer[], :instrument_ids::smallint[], :granularities::smallint[])
+        AS b (time, open, high, low, close, spread, volume, instrument_id, granularity)
+), added AS (
+    INSERT INTO market_candles SELECT * FROM batch ON CONFLICT DO NOTHING RETURNING 1
+)
+SELECT (SELECT count(*) FROM added) AS inserted, NULL::smallint AS instrument_id, NULL::smallint AS granularity,
+    NULL::timestamptz AS time, NULL::float8[] AS old, NULL::float8[] AS new
+UNION ALL
+SELECT NULL, b.instrument_id, b.granularity, b.time, ARRAY[c.open, c.high, c.low, c.close, c.spread, c.volume],
+    ARRAY[b.open, b.high, b.low, b.close, b.spread, b.volume]
+FROM batch b JOIN market_candles c USING (instrument_id, granularity, time)
+WHERE c.time BETWEEN :first AND :last AND (c.open, c.high, c.low, c.close, c.spread, c.volume)
+    IS DISTINCT FROM (b.open, b.high, b.low, b.close, b.spread, b.volume);
+
+-- name: candle_coverage
+-- What is stored, per pair and granularity: first, last, count.
+SELECT i.name AS instrument, g.name AS granularity, s.first, s.last, s.candles
+FROM (SELECT instrument_id, granularity, min(time) AS first, max(time) AS last, count(*) AS candles
+      FROM market_candles GROUP BY instrument_id, granularity) s
+JOIN instruments i ON i.id = s.instrument_id JOIN granularities g ON g.code = s.granularity
+ORDER BY i.name, g.seconds;
