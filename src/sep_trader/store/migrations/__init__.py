@@ -44,6 +44,7 @@ def migrate(database: Database, *, up_to: int | None = None) -> list[str]:
     with database.session() as lock:
         lock.execute("SELECT pg_advisory_lock(%s)", (_LOCK,))
         with database.transaction() as connection:
+            _make_record(connection)
             done = _recorded(connection)
         _check(done)
         for migration in available():
@@ -69,12 +70,15 @@ def pending(database: Database) -> list[str]:
     return [m.name for m in available() if m.version not in done]
 
 
-def _recorded(connection: Connection) -> dict[int, tuple[str, str]]:
+def _make_record(connection: Connection) -> None:
     connection.execute(
         "CREATE TABLE IF NOT EXISTS schema_migrations (version integer PRIMARY KEY, name text NOT NULL,"
         " checksum text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())"
     )
     connection.execute("COMMENT ON TABLE schema_migrations IS 'Migrations that have run.'")
+
+
+def _recorded(connection: Connection) -> dict[int, tuple[str, str]]:
     rows = connection.execute("SELECT version, name, checksum FROM schema_migrations").fetchall()
     return {r["version"]: (r["name"], r["checksum"]) for r in rows}
 
