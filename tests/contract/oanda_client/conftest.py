@@ -1,0 +1,101 @@
+"""A simulated exchange as a process of its own, on a stepped clock over recorded quotes; one account for each test."""
+
+import itertools
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from sep_trader.broker.oanda.client import OandaClient
+from sep_trader.broker.oanda.transport import RetryPolicy
+
+ROOT = Path(__file__).parents[3]
+DATA = Path(os.environ.get("SEP_TEST_DATA", ROOT / "../shared/data"))
+ACCOUNTS = [f"101-001-{number:07d}-001" for number in range(1, 41)]
+
+
+@dataclass
+class Exchange:
+    """The running exchange: its address, its admin routes, and accounts nobody has used yet."""
+
+    url: str
+    accounts: Iterator[str] = field(default_factory=lambda: iter(ACCOUNTS))
+
+    def admin(self, route: str, body: Any) -> Any:
+        answer = httpx.post(f"{self.url}/_exchange/{route}", json=body)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    def step(self, seconds: float) -> None:
+        self.admin("step", {"seconds": seconds})
+
+    def fault(self, kind: str, route: str, **rest: Any) -> None:
+        self.admin("faults", {"kind": kind, "route": route} | rest)
+
+    def clear(self) -> None:
+        httpx.delete(f"{self.url}/_exchange/faults").raise_for_status()
+
+
+@contextmanager
+def started(*options: str) -> Iterator[Exchange]:
+    """Run `sep exchange serve` until the block ends."""
+    command = [sys.executable, "-c", "from sep_trader.cli.exchange import app; app()", "serve", "--port", "0"]
+    command += ["--token", "TOKEN", *itertools.chain.from_iterable(("--account", account) for account in ACCOUNTS)]
+    with subprocess.Popen([*command, *options], stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            line = process.stdout.readline()
+            found = re.search(r"http://\S+", line)
+            assert found, f"the exchange did not start: {line}"
+            yield Exchange(found.group())
+        finally:
+            process.kill()
+
+
+@pytest.fixture(scope="session")
+def running() -> Iterator[Exchange]:
+    data = DATA / "lean-oanda" / "tick"
+    with started("--data", str(data), "--clock", "stepped", "--start", "2014-05-05T12:00:00Z") as exchange:
+        yield exchange
+
+
+@pytest.fixture
+def exchange(running: Exchange) -> Iterator[Exchange]:
+    yield running
+    running.clear()
+
+
+@pytest.fixture
+def connect(exchange: Exchange) -> Iterator[Callable[..., OandaClient]]:
+    """Make clients of the exchange, all of the same fresh account."""
+    account = next(exchange.accounts)
+    made: list[OandaClient] = []
+
+    def make(**changes: Any) -> OandaClient:
+        given: dict[str, Any] = {
+            "api_url": exchange.url,
+            "stream_url": exchange.url,
+            "token": "TOKEN",
+            "account_id": account,
+            "timeout_s": 2.0,
+            "retry": RetryPolicy(base_s=0.02, cap_s=0.2),
+        }
+        made.append(OandaClient(**(given | changes)))
+        return made[-1]
+
+    yield make
+    for client in made:
+        client.close()
+
+
+@pytest.fixture
+def client(connect: Callable[..., OandaClient]) -> OandaClient:
+    return connect()
