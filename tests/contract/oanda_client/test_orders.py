@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -20,7 +21,7 @@ from sep_trader.broker.port import (
 TICK = Decimal("0.00001")
 
 
-def market(units: int, client_id: str = "sep-1", **rest: Decimal) -> MarketOrder:
+def market(units: int, client_id: str = "sep-1", **rest: Any) -> MarketOrder:
     return MarketOrder("EUR_USD", Decimal(units), client_id, **rest)
 
 
@@ -30,12 +31,12 @@ def test_from_a_fill_with_exits_to_the_last_close(client: OandaClient) -> None:
     stop, target = price.bid - Decimal("0.0050001"), price.ask + Decimal("0.0100001")
     opened = client.place(market(1000, stop_loss=stop, take_profit=target, trailing_stop=Decimal("0.02")))
     assert isinstance(opened, Filled)
-    assert (opened.price, opened.units) == (price.ask, 1000)
+    assert (opened.price, opened.units) == (price.ask, Decimal(1000))
     assert opened.trade_id is not None
 
     (trade,) = client.open_trades()
     assert trade == client.trade(opened.trade_id) == client.trade_of("sep-1")
-    assert (trade.units, trade.price, trade.client_id) == (1000, price.ask, "sep-1")
+    assert (trade.units, trade.price, trade.client_id) == (Decimal(1000), price.ask, "sep-1")
     assert (trade.stop_loss, trade.take_profit) == (price.bid - 501 * TICK, price.ask + 1001 * TICK)
     assert trade.trailing_stop == Decimal("0.02")
     assert client.position("EUR_USD").units == 1000
@@ -45,7 +46,7 @@ def test_from_a_fill_with_exits_to_the_last_close(client: OandaClient) -> None:
     part = client.close_trade(trade.trade_id, Decimal(400))
     assert isinstance(part, Filled) and part.units == -400
     changes = client.changes(before)
-    assert [(item.trade_id, item.units) for item in changes.trades_reduced] == [(trade.trade_id, 600)]
+    assert [(item.trade_id, item.units) for item in changes.trades_reduced] == [(trade.trade_id, Decimal(600))]
     rest = client.close_trade(trade.trade_id)
     assert isinstance(rest, Filled) and rest.units == -600
     again = client.close_trade(trade.trade_id)
@@ -53,7 +54,7 @@ def test_from_a_fill_with_exits_to_the_last_close(client: OandaClient) -> None:
     assert client.resolve_close(trade.trade_id, before).fill_id == rest.fill_id  # type: ignore[union-attr]
 
     closed = client.trade(trade.trade_id)
-    assert (closed.state, closed.units, closed.average_close_price) == ("CLOSED", 0, rest.price)
+    assert (closed.state, closed.units, closed.average_close_price) == ("CLOSED", Decimal(0), rest.price)
     assert closed.realized_pl == part.pl + rest.pl
     assert client.summary().balance == rest.balance == 100000 + part.pl + rest.pl
     assert client.pending_orders() == []
@@ -87,7 +88,7 @@ def test_entries_rest_are_replaced_and_cancelled(client: OandaClient) -> None:
     assert isinstance(third, Resting)
     pending = {order.order_id: order for order in client.pending_orders()}
     assert set(pending) == {second.order_id, third.order_id}
-    assert (pending[second.order_id].units, pending[second.order_id].client_id) == (20, "sep-limit-2")
+    assert (pending[second.order_id].units, pending[second.order_id].client_id) == (Decimal(20), "sep-limit-2")
     assert pending[third.order_id].type == "STOP"
     for order_id in pending:
         gone = client.cancel(order_id)

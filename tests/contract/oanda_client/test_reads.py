@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 import numpy as np
 import pytest
@@ -23,7 +24,7 @@ def test_a_fresh_account(client: OandaClient) -> None:
     record = client.transactions_since(0)
     assert record.complete_since(0)
     assert record.last_id == summary.last_transaction_id
-    assert client.open_trades() == client.pending_orders() == client.positions() == []
+    assert [*client.open_trades(), *client.pending_orders(), *client.positions()] == []
 
 
 def test_the_terms_of_an_instrument(client: OandaClient) -> None:
@@ -39,7 +40,7 @@ def test_prices_with_their_conversion(client: OandaClient) -> None:
     assert price.tradeable
     assert price.bid < price.ask
     assert price.time <= pricing.time
-    assert (price.gain_factor, price.loss_factor) == (1, 1)
+    assert (price.gain_factor, price.loss_factor) == (Decimal(1), Decimal(1))
     gain, loss = pricing.home_conversions["EUR"]
     assert gain < (price.bid + price.ask) / 2 < loss
 
@@ -74,7 +75,7 @@ def test_both_formats_of_time_say_the_same(connect: Callable[..., OandaClient]) 
     assert [item.time for item in one.transactions_since(0).items] == [
         item.time for item in other.transactions_since(0).items
     ]
-    span = {"start": NOON - timedelta(minutes=30), "end": NOON}
+    span: dict[str, Any] = {"start": NOON - timedelta(minutes=30), "end": NOON}
     first = one.candles("EUR_USD", Granularity.M5, **span)
     second = other.candles("EUR_USD", Granularity.M5, **span)
     assert len(first) == 6
