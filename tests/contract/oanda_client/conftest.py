@@ -19,7 +19,7 @@ from sep_trader.broker.oanda.transport import RetryPolicy
 
 ROOT = Path(__file__).parents[3]
 DATA = Path(os.environ.get("SEP_TEST_DATA", ROOT / "../shared/data"))
-ACCOUNTS = [f"101-001-{number:07d}-001" for number in range(1, 41)]
+ACCOUNTS = [f"101-001-{number:07d}-001" for number in range(1, 81)]
 
 
 @dataclass
@@ -41,7 +41,10 @@ class Exchange:
         self.admin("faults", {"kind": kind, "route": route} | rest)
 
     def clear(self) -> None:
+        """Lift the faults, each of which must have struck: otherwise a test has tested nothing."""
+        faults = httpx.get(f"{self.url}/_exchange/faults").json()["faults"]
         httpx.delete(f"{self.url}/_exchange/faults").raise_for_status()
+        assert [rule["kind"] for rule in faults if not rule["struck"]] == []
 
 
 @contextmanager

@@ -69,7 +69,7 @@ def order_request(order: AnyOrder, style: DatetimeFormat = "RFC3339") -> Json:
 
 def close_request(units: Decimal | None) -> Json:
     """Build the body that closes a trade, whole (None) or by `units`, whose sign OANDA wants positive."""
-    return {"units": "ALL" if units is None else _plain(abs(units))}
+    return {"units": "ALL" if units is None else _plain(abs(units).normalize())}
 
 
 def exits_request(

@@ -28,6 +28,10 @@ Params = Mapping[str, str | int]
 _BEFORE_SENDING = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
 
 
+# A change that waited longer than this for the rate limit would act on a price of the past: rather refuse it.
+_LONGEST_WRITE_WAIT_S = 2.0
+
+
 class NotSent(Exception):
     """The request never left: no connection, or no slot within the rate limit."""
 
@@ -130,7 +134,8 @@ class Transport:
 
     def write(self, method: str, path: str, body: Json) -> Answer:
         """Send a change once. Raises NotSent when it certainly did not arrive, Lost when nobody knows."""
-        return self._send(method, f"{self.api_url}/v3{path}", content=orjson.dumps(body), max_wait_s=self.timeout_s)
+        wait_s = min(self.timeout_s, _LONGEST_WRITE_WAIT_S)
+        return self._send(method, f"{self.api_url}/v3{path}", content=orjson.dumps(body), max_wait_s=wait_s)
 
     def stream(self, path: str, params: Params | None = None) -> "StreamConnection":
         """Open a stream. Raises BrokerUnavailable, BrokerAuthError or BrokerError; a stream is never retried here."""

@@ -99,6 +99,7 @@ def test_a_price_on_a_tick_stays_and_units_are_cut_towards_zero() -> None:
 def test_closing_whole_or_by_positive_units() -> None:
     assert close_request(None) == {"units": "ALL"}
     assert close_request(Decimal("-5")) == {"units": "5"}
+    assert close_request(Decimal("400.00")) == {"units": "400"}
 
 
 def test_exits_are_set_left_or_taken_off() -> None:
