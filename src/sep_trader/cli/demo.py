@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import httpx
 import typer
@@ -22,9 +22,11 @@ from sep_trader.cli.trade import show_closed
 from sep_trader.errors import InputError, SepError
 from sep_trader.market.clock import format_rfc3339, from_epoch, parse_rfc3339
 from sep_trader.market.granularity import Granularity
-from sep_trader.research.job import TrainingResult
 from sep_trader.store.database import Database
 from sep_trader.store.queries import queries
+
+if TYPE_CHECKING:
+    from sep_trader.research.job import TrainingResult
 
 app = typer.Typer()
 
@@ -46,7 +48,7 @@ class Demo:
     url: str
     pairs: list[str] = field(default_factory=list)
     day: int = 0
-    results: list[TrainingResult] = field(default_factory=list)
+    results: "list[TrainingResult]" = field(default_factory=list)
     enabled: str = ""
     exchange_url: str = ""
     candles: int = 0
@@ -122,39 +124,30 @@ def _database(folder: Path) -> Iterator[tuple[Database, str]]:
 
 
 def _import(run: Demo) -> None:
-    """Step 1: candles of every pair into the store."""
+    """Step 1: the candles before the trading day into the store."""
     from sep_trader.history.job import import_path
 
     run.say("1. Import candles")
-    run.pairs = run.market.pairs()
+    run.pairs, run.day = run.market.pairs(), trading_day(run.market)
     rows = []
     with render.progress_bar() as bar:
         for pair in run.pairs:
-            task = bar.add_task(f"Importing {pair}", total=None)
-            report = import_path(
-                run.database,
-                run.market.folder / "minute" / pair.replace("_", "").lower(),
-                "lean",
-                pair,
-                Granularity.M1,
-                progress=lambda done, total, task=task: bar.update(task, completed=done, total=total),
-            )
-            run.candles += report.inserted
-            rows.append((pair, report.inserted, report.refused))
+            stored = refused = 0
+            for file in bar.track(run.market.files(pair, before=run.day), description=f"Importing {pair}"):
+                report = import_path(run.database, file, "lean", pair, Granularity.M1)
+                stored, refused = stored + report.result.inserted, refused + report.refused
+            run.candles += stored
+            rows.append((pair, stored, refused))
     if not run.quiet:
-        render.print_table("M1 candles", ["Pair", "Stored>", "Refused>"], rows)
-        render.console.print(f"From {run.market.note}.")
+        render.print_table(f"M1 candles before {from_epoch(run.day):%Y-%m-%d}", ["Pair", "Stored>", "Refused>"], rows)
+        render.console.print(f"From {run.market.note}. The day itself is left to the exchange.")
 
 
 def _train(run: Demo) -> None:
     """Step 2: train and judge every pair on the candles before the trading day."""
     from sep_trader.research.job import TrainingSpec, train
-    from sep_trader.store import candles as store
 
     run.say("2. Train and judge")
-    with run.database.transaction() as connection:
-        series = [store.read(connection, pair, Granularity.M1) for pair in run.pairs]
-    run.day = trading_day(series)
     with render.progress_bar() as bar:
         tasks = {pair: bar.add_task(f"Walk-forward {pair}", total=None) for pair in run.pairs}
         run.results = train(
@@ -299,7 +292,8 @@ def _report(run: Demo, address: str) -> dict[str, Any]:
         render.console.print(
             f"Net P&L by our books {of_trades:+,.2f}, by the exchange's account {at_exchange:+,.2f}: {mark}"
         )
-        render.console.print(f"API: {address}/api/status  {address}/api/performance/daily  dashboard: {address}/")
+        for what, path in (("Status", "/api/status"), ("Performance", "/api/performance/daily"), ("Dashboard", "/")):
+            render.console.print(f"{what:<12} {address}{path}")
     return {
         "candles": run.candles,
         "signals": signals,

@@ -2,15 +2,14 @@
 
 import os
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
-import numpy as np
-
 from sep_trader.errors import InputError
-from sep_trader.market.candles import Candles
 
-_FULL_DAY = 1_000
-"""M1 candles that make a day worth trading on."""
+_FULL_DAY_BYTES = 10_000
+"""A day's zip is at least so large when the market was open all day."""
+_DAYS_BEFORE = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +29,14 @@ class DemoMarket:
         names = sorted(p.name for p in (self.folder / "minute").glob("*") if p.is_dir() and len(p.name) == 6)
         return [f"{n[:3]}_{n[3:]}".upper() for n in names]
 
+    def files(self, pair: str, before: int | None = None) -> list[Path]:
+        """A pair's daily files, oldest first; only days before a time (seconds since the epoch) where one is given."""
+        found = sorted((self.folder / "minute" / pair.replace("_", "").lower()).glob("*_quote.zip"))
+        if before is None:
+            return found
+        end = f"{datetime.fromtimestamp(before, UTC):%Y%m%d}"
+        return [f for f in found if f.name[:8] < end]
+
 
 def find_market(data: Path | None, scratch: Path) -> DemoMarket:
     """The market to demonstrate on; raises InputError when a folder that was named holds no M1 candles."""
@@ -48,17 +55,16 @@ def find_market(data: Path | None, scratch: Path) -> DemoMarket:
     return DemoMarket(folder, simulated=True)
 
 
-def trading_day(candles: list[Candles]) -> int:
-    """Start (seconds since the epoch) of the last UTC day on which every pair has a full day of M1 candles.
+def trading_day(market: DemoMarket) -> int:
+    """Start (seconds since the epoch) of the last UTC day that every pair traded in full.
 
     Raises InputError when there is none with a week of candles before it.
     """
-    common: set[int] | None = None
-    for series in candles:
-        days, counts = np.unique(series.time // 86_400, return_counts=True)
-        full = {int(d) for d in days[counts >= _FULL_DAY]}
-        common = full if common is None else common & full
-    usable = [d for d in sorted(common or ()) if all((s.time < d * 86_400).sum() >= 4 * _FULL_DAY for s in candles)]
-    if not usable:
-        raise InputError("the data has no day on which all pairs trade with a week of candles before it", "add days")
-    return usable[-1] * 86_400
+    full = [{f.name[:8] for f in market.files(pair) if f.stat().st_size >= _FULL_DAY_BYTES} for pair in market.pairs()]
+    common = sorted(set.intersection(*full))
+    if len(common) <= _DAYS_BEFORE:
+        raise InputError(
+            f"{market.folder} has {len(common)} days on which all pairs traded",
+            f"at least {_DAYS_BEFORE + 1} are needed",
+        )
+    return int(datetime.strptime(common[-1], "%Y%m%d").replace(tzinfo=UTC).timestamp())

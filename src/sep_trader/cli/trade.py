@@ -151,10 +151,23 @@ def trades(
 
 def show_closed(closed: list[dict[str, Any]]) -> None:
     """Print closed trades as a table."""
-    columns = ["Pair", "Side", "Units>", "Entry (UTC)", "Price>", "Exit (UTC)", "Price>", "Exit by", "Net P&L>"]
-    keys = ("pair", "side", "units", "entry_time", "entry_price", "exit_time", "exit_price", "exit_reason")
-    rows = ([*(t[k] for k in keys), render.signed(t["net_pl"])] for t in closed)
+    columns = ["Pair", "Side", "Units>", "Entry (UTC)", "Price>", "Exit", "Price>", "By", "Net P&L>"]
+    rows = ((*(_cells(t)), render.signed(t["net_pl"])) for t in closed)
     render.print_table("Closed trades", columns, rows, empty="none")
+
+
+def _cells(trade: dict[str, Any]) -> tuple[str, ...]:
+    entry, exit_ = trade["entry_time"], trade["exit_time"]
+    return (
+        trade["pair"],
+        trade["side"],
+        f"{abs(trade['units']):,.0f}",
+        f"{entry:%m-%d %H:%M}",
+        f"{trade['entry_price'].normalize():f}",
+        f"{exit_:%H:%M}" if entry.date() == exit_.date() else f"{exit_:%m-%d %H:%M}",
+        f"{trade['exit_price'].normalize():f}",
+        trade["exit_reason"],
+    )
 
 
 def _log_to_stderr(level: str) -> None:

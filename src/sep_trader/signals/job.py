@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from psycopg.types.json import Jsonb
 
 from sep_trader.broker.port import Broker
+from sep_trader.market.candles import Candles
 from sep_trader.market.clock import from_epoch
 from sep_trader.market.instrument import standard_instrument
 from sep_trader.research.artifact import Model
@@ -16,6 +17,8 @@ from sep_trader.store import candles as candle_store
 from sep_trader.store.database import Connection, Database
 from sep_trader.store.queries import queries
 
+_LONGEST_PAUSE_S = 5 * 86_400
+"""A long weekend: history may have to be taken from before it."""
 NEWEST = 1
 """Without following, signals are generated for this many newest candles of each pair."""
 
@@ -78,7 +81,7 @@ class Follower:
             with self._database.transaction() as connection:
                 candle_store.upsert_live(connection, fresh)
                 if seen is not None:
-                    known = candle_store.latest(connection, model.pair, model.granularity, _history(model) + len(fresh))
+                    known = _up_to(connection, model, int(fresh.time[0]), int(fresh.time[-1]))
                     stored += store(connection, generate(known, model, instrument, after=int(seen.timestamp())))
             self._seen[model.id] = from_epoch(int(fresh.time[-1]))
         return Generated(counts, tuple(stored))
@@ -113,6 +116,13 @@ def store(connection: Connection, signals: Sequence[Signal]) -> list[Signal]:
         if inserted:
             fresh.append(s)
     return fresh
+
+
+def _up_to(connection: Connection, model: Model, first: int, last: int) -> Candles:
+    """The candles up to `last`, with the history that warms up `first`. Never a later one: on a replay, or with a store
+    filled elsewhere, the newest stored candle can be in this market's future."""
+    start = first - _history(model) * model.granularity.seconds - _LONGEST_PAUSE_S
+    return candle_store.read(connection, model.pair, model.granularity, from_epoch(start), from_epoch(last + 1))
 
 
 def _history(model: Model) -> int:
