@@ -6,7 +6,7 @@ import traceback
 
 import typer
 
-from sep_trader.cli import api, data, database, demo, exchange, qfh, trade, train
+from sep_trader.cli import api, data, database, demo, exchange, qfh, signals, trade, train
 from sep_trader.errors import SepError
 
 app = typer.Typer(name="sep", no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode="rich")
@@ -18,6 +18,7 @@ app.add_typer(exchange.app, name="exchange")
 app.add_typer(data.app, name="data")
 app.add_typer(qfh.app, name="qfh")
 app.add_typer(database.app, name="db")
+app.add_typer(signals.app, name="signals")
 
 
 @app.callback()
