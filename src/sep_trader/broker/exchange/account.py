@@ -123,6 +123,28 @@ class Account:
             del self.finished[next(iter(self.finished))]
         self.touched.append(order)
 
+    def extend_order(self, order: Order, own: Body, trade: Body) -> None:
+        """Change the client extensions of a pending order, and those its trade will have."""
+        if own:
+            self.client_orders.pop(order.client_id or "", None)
+            merged = {**(order.fields.get("clientExtensions") or {}), **own}
+            order.fields = {**order.fields, "clientExtensions": merged}
+            order.client_id = merged.get("id")
+            if order.client_id:
+                self.client_orders[order.client_id] = order.id
+        if trade:
+            merged = {**(order.fields.get("tradeClientExtensions") or {}), **trade}
+            order.fields = {**order.fields, "tradeClientExtensions": merged}
+        self.touched.append(order)
+
+    def extend_trade(self, trade: Trade, own: Body) -> None:
+        """Change the client extensions of an open trade."""
+        self.client_trades.pop(trade.client_id or "", None)
+        trade.extensions = {**(trade.extensions or {}), **own}
+        if trade.client_id:
+            self.client_trades[trade.client_id] = trade.id
+        self.touched.append(trade)
+
     def open_trade(self, trade: Trade) -> None:
         """Take up an open trade with its share of the position."""
         self.trades[trade.id] = self.open_trades[trade.id] = self.trades_in(trade.instrument)[trade.id] = trade

@@ -1,5 +1,7 @@
 """The exchange over HTTP, as a bare ASGI application: authorise, dispatch, answer; faults strike here."""
 
+import asyncio
+import contextlib
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from typing import Any
@@ -9,8 +11,10 @@ import orjson
 
 from sep_trader.broker.exchange import queries, quotations, trading
 from sep_trader.broker.exchange.account import Account
+from sep_trader.broker.exchange.admin import administer
 from sep_trader.broker.exchange.call import Answer, Call
-from sep_trader.broker.exchange.figures import unix_text
+from sep_trader.broker.exchange.figures import SECOND, read_time, unix_text
+from sep_trader.broker.exchange.mishaps import BAD_GATEWAY, STAMP, Met, Transport, hold, spoil, spoilt
 from sep_trader.broker.exchange.pacer import Pacer
 from sep_trader.broker.exchange.refusals import Refusal
 from sep_trader.broker.exchange.streams import Prices, TransactionFeed, price_stream
@@ -20,7 +24,9 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Handler = Callable[[Call], Answer]
 
-_STAMP = re.compile(rb'"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)\.(\d{9})Z"')
+_JSON = b"application/json"
+# Time (s) for what was written to leave before a connection is broken off.
+_FLUSH = 0.05
 
 
 def _write(act: Callable[..., tuple[int, dict[str, Any]]], *, named: bool) -> Handler:
@@ -41,6 +47,7 @@ def _cancel(call: Call) -> Answer:
     return trading.cancel(call.floor, call.account, call.path[1], call.request)
 
 
+# By path below accounts/{id}, with * for a name.
 ACCOUNT_ROUTES: dict[tuple[str, ...], dict[str, Handler]] = {
     (): {"GET": queries.account},
     ("summary",): {"GET": queries.summary},
@@ -70,9 +77,12 @@ ACCOUNT_ROUTES: dict[tuple[str, ...], dict[str, Handler]] = {
     ("transactions", "sinceid"): {"GET": queries.since_id},
     ("transactions", "*"): {"GET": queries.transaction},
 }
+OTHER_ROUTES: dict[tuple[str, ...], dict[str, Handler]] = {
+    ("accounts",): {"GET": queries.accounts},
+    ("instruments", "*", "candles"): {"GET": quotations.candles},
+}
 STREAMS = {("pricing", "stream"), ("transactions", "stream")}
-# Known to the protocol, and nothing that this exchange has: order books, position books, other users' pages.
-"""Handlers by path below accounts/{id}, with * for a name."""
+"""Paths below accounts/{id} whose answers do not end."""
 
 
 class ExchangeApp:
@@ -85,7 +95,7 @@ class ExchangeApp:
         self.prices = Prices()
         self.feed = TransactionFeed()
         self.pacer.exchange.floor.listeners.append(self.feed.listener)
-        self._requests = 0
+        self._requests = pacer.exchange.now // 1000
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a connection's request."""
@@ -97,8 +107,6 @@ class ExchangeApp:
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         parts = tuple(unquote(part) for part in scope["path"].split("/") if part)
         if parts[:1] == ("_exchange",):
-            from sep_trader.broker.exchange.admin import administer
-
             status, body = await administer(self.pacer, scope["method"], parts[1:], await _body(receive))
             await _respond(send, status, orjson.dumps(body), [])
             return
@@ -107,19 +115,96 @@ class ExchangeApp:
         call = Call(self.pacer.exchange, (), f"{self._requests:018d}")
         headers = dict(scope["headers"])
         unix = headers.get(b"accept-datetime-format", b"").upper() == b"UNIX"
+        met: Met = {}
         try:
             lines = self._prepare(call, scope, headers, parts)
-            if lines is not None:
-                await self._stream(call, lines, send, unix)
+            handler: Handler | None = None
+            route = "/".join(call.path)
+            if lines is None:
+                handler, route = self._handler(call, scope["method"])
+            met = self.pacer.faults.strike(f"{scope['method']} {route}")
+            if met and await self._refused(met, scope, receive, send, call, handler):
                 return
-            handler = self._handler(call, scope["method"])
-            if scope["method"] in ("POST", "PUT", "PATCH"):
+            if lines is not None:
+                await self._stream(call, spoilt(lines, met) if met else lines, scope, send, unix)
+                return
+            if scope["method"] in ("POST", "PUT", "PATCH") and call.body is None:
                 call.body = _decode(await _body(receive))
-            status, answer = handler(call)
+            status, answer = self._answer(call, handler or queries.accounts, met)
         except Refusal as no:
             status, answer = no.status, no.body
         encoded = answer if isinstance(answer, bytes) else orjson.dumps(answer)
+        if met:
+            encoded = spoil(encoded, met)
+            if await self._lost(met, scope, receive, send, encoded):
+                return
         await _respond(send, status, _unix(encoded) if unix else encoded, [*call.headers, _request_header(call)])
+
+    def _answer(self, call: Call, handler: Handler, met: Met) -> Answer:
+        """Let the handler act; faults may hide the newest transactions or empty the books meanwhile."""
+        if rule := met.get("sinceid_lag"):
+            call.hidden_after = call.now - int(rule.seconds * SECOND)
+        books = [
+            book
+            for name, book in call.floor.books.items()
+            if (rule := met.get("empty_book")) and rule.instrument in (None, name)
+        ]
+        for book in books:
+            book.empty = True
+        try:
+            return handler(call)
+        finally:
+            for book in books:
+                book.empty = False
+
+    async def _refused(
+        self, met: Met, scope: Scope, receive: Receive, send: Send, call: Call, handler: Handler | None
+    ) -> bool:
+        """Faults that keep a request from being applied (now); tells whether one did."""
+        if "drop_before" in met:
+            _abort(scope)
+            return True
+        if (rule := met.get("late_apply")) and handler is not None:
+            body = await _body(receive)
+            _abort(scope)
+            asyncio.get_running_loop().call_later(rule.seconds, self._apply_late, call, handler, body)
+            return True
+        if "unauthorized" in met:
+            raise Refusal(401, "Insufficient authorization to perform request.")
+        if rule := met.get("rate_limited"):
+            if rule.seconds:
+                call.headers.append((b"retry-after", f"{rule.seconds:g}".encode()))
+            raise Refusal(429, "Rate limit exceeded")
+        if "bad_gateway" in met:
+            await _respond(send, 502, BAD_GATEWAY, [], b"text/html")
+            return True
+        return False
+
+    def _apply_late(self, call: Call, handler: Handler, body: bytes) -> None:
+        self.pacer.advance()
+        with contextlib.suppress(Refusal):
+            call.body = _decode(body)
+            handler(call)
+
+    async def _lost(self, met: Met, scope: Scope, receive: Receive, send: Send, encoded: bytes) -> bool:
+        """Faults that lose or spoil the answer of what has been applied; tells whether one did."""
+        if "drop_after" in met:
+            _abort(scope)
+        elif rule := met.get("stall"):
+            await hold(rule, receive)
+            _abort(scope)
+        elif "bad_gateway_after" in met:
+            await _respond(send, 502, BAD_GATEWAY, [], b"text/html")
+        elif "truncated" in met:
+            await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", _JSON)]})
+            await send({"type": "http.response.body", "body": encoded[: len(encoded) // 2], "more_body": True})
+            await asyncio.sleep(_FLUSH)
+            _abort(scope)
+        else:
+            if rule := met.get("delay"):
+                await asyncio.sleep(rule.seconds)
+            return False
+        return True
 
     def _prepare(
         self, call: Call, scope: Scope, headers: dict[bytes, bytes], parts: tuple[str, ...]
@@ -153,29 +238,41 @@ class ExchangeApp:
             return self.feed.stream(call, pulse)
         return None
 
-    def _handler(self, call: Call, verb: str) -> Handler:
+    def _handler(self, call: Call, verb: str) -> tuple[Handler, str]:
+        """The handler of a path and the name of its route, such as trades/*/close."""
         path = call.path
+        starred = (*path[:1], "*", *path[2:])
+        verbs: dict[str, Handler] | None
         if call.account_found is not None:
-            verbs = ACCOUNT_ROUTES.get(path) or ACCOUNT_ROUTES.get((*path[:1], "*", *path[2:]))
-        elif path == ("accounts",):
-            verbs = {"GET": queries.accounts}
-        elif len(path) == 3 and path[0] == "instruments" and path[2] == "candles":
-            call.path = path[1:]
-            verbs = {"GET": quotations.candles}
+            route = path if path in ACCOUNT_ROUTES else starred
+            verbs = ACCOUNT_ROUTES.get(route)
         else:
-            verbs = None
+            route = path if len(path) == 1 else starred
+            verbs = OTHER_ROUTES.get(route)
         if verbs is None:
             raise Refusal(404, "The requested resource does not exist")
         if verb not in verbs:
             raise _wrong_verb()
-        return verbs[verb]
+        return verbs[verb], "/".join(route) or "account"
 
-    async def _stream(self, call: Call, lines: AsyncIterator[bytes], send: Send, unix: bool) -> None:
+    async def _stream(self, call: Call, lines: AsyncIterator[bytes], scope: Scope, send: Send, unix: bool) -> None:
         headers = [(b"content-type", b"application/octet-stream"), _request_header(call)]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
-        async for part in lines:
-            await send({"type": "http.response.body", "body": _unix(part) if unix else part, "more_body": True})
+        try:
+            async for part in lines:
+                await send({"type": "http.response.body", "body": _unix(part) if unix else part, "more_body": True})
+        except ConnectionAbortedError:
+            await asyncio.sleep(_FLUSH)
+            _abort(scope)
+            return
         await send({"type": "http.response.body", "body": b""})
+
+
+def _abort(scope: Scope) -> None:
+    """Break the connection off, where the server lets us at it."""
+    transport: Transport | None = scope.get("state", {}).get("transport")
+    if transport is not None:
+        transport.abort()
 
 
 def _wrong_verb() -> Refusal:
@@ -188,13 +285,12 @@ def _request_header(call: Call) -> tuple[bytes, bytes]:
 
 def _unix(encoded: bytes) -> bytes:
     """Rewrite every RFC 3339 stamp of an answer in the UNIX format."""
-    from sep_trader.broker.exchange.figures import read_time
 
     def stamp(found: re.Match[bytes]) -> bytes:
         ns = read_time(found[0].decode().strip('"')) or 0
         return f'"{unix_text(ns)}"'.encode()
 
-    return _STAMP.sub(stamp, encoded)
+    return STAMP.sub(stamp, encoded)
 
 
 async def _body(receive: Receive) -> bytes:
@@ -216,7 +312,9 @@ def _decode(body: bytes) -> object:
         raise Refusal(400, "Unable to parse the request body as JSON") from None
 
 
-async def _respond(send: Send, status: int, body: bytes, headers: list[tuple[bytes, bytes]]) -> None:
-    every = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode()), *headers]
+async def _respond(
+    send: Send, status: int, body: bytes, headers: list[tuple[bytes, bytes]], kind: bytes = _JSON
+) -> None:
+    every = [(b"content-type", kind), (b"content-length", str(len(body)).encode()), *headers]
     await send({"type": "http.response.start", "status": status, "headers": every})
     await send({"type": "http.response.body", "body": body})

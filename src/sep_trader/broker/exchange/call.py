@@ -25,6 +25,8 @@ class Call:
     body: object = None
     base_url: str = ""
     account_found: Account | None = None
+    hidden_after: int | None = None
+    """A fault hides transactions later than this (ns)."""
     headers: list[tuple[bytes, bytes]] = field(default_factory=list)
     """Response headers that a handler adds."""
 

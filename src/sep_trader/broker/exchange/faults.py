@@ -11,12 +11,13 @@ KINDS = (
     "delay",  # the answer comes `seconds` late
     "unauthorized",  # 401
     "rate_limited",  # 429, with Retry-After when `seconds` is given
-    "bad_gateway",  # 502 with an HTML page
+    "bad_gateway",  # 502 with an HTML page, nothing has happened
+    "bad_gateway_after",  # it happens, and the answer is a 502
     "truncated",  # the answer or the stream breaks in the middle of a chunk
-    "stall",  # the stream stays open and says nothing more
+    "stall",  # the stream stays open and says nothing more; a request is applied and never answered
     "heartbeats_only",  # the price stream has heartbeats, and no prices
-    "stale_price",  # prices keep their old time and value
-    "empty_book",  # prices without buckets
+    "stale_price",  # prices are `seconds` (60) older than they were
+    "empty_book",  # prices without buckets; orders that meet it find no liquidity
     "sinceid_lag",  # the newest transactions are missing from sinceid for `seconds`
     "clock_skew",  # every time in the answer is `seconds` off
 )
@@ -24,7 +25,7 @@ KINDS = (
 
 @dataclass(slots=True)
 class Rule:
-    """One rule. `route` is a prefix such as "POST orders" or "GET transactions/sinceid"; empty fits every request.
+    """One rule. `route` is a prefix such as "POST orders" or "PUT trades/*/close"; empty fits every request.
 
     nth: the nth fitting request, counted from when the rule was set. probability: of each fitting request.
     times: how often it strikes at most. Neither nth nor probability: every fitting request.

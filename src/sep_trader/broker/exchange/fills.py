@@ -9,7 +9,7 @@ from sep_trader.broker.exchange.book import Book
 from sep_trader.broker.exchange.conversion import Rate
 from sep_trader.broker.exchange.figures import ZERO, cents, money_text, number_text, price_text, price_value, time_text
 from sep_trader.broker.exchange.floor import Floor
-from sep_trader.broker.exchange.orders import DEPENDENT_TYPES, Order
+from sep_trader.broker.exchange.orders import Order
 from sep_trader.broker.exchange.requests import ON_FILL, read_exit
 from sep_trader.broker.exchange.trades import Trade
 
@@ -182,9 +182,8 @@ def exit_level(floor: Floor, instrument: str, kind: str, terms: Body, price: int
     """Where an exit given by price or distance would stand for a trade opened at `price` (ticks)."""
     book = floor.books[instrument]
     order = read_exit(terms, kind, book.instrument, 0, {})
-    if order.price is not None:
+    if order.price:
         return order.price
-    assert order.distance is not None
     return price + order.distance if (kind == "TAKE_PROFIT") == long else price - order.distance
 
 
@@ -336,17 +335,14 @@ def attach_on_fill(floor: Floor, batch: Batch, order: Order, trade: Trade) -> No
 
 def attach_exit(floor: Floor, batch: Batch, trade: Trade, order: Order, why: Body) -> Body:
     """Attach an exit order to a trade and let it rest; returns its transaction. `order` was read by read_exit."""
-    assert order.type in DEPENDENT_TYPES
     book = floor.books[trade.instrument]
     order.trade_id, order.trade_long = trade.id, trade.long
     order.fields = {"tradeID": str(trade.id), **order.fields}
     if trade.client_id:
         order.fields = {"clientTradeID": trade.client_id, **order.fields}
     if order.type == "TRAILING_STOP_LOSS":
-        assert order.distance is not None
         order.trailing = book.bid - order.distance if trade.long else book.ask + order.distance
-    elif order.price is None:
-        assert order.distance is not None
+    elif not order.price:
         away = order.distance if (order.type == "TAKE_PROFIT") == trade.long else -order.distance
         order.price = trade.price + away
         order.fields["price"] = price_text(order.price, book.precision)

@@ -10,7 +10,7 @@ from sep_trader.broker.exchange.book import Book
 from sep_trader.broker.exchange.conversion import Conversions
 from sep_trader.broker.exchange.margin import Valuer
 from sep_trader.broker.exchange.orders import Order
-from sep_trader.broker.exchange.sessions import Sessions, next_cutoff
+from sep_trader.broker.exchange.sessions import STANDARD_HOURS, Sessions, next_cutoff
 from sep_trader.broker.exchange.triggers import Triggers
 from sep_trader.market.instrument import Instrument
 
@@ -25,7 +25,10 @@ class Policy:
     """Share of the mid that a conversion costs."""
     order_lookup: str = "pending"
     """`pending`: finished orders are not found by id, as seen in practice; `historic`: they are."""
-    sessions: Sessions = field(default_factory=Sessions)
+    sessions: Sessions = STANDARD_HOURS
+
+
+STANDARD_POLICY = Policy()
 
 
 @dataclass(slots=True)

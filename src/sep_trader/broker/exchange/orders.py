@@ -13,16 +13,16 @@ _COMPONENTS = {"BID": BID, "ASK": ASK, "MID": MID}
 
 @dataclass(slots=True, eq=False)
 class Order:
-    """An order of one account. Prices and distances are ticks, times ns, units whole and signed (0: all of a trade)."""
+    """An order of one account. Prices, distances: ticks, 0 for none. Times: ns. Units: signed, 0 for all of a trade."""
 
     type: str
     instrument: str
     fields: dict[str, Any]
     """What transactions and order objects share, in wire form."""
     units: int = 0
-    price: int | None = None
+    price: int = 0
     bound: int | None = None
-    distance: int | None = None
+    distance: int = 0
     time_in_force: str = "GTC"
     gtd: int | None = None
     position_fill: str = "DEFAULT"
@@ -34,7 +34,7 @@ class Order:
     id: int = 0
     created: int = 0
     state: str = "PENDING"
-    trailing: int | None = None
+    trailing: int = 0
     """Where a trailing stop stands now."""
     rising: bool = False
     """Whether a market-if-touched order waits for a rise (else for a fall)."""
@@ -71,15 +71,13 @@ class Order:
 
     def level(self) -> int:
         """The trigger level in ticks."""
-        level = self.trailing if self.type == "TRAILING_STOP_LOSS" else self.price
-        assert level is not None
-        return level
+        return self.trailing if self.type == "TRAILING_STOP_LOSS" else self.price
 
     def body(self, precision: int) -> dict[str, Any]:
         """The order object as the protocol writes it."""
         body = {"id": str(self.id), "createTime": time_text(self.created), "type": self.type, **self.fields}
         if self.type != "MARKET" and not self.dependent:
             body["partialFill"] = "DEFAULT_FILL"
-        if self.trailing is not None:
+        if self.trailing:
             body["trailingStopValue"] = price_text(self.trailing, precision)
         return {**body, "state": self.state, **self.outcome}

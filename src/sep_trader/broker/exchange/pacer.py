@@ -2,25 +2,37 @@
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 from sep_trader.broker.exchange.clock import Clock, closed_span
 from sep_trader.broker.exchange.exchange import Exchange
 from sep_trader.broker.exchange.faults import Faults
+from sep_trader.broker.exchange.state import Journal
 
 _EVERY = 0.01
 _SLICE = 2000
+_MARK_EVERY = 1.0
 
 
 class Pacer:
     """Moves an exchange along a clock. `skip_closed`: jump over spans of more than an hour without a quote."""
 
-    def __init__(self, exchange: Exchange, clock: Clock, faults: Faults, *, skip_closed: bool = False) -> None:
+    def __init__(
+        self,
+        exchange: Exchange,
+        clock: Clock,
+        faults: Faults,
+        *,
+        skip_closed: bool = False,
+        journal: Journal | None = None,
+    ) -> None:
         self.exchange = exchange
         self.faults = faults
         self.clock = clock
         self.skip_closed = skip_closed
+        self.journal = journal
         self.closing = False
         self._stepping = asyncio.Lock()
 
@@ -55,8 +67,12 @@ class Pacer:
 
     async def run(self) -> None:
         """Keep up until cancelled."""
+        marked = time.monotonic()
         while True:
             done = self.advance()
+            if self.journal is not None and time.monotonic() - marked >= _MARK_EVERY:
+                self.journal.mark(self.exchange.now)
+                marked = time.monotonic()
             await asyncio.sleep(_EVERY if done else 0)
 
     async def lifespan(
@@ -74,4 +90,7 @@ class Pacer:
         running.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await running
+        if self.journal is not None:
+            self.journal.mark(self.exchange.now)
+            self.journal.close()
         await send({"type": "lifespan.shutdown.complete"})

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from typing import Any, TypeVar
 from urllib.parse import urlencode
 
-from sep_trader.broker.exchange.account import Account
 from sep_trader.broker.exchange.call import Answer, Call
 from sep_trader.broker.exchange.changes import changes_body
 from sep_trader.broker.exchange.figures import SECOND, time_text
@@ -202,8 +201,8 @@ def transaction(call: Call) -> Answer:
     return 200, b'{"transaction":' + found + f',"lastTransactionID":"{record.last}"}}'.encode()
 
 
-def _transactions(account: Account, found: list[bytes]) -> bytes:
-    return b'{"transactions":[' + b",".join(found) + f'],"lastTransactionID":"{account.record.last}"}}'.encode()
+def _transactions(last: int, found: list[bytes]) -> bytes:
+    return b'{"transactions":[' + b",".join(found) + f'],"lastTransactionID":"{last}"}}'.encode()
 
 
 def id_range(call: Call) -> Answer:
@@ -211,7 +210,7 @@ def id_range(call: Call) -> Answer:
     first, last = call.whole("from"), call.whole("to")
     if not 0 < first <= last <= call.account.record.last:
         raise Refusal(416, "The transaction range specified is invalid")
-    return 200, _transactions(call.account, call.account.record.between(first, last, _kinds(call)))
+    return 200, _transactions(call.account.record.last, call.account.record.between(first, last, _kinds(call)))
 
 
 def since_id(call: Call) -> Answer:
@@ -219,4 +218,7 @@ def since_id(call: Call) -> Answer:
     since, record = call.whole("id"), call.account.record
     if since > record.last:
         raise Refusal(416, "The transaction ID specified is not within the account's transactions")
-    return 200, _transactions(call.account, record.between(since + 1, record.last, _kinds(call)))
+    last = record.last
+    while call.hidden_after is not None and last > since and record.time_of(last) > call.hidden_after:
+        last -= 1
+    return 200, _transactions(last, record.between(since + 1, last, _kinds(call)))

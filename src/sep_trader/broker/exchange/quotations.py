@@ -35,7 +35,7 @@ def account_candles(call: Call) -> Answer:
 
 def candles(call: Call) -> Answer:
     """GET instruments/{instrument}/candles."""
-    return _candles(call, call.path[0])
+    return _candles(call, call.path[1])
 
 
 def latest_candles(call: Call) -> Answer:
@@ -91,8 +91,8 @@ def _candles(call: Call, name: str) -> Answer:
     for key, value in (("from", start), ("to", end)):
         if value is not None and value > call.now:
             raise BadParameter(key, ". Time is in the future")
-    count: int | None = call.whole("count", DEFAULT_COUNT, 1)
-    assert count is not None
+    asked = call.whole("count", DEFAULT_COUNT, 1)
+    count: int | None = asked
     if start is not None and end is not None:
         if "count" in call.query:
             raise Refusal(400, "'count' cannot be specified when 'to' and 'from' are set")
@@ -101,7 +101,7 @@ def _candles(call: Call, name: str) -> Answer:
         count = None
         if (end - start) // SECOND > MAX_COUNT * granularity.seconds:
             raise Refusal(400, "Maximum value for 'count' exceeded")
-    elif count > MAX_COUNT:
+    elif asked > MAX_COUNT:
         raise Refusal(400, "Maximum value for 'count' exceeded")
     query = CandleQuery(
         granularity=granularity,

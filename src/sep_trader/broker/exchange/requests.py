@@ -45,12 +45,12 @@ class Reader:
             raise BadParameter(f"order.{key}")
         return str(value)
 
-    def price(self, key: str, prefix: str, *, needed: bool = True) -> int | None:
-        """A positive price in ticks, refused as `prefix`_MISSING, _INVALID or _PRECISION_EXCEEDED."""
+    def price(self, key: str, prefix: str, *, needed: bool = True) -> int:
+        """A positive price in ticks, 0 if none is given or needed; refused as `prefix`_MISSING and the like."""
         if self.raw.get(key) is None:
             if needed:
                 raise Reject(f"{prefix}_MISSING")
-            return None
+            return 0
         value = read_number(self.raw[key])
         if value is None:
             raise BadParameter(f"order.{key}")
@@ -66,7 +66,6 @@ class Reader:
     def trailing_distance(self, prefix: str) -> int:
         """A trailing stop's distance in ticks, within the instrument's limits."""
         ticks = self.price("distance", f"{prefix}PRICE_DISTANCE")
-        assert ticks is not None
         distance = Decimal(ticks).scaleb(-self.instrument.display_precision)
         if distance < self.instrument.minimum_trailing_stop_distance:
             raise Reject(f"{prefix}PRICE_DISTANCE_MINIMUM_NOT_MET")
@@ -154,7 +153,7 @@ def read_entry(raw: Body, kind: str, instrument: Instrument, now: int, fields: B
     if kind != "MARKET":
         order.price = reader.price("price", "PRICE")
     if kind != "LIMIT":
-        order.bound = reader.price("priceBound", "PRICE_BOUND", needed=False)
+        order.bound = reader.price("priceBound", "PRICE_BOUND", needed=False) or None
     default = "FOK" if kind == "MARKET" else "GTC"
     order.time_in_force, order.gtd = reader.time_in_force(default, _ALLOWED_TIMES[kind])
     order.position_fill = fields["positionFill"] = reader.choice("positionFill", POSITION_FILLS, "DEFAULT")

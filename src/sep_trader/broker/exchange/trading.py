@@ -3,7 +3,6 @@
 Every function returns (status, body) as it goes over the wire; refusals without a transaction are raised as Refusal.
 """
 
-from collections.abc import Callable
 from typing import Any
 
 from sep_trader.broker.exchange.account import Account, Batch
@@ -12,7 +11,7 @@ from sep_trader.broker.exchange.fills import attach_exit, cancel_order, execute
 from sep_trader.broker.exchange.floor import Floor
 from sep_trader.broker.exchange.matching import close_by_market, fill_resting
 from sep_trader.broker.exchange.orders import ASK, BID, DEPENDENT_TYPES, Order
-from sep_trader.broker.exchange.refusals import BadParameter, MissingData, Reject, words
+from sep_trader.broker.exchange.refusals import BadParameter, MissingData, NotFound, Reject, words
 from sep_trader.broker.exchange.requests import read_entry, read_exit, read_extensions, read_type
 from sep_trader.broker.exchange.trades import EXIT_TYPES, Trade
 
@@ -52,7 +51,6 @@ def _read(floor: Floor, account: Account, raw: Body, kind: str, fields: Body, re
             raise BadParameter("order.instrument")
         order = read_entry(raw, kind, instrument, floor.now, fields)
         if kind == "MARKET_IF_TOUCHED":
-            assert order.price is not None
             book = floor.books[instrument.name]
             component = order.component()
             value = book.bid if component == BID else book.ask if component == ASK else book.mid
@@ -316,8 +314,6 @@ def set_exits(floor: Floor, account: Account, specifier: str, body: object, requ
     raw = body if isinstance(body, dict) else {}
     trade = account.find_trade(specifier)
     if trade is None or not trade.open:
-        from sep_trader.broker.exchange.refusals import NotFound
-
         raise NotFound("NO_SUCH_TRADE", account.record.last)
     batch = Batch(account, floor.now, request)
     read: dict[str, Order | None] = {}
@@ -372,80 +368,62 @@ def _set_exit(floor: Floor, batch: Batch, trade: Trade, name: str, kind: str, or
 
 def modify_order_extensions(floor: Floor, account: Account, specifier: str, body: object, request: str) -> Answer:
     """PUT orders/{spec}/clientExtensions."""
+    raw = body if isinstance(body, dict) else {}
+    batch = Batch(account, floor.now, request)
     order = account.find_order(specifier)
-    found = None if order is None else str(order.id)
-
-    def apply(fields: Body) -> None:
-        assert order is not None
-        extensions = fields.get("clientExtensionsModify")
-        if extensions:
-            merged = {**(order.fields.get("clientExtensions") or {}), **extensions}
-            order.fields = {**order.fields, "clientExtensions": merged}
-            account.client_orders.pop(order.client_id or "", None)
-            order.client_id = merged.get("id")
-            if order.client_id:
-                account.client_orders[order.client_id] = order.id
-        if fields.get("tradeClientExtensionsModify"):
-            order.fields = {**order.fields, "tradeClientExtensions": fields["tradeClientExtensionsModify"]}
-        account.touched.append(order)
-
-    taken = account.client_orders
-    return _modify(floor, account, "order", "ORDER", specifier, found, body, request, apply, taken)
+    fields: Body = {"orderID": str(order.id) if order else specifier.lstrip("@")}
+    try:
+        if order is None:
+            raise Reject("ORDER_DOESNT_EXIST", 404)
+        own = _extensions(
+            raw.get("clientExtensions"), "clientExtensions", "CLIENT_ORDER", fields, "clientExtensionsModify"
+        )
+        trade = _extensions(
+            raw.get("tradeClientExtensions"),
+            "tradeClientExtensions",
+            "CLIENT_TRADE",
+            fields,
+            "tradeClientExtensionsModify",
+        )
+        if not own and not trade:
+            raise Reject("CLIENT_EXTENSIONS_DATA_MISSING")
+        if account.client_orders.get(own.get("id", ""), order.id) != order.id:
+            raise Reject("CLIENT_ORDER_ID_ALREADY_EXISTS")
+    except Reject as no:
+        return _rejected(
+            floor, batch, "ORDER_CLIENT_EXTENSIONS_MODIFY_REJECT", fields, no, "", key="orderClientExtensionsModify"
+        )
+    account.extend_order(order, own, trade)
+    entry = batch.add("ORDER_CLIENT_EXTENSIONS_MODIFY", fields)
+    return 200, _settle(floor, batch, {"orderClientExtensionsModifyTransaction": entry})
 
 
 def modify_trade_extensions(floor: Floor, account: Account, specifier: str, body: object, request: str) -> Answer:
     """PUT trades/{spec}/clientExtensions."""
-    trade = account.find_trade(specifier)
-    found = None if trade is None or not trade.open else str(trade.id)
-
-    def apply(fields: Body) -> None:
-        assert trade is not None
-        account.client_trades.pop(trade.client_id or "", None)
-        trade.extensions = {**(trade.extensions or {}), **fields["tradeClientExtensionsModify"]}
-        if trade.client_id:
-            account.client_trades[trade.client_id] = trade.id
-        account.touched.append(trade)
-
-    taken = account.client_trades
-    return _modify(floor, account, "trade", "TRADE", specifier, found, body, request, apply, taken)
-
-
-def _modify(
-    floor: Floor,
-    account: Account,
-    noun: str,
-    kind: str,
-    specifier: str,
-    found: str | None,
-    body: object,
-    request: str,
-    apply: Callable[[Body], None],
-    taken: dict[str, int],
-) -> Answer:
     raw = body if isinstance(body, dict) else {}
     batch = Batch(account, floor.now, request)
-    fields: Body = {f"{noun}ID": found or specifier.lstrip("@")}
+    trade = account.find_trade(specifier)
+    fields: Body = {"tradeID": str(trade.id) if trade else specifier.lstrip("@")}
     try:
-        if found is None:
-            raise Reject(f"{kind}_DOESNT_EXIST", 404)
-        keys = [key for key in ("clientExtensions", "tradeClientExtensions") if raw.get(key) is not None]
-        keys = keys if noun == "order" else keys[:1] if keys[:1] == ["clientExtensions"] else []
-        if not keys:
+        if trade is None or not trade.open:
+            raise Reject("TRADE_DOESNT_EXIST", 404)
+        given = raw.get("clientExtensions")
+        own = _extensions(given, "clientExtensions", "CLIENT_TRADE", fields, "tradeClientExtensionsModify")
+        if not own:
             raise Reject("CLIENT_EXTENSIONS_DATA_MISSING")
-        for key in keys:
-            target = "tradeClientExtensions" if noun == "trade" else key
-            prefix = "CLIENT_TRADE" if target == "tradeClientExtensions" else "CLIENT_ORDER"
-            given = read_extensions(raw[key], key, prefix, fields, f"{target}Modify")
-            own = taken.get(given.get("id", ""))
-            if target.startswith(noun) or (noun == "order" and target == "clientExtensions"):
-                if own is not None and str(own) != found:
-                    raise Reject(f"{prefix}_ID_ALREADY_EXISTS")
+        if account.client_trades.get(own.get("id", ""), trade.id) != trade.id:
+            raise Reject("CLIENT_TRADE_ID_ALREADY_EXISTS")
     except Reject as no:
-        key = f"{noun}ClientExtensionsModify"
-        return _rejected(floor, batch, f"{kind}_CLIENT_EXTENSIONS_MODIFY_REJECT", fields, no, "", key=key)
-    apply(fields)
-    entry = batch.add(f"{kind}_CLIENT_EXTENSIONS_MODIFY", fields)
-    return 200, _settle(floor, batch, {f"{noun}ClientExtensionsModifyTransaction": entry})
+        return _rejected(
+            floor, batch, "TRADE_CLIENT_EXTENSIONS_MODIFY_REJECT", fields, no, "", key="tradeClientExtensionsModify"
+        )
+    account.extend_trade(trade, own)
+    entry = batch.add("TRADE_CLIENT_EXTENSIONS_MODIFY", fields)
+    return 200, _settle(floor, batch, {"tradeClientExtensionsModifyTransaction": entry})
+
+
+def _extensions(raw: object, name: str, prefix: str, fields: Body, key: str) -> Body:
+    return {} if raw is None else read_extensions(raw, name, prefix, fields, key)
 
 
 def configure(floor: Floor, account: Account, body: object, request: str) -> Answer:

@@ -74,7 +74,6 @@ class Triggers:
         """Move trailing stops that the quote has run ahead of; returns those that moved."""
         moved = []
         for order in list(self.trailing.values()):
-            assert order.distance is not None and order.trailing is not None
             component = order.component()
             value = bid if component == BID else ask if component == ASK else (bid + ask) // 2
             level = value - order.distance if order.trade_long else value + order.distance

@@ -215,6 +215,6 @@ def dynamic_order(floor: Floor, order: Order) -> Body:
         "triggerDistance": price_text(abs(order.level() - value), book.precision),
         "isTriggerDistanceExact": True,
     }
-    if order.trailing is not None:
+    if order.trailing:
         body["trailingStopValue"] = price_text(order.trailing, book.precision)
     return body
