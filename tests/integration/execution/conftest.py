@@ -1,0 +1,154 @@
+"""A trader's world: a database with a trained pair, and a simulated exchange with a stepped clock in a process."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psycopg
+import pytest
+from psycopg.rows import dict_row
+
+from sep_trader.broker.oanda.client import OandaClient
+from sep_trader.broker.oanda.transport import RetryPolicy
+from sep_trader.execution.orders import TraderSettings
+from sep_trader.execution.trader import Trader
+from sep_trader.market.clock import parse_rfc3339
+from sep_trader.market.granularity import Granularity
+from sep_trader.research.artifact import Model
+from sep_trader.research.strategies import RuleParameters
+from sep_trader.signals.job import store
+from sep_trader.signals.signal import Signal, signal_id
+from sep_trader.store.database import Database
+
+ACCOUNT = "101-001-0000001-001"
+TOKEN = "test-token"
+START = "2014-05-15T08:00:00Z"
+MODEL = Model("EUR_USD", Granularity.M1, RuleParameters(), "0" * 64)
+
+
+@dataclass
+class World:
+    """What a test of the trader has at hand."""
+
+    database: Database
+    url: str
+    clients: list[OandaClient] = field(default_factory=list)
+
+    def admin(self, route: str, body: Any) -> Any:
+        answer = httpx.post(f"{self.url}/_exchange/{route}", json=body, timeout=30)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    def step(self, seconds: float) -> None:
+        self.admin("step", {"seconds": seconds})
+
+    def fault(self, kind: str, route: str, **rest: Any) -> None:
+        self.admin("faults", {"kind": kind, "route": route} | rest)
+
+    def now(self) -> datetime:
+        return parse_rfc3339(httpx.get(f"{self.url}/_exchange/now").json()["now"])
+
+    def account(self) -> dict[str, Any]:
+        return dict(httpx.get(f"{self.url}/_exchange/state").json()["accounts"][ACCOUNT])
+
+    def client(self) -> OandaClient:
+        client = OandaClient(
+            api_url=self.url, stream_url=self.url, token=TOKEN, account_id=ACCOUNT, timeout_s=5,
+            retry=RetryPolicy(base_s=0.02, cap_s=0.1),
+        )  # fmt: skip
+        self.clients.append(client)
+        return client
+
+    def trader(self, **settings: Any) -> Trader:
+        trader = Trader(self.database, self.client(), TraderSettings(environment="custom", status_s=0, **settings))
+        trader.start()
+        return trader
+
+    def signal(
+        self, side: int = 1, *, minutes: int = 0, stop: str = "0.00100", target: str = "0.00150", horizon: int = 30
+    ) -> uuid.UUID:
+        """Write a signal of the candle that ended `minutes` ago, and return its id."""
+        candle = self.now().replace(second=0, microsecond=0) - timedelta(minutes=1 + minutes)
+        signal = Signal(
+            id=signal_id(MODEL.id, "EUR_USD", candle), pair="EUR_USD", model_id=MODEL.id, granularity="M1",
+            candle_time=candle, side=side, confidence=Decimal("0.5"), metrics={},
+            stop_distance=Decimal(stop), target_distance=Decimal(target),
+            horizon=timedelta(minutes=horizon), expires_at=candle + timedelta(minutes=3),
+        )  # fmt: skip
+        with self.database.transaction() as connection:
+            assert store(connection, [signal]) == [signal]
+        return signal.id
+
+    def rows(self, statement: str, *values: Any) -> list[dict[str, Any]]:
+        with psycopg.connect(self.database.url, row_factory=dict_row) as connection:
+            return connection.execute(statement, values).fetchall()  # type: ignore[arg-type]
+
+    def row(self, statement: str, *values: Any) -> dict[str, Any]:
+        (only,) = self.rows(statement, *values)
+        return only
+
+    def execute(self, statement: str, *values: Any) -> None:
+        with psycopg.connect(self.database.url) as connection:
+            connection.execute(statement, values)  # type: ignore[arg-type]
+
+    def environment(self) -> dict[str, str]:
+        return {
+            **os.environ, "SEP_DATABASE_URL": self.database.url, "OANDA_ENVIRONMENT": "custom",
+            "OANDA_API_URL": self.url, "OANDA_API_KEY": TOKEN, "OANDA_ACCOUNT_ID": ACCOUNT,
+        }  # fmt: skip
+
+    def books_balance(self) -> bool:
+        """Does what our executions earned equal what the exchange's account gained?"""
+        ours = self.row("SELECT coalesce(sum(net_pl), 0) AS net FROM trade_executions")["net"]
+        return bool(ours == Decimal(self.account()["balance"]) - 100_000)
+
+
+@pytest.fixture
+def world(database: Database, data_dir: Path) -> Iterator[World]:
+    """A migrated database with EUR_USD enabled and trading ACTIVE, and a fresh exchange at START."""
+    command = [sys.executable, "-c", "from sep_trader.cli.main import main; main()", "exchange", "serve", "--port", "0"]
+    command += ["--token", TOKEN, "--account", ACCOUNT, "--clock", "stepped", "--start", START]
+    command += ["--data", str(data_dir / "lean-oanda" / "minute")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            found = re.search(r"http://\S+", process.stdout.readline())
+            assert found, "the exchange did not start"
+            made = World(database, found.group())
+            enable(made)
+            yield made
+            for client in made.clients:
+                client.close()
+        finally:
+            process.kill()
+
+
+def enable(world: World) -> None:
+    """Put a model in place and let its pair trade."""
+    run = uuid.uuid4()
+    world.execute(
+        "INSERT INTO research_runs (id, pair, granularity, first_candle, last_candle, candles, data_hash, code_version,"
+        " settings, seed, trials, verdict, reason, evidence)"
+        " VALUES (%s, 'EUR_USD', 'M1', now(), now(), 1, '', '', '{}', 1, 1, 'NOT_READY', 'test', '{}')",
+        run,
+    )
+    world.execute(
+        "INSERT INTO models (id, pair, granularity, run_id, artifact) VALUES (%s, 'EUR_USD', 'M1', %s, %s)",
+        MODEL.id, run, json.dumps(MODEL.to_json()),
+    )  # fmt: skip
+    world.execute(
+        "INSERT INTO trading_pairs (pair, enabled, model_id, verdict, override_by, override_reason)"
+        " VALUES ('EUR_USD', true, %s, 'NOT_READY', 'tests', 'tests')",
+        MODEL.id,
+    )
+    world.execute("UPDATE trading_state SET state = 'ACTIVE', reason = 'tests', changed_by = 'tests'")

@@ -1,0 +1,194 @@
+"""The trader against a real exchange over HTTP and a real database."""
+
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from sep_trader.broker.port import Heartbeat
+from sep_trader.execution.trader import SignalNotice, Tick
+from sep_trader.store.migrations import migrate
+
+
+def minute(world: Any, trader: Any) -> None:
+    """Let a minute pass at the exchange and in the trader's life."""
+    world.step(60)
+    trader.process(Heartbeat(world.now()))
+    trader.process(Tick())
+
+
+def test_a_signal_becomes_a_trade_with_its_exits_and_ends_at_its_horizon(world: Any) -> None:
+    trader = world.trader()
+    signal = world.signal(horizon=5, stop="0.01000", target="0.01000")
+    trader.process(SignalNotice())
+    (row,) = world.rows("SELECT * FROM v_open_trades")
+    assert (row["pair"], row["side"], row["status"]) == ("EUR_USD", "BUY", "OPEN")
+    assert row["stop_price"] == row["entry_price"] - Decimal("0.01")
+    # 0.5 % of 100,000 lost over 0.01000 is 50,000 units.
+    assert row["units"] == 50_000
+    assert row["horizon_at"] == row["entry_time"] + timedelta(minutes=5)
+    for _ in range(7):
+        minute(world, trader)
+    closed = world.row("SELECT * FROM trade_executions")
+    assert (closed["status"], closed["exit_reason"]) == ("CLOSED", "HORIZON")
+    assert timedelta(minutes=5) <= closed["exit_time"] - closed["entry_time"] <= timedelta(minutes=6)
+    assert world.row("SELECT status, reason_code FROM trading_signals WHERE id = %s", signal) == {
+        "status": "EXECUTED", "reason_code": "FILLED",
+    }  # fmt: skip
+    assert world.books_balance()
+    day = world.row("SELECT * FROM performance_metrics")
+    assert (day["trades"], day["net_pl"]) == (1, closed["net_pl"])
+
+
+def test_stops_and_targets_are_booked_from_the_brokers_record(world: Any) -> None:
+    trader = world.trader()
+    reasons = set()
+    for side in (1, -1, 1, -1):
+        world.signal(side, stop="0.00030", target="0.00030", horizon=600)
+        trader.process(SignalNotice())
+        for _ in range(60):
+            minute(world, trader)
+            if not world.rows("SELECT 1 FROM v_open_trades"):
+                break
+        reasons |= {r["exit_reason"] for r in world.rows("SELECT exit_reason FROM trade_executions")}
+        assert world.books_balance()
+    assert reasons == {"STOP_LOSS", "TAKE_PROFIT"}
+
+
+@pytest.mark.parametrize("kind", ["drop_after", "truncated", "bad_gateway_after"])
+def test_an_order_whose_answer_is_lost_is_found_and_not_sent_again(world: Any, kind: str) -> None:
+    trader = world.trader()
+    signal = world.signal()
+    world.fault(kind, "POST orders", times=1)
+    trader.process(SignalNotice())
+    trader.process(Tick())
+    assert world.row("SELECT status FROM trade_executions")["status"] == "OPEN"
+    assert world.row("SELECT status FROM trading_signals WHERE id = %s", signal)["status"] == "EXECUTED"
+    assert world.row("SELECT count(*) AS n FROM broker_transactions WHERE type = 'MARKET_ORDER'")["n"] == 1
+    assert world.account()["openTradeCount"] == 1
+
+
+def test_an_order_that_never_arrived_is_given_up_after_the_patience_and_not_sent_again(world: Any) -> None:
+    trader = world.trader(unknown_patience_s=0.2)
+    signal = world.signal()
+    world.fault("drop_before", "POST orders", times=1)
+    trader.process(SignalNotice())
+    assert world.row("SELECT status FROM trade_executions")["status"] == "UNKNOWN"
+    assert world.row("SELECT count(*) AS n FROM v_open_trades")["n"] == 1
+    trader.process(Tick())
+    import time
+
+    time.sleep(0.3)
+    trader.process(Tick())
+    assert world.row("SELECT status FROM trade_executions")["status"] == "REJECTED"
+    row = world.row("SELECT status, reason_code FROM trading_signals WHERE id = %s", signal)
+    assert row == {"status": "REFUSED", "reason_code": "ORDER_NOT_FOUND"}
+    assert world.account()["openTradeCount"] == 0
+
+
+def test_an_order_that_arrives_after_it_was_given_up_is_booked_all_the_same(world: Any) -> None:
+    trader = world.trader(unknown_patience_s=0.0)
+    signal = world.signal()
+    world.fault("late_apply", "POST orders", times=1, seconds=1.0)
+    trader.process(SignalNotice())
+    trader.process(Tick())
+    trader.process(Tick())
+    assert world.row("SELECT status FROM trade_executions")["status"] == "REJECTED"
+    import time
+
+    time.sleep(1.2)
+    minute(world, trader)
+    assert world.row("SELECT status FROM trade_executions")["status"] == "OPEN"
+    row = world.row("SELECT status, reason_code FROM trading_signals WHERE id = %s", signal)
+    assert row == {"status": "EXECUTED", "reason_code": "FILLED"}
+    assert world.account()["openTradeCount"] == 1
+
+
+def test_refusals_end_their_signals_with_a_code(world: Any) -> None:
+    trader = world.trader()
+    world.execute("UPDATE trading_pairs SET enabled = false")
+    disabled = world.signal(minutes=1)
+    trader.process(SignalNotice())
+    world.execute("UPDATE trading_pairs SET enabled = true")
+    world.execute("UPDATE trading_state SET state = 'HALTED', reason = 'lunch'")
+    halted = world.signal()
+    trader.process(SignalNotice())
+    world.step(600)
+    world.execute("UPDATE trading_state SET state = 'ACTIVE'")
+    late = world.signal(minutes=5)
+    trader.process(SignalNotice())
+    codes = {r["id"]: (r["status"], r["reason_code"]) for r in world.rows("SELECT * FROM trading_signals")}
+    assert codes == {
+        disabled: ("REFUSED", "PAIR_DISABLED"), halted: ("REFUSED", "TRADING_HALTED"), late: ("EXPIRED", "EXPIRED"),
+    }  # fmt: skip
+    assert world.account()["lastTransactionID"] == str(trader.journal.last_id), "nothing was sent"
+
+
+def test_the_daily_loss_turns_the_switch_and_it_stays(world: Any) -> None:
+    from sep_trader.risk.limits import RiskLimits
+
+    trader = world.trader(limits=RiskLimits(max_daily_loss=Decimal("0.0001")))
+    world.signal(stop="0.00030", target="0.02000", horizon=600)
+    trader.process(SignalNotice())
+    for _ in range(300):
+        minute(world, trader)
+        if not world.rows("SELECT 1 FROM v_open_trades"):
+            break
+    assert world.row("SELECT net_pl < 0 AS lost FROM trade_executions")["lost"]
+    refused = world.signal()
+    trader.process(SignalNotice())
+    assert (
+        world.row("SELECT reason_code FROM trading_signals WHERE id = %s", refused)["reason_code"] == "DAILY_LOSS_LIMIT"
+    )
+    assert world.row("SELECT state, changed_by FROM trading_state") == {
+        "state": "REDUCING",
+        "changed_by": "daily loss limit",
+    }
+    world.trader()  # a restart
+    migrate(world.database)
+    assert world.row("SELECT state FROM trading_state")["state"] == "REDUCING"
+
+
+def test_a_trade_that_ended_while_the_trader_was_away_is_booked_at_the_next_start(world: Any) -> None:
+    world.signal(stop="0.00030", target="0.00030", horizon=600)
+    first = world.trader()
+    first.process(SignalNotice())
+    assert world.account()["openTradeCount"] == 1
+    for _ in range(20):
+        world.step(600)
+        if world.account()["openTradeCount"] == 0:
+            break
+    assert world.row("SELECT status FROM trade_executions")["status"] == "OPEN"
+    world.trader()
+    assert world.row("SELECT status FROM trade_executions")["status"] == "CLOSED"
+    assert world.books_balance()
+    assert world.row("SELECT state FROM trading_state")["state"] == "ACTIVE"
+
+
+def test_a_difference_that_the_record_does_not_explain_halts_trading(world: Any) -> None:
+    world.signal(horizon=600)
+    world.trader().process(SignalNotice())
+    world.execute("UPDATE trade_executions SET units = units + 7")
+    world.trader()
+    state = world.row("SELECT state, changed_by, reason FROM trading_state")
+    assert (state["state"], state["changed_by"]) == ("HALTED", "reconciliation")
+    assert "units at the broker" in state["reason"]
+
+
+def test_a_broker_out_of_reach_leaves_the_signal_to_the_next_look(world: Any) -> None:
+    trader = world.trader()
+    signal = world.signal()
+    world.fault("bad_gateway", "GET pricing", times=10)
+    trader._process_kept(SignalNotice())
+    assert world.row("SELECT status FROM trading_signals WHERE id = %s", signal)["status"] == "NEW"
+    assert world.rows("SELECT 1 FROM system_logs WHERE event = 'broker_unavailable'")
+    httpx_delete(world)
+    trader.process(Tick())
+    assert world.row("SELECT status FROM trading_signals WHERE id = %s", signal)["status"] == "EXECUTED"
+
+
+def httpx_delete(world: Any) -> None:
+    import httpx
+
+    httpx.delete(f"{world.url}/_exchange/faults").raise_for_status()
