@@ -15,6 +15,7 @@ import httpx
 import pytest
 
 from sep_trader.broker.oanda.client import OandaClient
+from sep_trader.broker.oanda.limiter import RateLimiter
 from sep_trader.broker.oanda.transport import RetryPolicy
 
 ROOT = Path(__file__).parents[3]
@@ -92,6 +93,8 @@ def connect(exchange: Exchange) -> Iterator[Callable[..., OandaClient]]:
             "retry": RetryPolicy(base_s=0.02, cap_s=0.2),
         }
         made.append(OandaClient(**(given | changes)))
+        # Faults cost connections, and two a second would make the tests wait.
+        made[-1]._transport.connections = RateLimiter(100)
         return made[-1]
 
     yield make

@@ -14,6 +14,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from sep_trader.broker.oanda.client import OandaClient
+from sep_trader.broker.oanda.limiter import RateLimiter
 from sep_trader.broker.oanda.transport import RetryPolicy
 
 ACCOUNT = "101-001-0000001-001"
@@ -166,7 +167,7 @@ def connect(url: str) -> Iterator[Callable[..., OandaClient]]:
     """Make clients of the scripted server: short timeouts, quick retries."""
     made: list[OandaClient] = []
 
-    def make(**changes: Any) -> OandaClient:
+    def make(*, quick: bool = True, **changes: Any) -> OandaClient:
         given: dict[str, Any] = {
             "api_url": url,
             "stream_url": url,
@@ -177,6 +178,8 @@ def connect(url: str) -> Iterator[Callable[..., OandaClient]]:
             "retry": RetryPolicy(base_s=0.01, cap_s=0.05),
         }
         made.append(OandaClient(**(given | changes)))
+        if quick:  # failures cost connections, and two a second would make the tests wait
+            made[-1]._transport.connections = RateLimiter(100)
         return made[-1]
 
     yield make

@@ -170,7 +170,9 @@ def test_connections_are_kept(client: OandaClient, script: Any) -> None:
     assert len(set(opened)) == 1
 
 
-def test_new_connections_are_at_most_two_a_second(client: OandaClient, script: Any) -> None:
+def test_new_connections_are_at_most_two_a_second(connect: Connect, script: Any) -> None:
+    client = connect(quick=False)
+
     def once(handler: Any) -> None:
         script.answer(200, ACCOUNTS, Connection="close")(handler)
         handler.close_connection = True
