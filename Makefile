@@ -19,6 +19,7 @@ demo: setup  ## Candles to filled trades and a daily report, on a simulated exch
 	$(BIN)/sep demo $(if $(DATA),--data "$(DATA)") $(DEMO_ARGS)
 
 test: setup  ## Set up what the tests need and run them all
+	scripts/test_setup.sh
 	$(BIN)/pytest $(PYTEST_ARGS)
 
 lint: setup  ## ruff, mypy strict, import contracts, shellcheck

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Installs TimescaleDB for a PostgreSQL server of this machine (Debian, Ubuntu). Running it again changes nothing.
 #
-#   install_timescaledb.sh [MAJOR]        PostgreSQL major; default: the newest installed, else 17
+#   install_timescaledb.sh [MAJOR]        PostgreSQL major; default: the newest installed, else 17 or, where apt
+#                                         does not offer that, the distribution's own
 #
 # 1. Where apt offers the vendor's package (timescaledb-2-postgresql-MAJOR), that one: the Community build. Set
 #    TIMESCALEDB_REPOSITORY and TIMESCALEDB_KEY to the addresses of the vendor's installation page to add its repository.
@@ -15,10 +16,14 @@ die() { echo "install_timescaledb: $*" >&2; exit 1; }
 
 installed_major() { find /usr/lib/postgresql -mindepth 1 -maxdepth 1 -printf '%f\n' 2>/dev/null | sort -n | tail -1; }
 offered() { [[ $(apt-cache policy "$1" 2>/dev/null) =~ Candidate:\ [^\(] ]]; }
+distribution_major() { apt-cache policy postgresql | sed -n 's/^ *Candidate: \([0-9]*\).*/\1/p'; }
 apt_install() { DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "$@" >/dev/null; }
 
 major=${1:-$(installed_major)}
-major=${major:-17}
+if [ -z "$major" ]; then
+    offered postgresql-17 || offered postgresql || apt-get update -q >/dev/null
+    if offered postgresql-17; then major=17; else major=$(distribution_major); fi
+fi
 suite=${TIMESCALEDB_SUITE:-trixie}
 cache=${SEP_BUILD_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/sep-trader}
 [[ $major =~ ^1[4-8]$ ]] || die "PostgreSQL $major is not supported: 14 to 18 are"

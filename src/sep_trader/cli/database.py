@@ -6,6 +6,7 @@ from sep_trader.cli import render
 from sep_trader.cli.wiring import database_url
 from sep_trader.settings import load_settings
 from sep_trader.store.database import Database
+from sep_trader.store.hypertables import ensure_hypertables
 from sep_trader.store.migrations import migrate as run_migrations
 
 app = typer.Typer(no_args_is_help=True, help="The database.")
@@ -14,8 +15,10 @@ app = typer.Typer(no_args_is_help=True, help="The database.")
 @app.command()
 def migrate() -> None:
     """Bring the schema up to date. Running it twice is harmless."""
-    with Database(database_url(load_settings())) as database:
+    settings = load_settings()
+    with Database(database_url(settings)) as database:
         ran = run_migrations(database)
+        ensure_hypertables(database, settings.chunk_days)
     render.console.print("\n".join(f"ran {name}" for name in ran) or "the schema is up to date")
 
 
