@@ -6,7 +6,7 @@ not installed the exact reference does the work.
 
 from sep_trader.qfh.bits import encode_bits, session_starts
 from sep_trader.qfh.encoder import Encoder
-from sep_trader.qfh.metrics import MAX_WINDOW, MIN_WINDOW, WindowMetrics, window_metrics
+from sep_trader.qfh.metrics import MAX_WINDOW, MIN_WINDOW, WindowMetrics, metrics_by_window, window_metrics
 from sep_trader.qfh.states import Run, State, StateClassifier, runs, states
 from sep_trader.qfh.stream import QfhStream
 
@@ -20,6 +20,7 @@ __all__ = [
     "StateClassifier",
     "WindowMetrics",
     "encode_bits",
+    "metrics_by_window",
     "runs",
     "session_starts",
     "states",

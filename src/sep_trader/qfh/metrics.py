@@ -1,13 +1,15 @@
 """Window metrics of a bit series: a struct of arrays, from the compiled kernel or the exact reference."""
 
 from dataclasses import dataclass
+from types import ModuleType
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from sep_trader.errors import InputError
 from sep_trader.qfh.bits import Bits, Bools
-from sep_trader.qfh.reference import reference_metrics
+from sep_trader.qfh.reference import METRICS, reference_metrics
 
 MIN_WINDOW, MAX_WINDOW = 8, 512
 Real = npt.NDArray[np.float32]
@@ -52,6 +54,89 @@ def window_metrics(
     bits: int8[N] of 0, 1 and -1 (none); starts: bool[N], no window spans two sessions. A series shorter than W has
     no full window: every row is NaN. Raises InputError for a window outside 8..512.
     """
-    check_window(window)
+    return metrics_by_window(bits, starts, (window,), theta=theta, k1=k1, k2=k2)[window]
+
+
+def metrics_by_window(
+    bits: Bits,
+    starts: Bools,
+    windows: tuple[int, ...],
+    *,
+    theta: float = 0.3,
+    k1: float = 0.3,
+    k2: float = 0.2,
+    threads: int = 1,
+) -> dict[int, WindowMetrics]:
+    """Compute all metrics for several window lengths in one pass over the bits, as `window_metrics` for each."""
+    for window in windows:
+        check_window(window)
+    if len(bits) != len(starts):
+        raise ValueError(f"bits and starts differ in length: {len(bits)}, {len(starts)}")
+    engine = _engine()
+    if engine is None or not windows:
+        return {w: _from_reference(bits, starts, w, theta, k1, k2) for w in windows}
+    n = len(bits)
+    out = engine.MetricMatrix.empty(len(windows), n)
+    engine.compute(bits, starts, windows, out, theta=theta, k1=k1, k2=k2, threads=threads)
+    return {
+        window: _named([row[:n] for row in out.values[at]], out.collapse[at], out.valid[at])
+        for at, window in enumerate(windows)
+    }
+
+
+def _engine() -> ModuleType | None:
+    """The compiled kernels, loaded at their first use; None where numba is not installed."""
+    try:
+        from sep_trader.qfh import engine
+    except ImportError:
+        return None
+    return engine
+
+
+def _from_reference(bits: Bits, starts: Bools, window: int, theta: float, k1: float, k2: float) -> WindowMetrics:
     values, collapse, valid = reference_metrics(bits, starts, window, theta=theta, k1=k1, k2=k2)
-    return WindowMetrics(**{k: v.astype(np.float32) for k, v in values.items()}, collapse=collapse, valid=valid)
+    return _named([values[name].astype(np.float32) for name in METRICS], collapse, valid)
+
+
+def _named(rows: list[Real], collapse: Bools, valid: Bools) -> WindowMetrics:
+    """Name rows that are in the order of METRICS."""
+    null, flip, rupture, up, entropy, coherence, stability, damping, trend = rows
+    return WindowMetrics(
+        null, flip, rupture, up, entropy, coherence, stability, damping, trend, collapse=collapse, valid=valid
+    )
+
+
+class Row(Protocol):
+    """Takes bits and holds the metrics of the windows that end at the newest: float32[K, 9] and collapse bool[K]."""
+
+    values: Real
+    collapse: Bools
+
+    def take(self, bit: int) -> None: ...
+
+
+class _ReferenceRow:
+    """The metrics of the newest bit from the exact reference, where there is no compiler."""
+
+    def __init__(self, windows: tuple[int, ...], theta: float, k1: float, k2: float) -> None:
+        self.values = np.full((len(windows), len(METRICS)), np.nan, dtype=np.float32)
+        self.collapse = np.zeros(len(windows), dtype=np.bool_)
+        self._windows, self._options = windows, (theta, k1, k2)
+        self._bits = np.zeros(max(windows), dtype=np.int8)
+
+    def take(self, bit: int) -> None:
+        self._bits = np.append(self._bits[1:], np.int8(bit))
+        no_start = np.zeros(len(self._bits), dtype=np.bool_)
+        for at, window in enumerate(self._windows):
+            found = _from_reference(self._bits[-window:], no_start[-window:], window, *self._options)
+            self.values[at] = [getattr(found, name)[-1] for name in METRICS]
+            self.collapse[at] = found.collapse[-1]
+
+
+def newest_row(windows: tuple[int, ...], theta: float, k1: float, k2: float) -> Row:
+    """Make the state that takes one bit at a time; its values hold once as many bits were taken as a window has."""
+    engine = _engine()
+    if engine is None:
+        return _ReferenceRow(windows, theta, k1, k2)
+    row: Row = engine.NewestRow(windows, theta, k1, k2)
+    return row

@@ -2,18 +2,15 @@
 
 from bisect import bisect_left, insort
 from collections import deque
-from dataclasses import dataclass
-
-import numpy as np
+from typing import NamedTuple
 
 from sep_trader.errors import InputError
 from sep_trader.qfh.bits import NO_BIT
 from sep_trader.qfh.encoder import Encoder
-from sep_trader.qfh.metrics import check_window, window_metrics
+from sep_trader.qfh.metrics import check_window, newest_row
 
 
-@dataclass(frozen=True, slots=True)
-class StreamMetrics:
+class StreamMetrics(NamedTuple):
     """Metrics of one window at one candle, as of WindowMetrics."""
 
     null: float
@@ -46,16 +43,18 @@ class QfhStream:
         k1: float = 0.3,
         k2: float = 0.2,
     ) -> None:
+        if not windows:
+            raise InputError("a stream needs at least one window", "for example (32,)")
         for window in windows:
             check_window(window)
         self.encoder = encoder
         self.windows = windows
         self._gap = max_gap * granularity_seconds
-        self._options = {"theta": theta, "k1": k1, "k2": k2}
+        self._row = newest_row(windows, theta, k1, k2)
+        self._age = 0
         self._time: int | None = None
         self._close = 0.0
         self._held = 0
-        self._bits: deque[int] = deque(maxlen=max(windows))
         self._moves: deque[float] = deque()
         self._sorted: list[float] = []
         self.bit = NO_BIT
@@ -74,14 +73,12 @@ class QfhStream:
             self._start_session()
         else:
             self.bit = self._next_bit(open_, close)
-            if self.bit != NO_BIT:
-                self._bits.append(self.bit)
         self._time, self._close = time, close
-        return {window: self._metrics(window) for window in self.windows}
+        return self._metrics()
 
     def _start_session(self) -> None:
         self.bit, self._held = NO_BIT, 0
-        self._bits.clear()
+        self._age = 0
         self._moves.clear()
         self._sorted.clear()
 
@@ -103,10 +100,13 @@ class QfhStream:
         insort(self._sorted, move)
         return bit
 
-    def _metrics(self, window: int) -> StreamMetrics | None:
-        if len(self._bits) < window:
-            return None
-        newest = np.array(list(self._bits)[-window:], dtype=np.int8)
-        found = window_metrics(newest, np.zeros(window, dtype=np.bool_), window, **self._options)
-        row = {n: float(getattr(found, n)[-1]) for n in StreamMetrics.__dataclass_fields__ if n != "collapse"}
-        return StreamMetrics(**row, collapse=bool(found.collapse[-1]))
+    def _metrics(self) -> dict[int, StreamMetrics | None]:
+        if self.bit == NO_BIT:
+            return dict.fromkeys(self.windows)
+        row, self._age = self._row, self._age + 1
+        row.take(self.bit)
+        make, age = StreamMetrics._make, self._age
+        return {
+            window: make([*values, collapse]) if age >= window else None
+            for window, values, collapse in zip(self.windows, row.values.tolist(), row.collapse.tolist(), strict=True)
+        }
