@@ -1,7 +1,9 @@
 """The exchange goes wrong on purpose, and the client neither doubles nor loses anything."""
 
 import queue
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -160,6 +162,38 @@ def test_transactions_stay_whole_when_the_stream_breaks_and_the_record_lags(
     finally:
         reader.stop()
     assert ids == list(range(1, last + 1))
+
+
+def test_a_storm_of_faults_neither_doubles_nor_loses_an_order(
+    connect: Callable[..., OandaClient], exchange: Any
+) -> None:
+    """24 orders from 8 threads, 15 of which go wrong, 6 so that they never arrive: the record and the outcomes agree."""
+    client = connect()
+    before = ready(client)
+    for first, kind in enumerate(("drop_before", "drop_after", "late_apply", "truncated", "bad_gateway"), 1):
+        for nth in (first, first + 8, first + 16):
+            exchange.fault(kind, POST, nth=nth, seconds=0.2)
+    exchange.fault("drop_before", "GET transactions/sinceid", times=5)
+    exchange.fault("truncated", "GET transactions/stream", times=3)
+    events: queue.Queue[Any] = queue.Queue()
+    reader = TransactionStream(client, events, before, reconnect=SOON)
+    reader.start()
+    names = [f"storm-{number}" for number in range(24)]
+    try:
+        with ThreadPoolExecutor(8) as pool:
+            orders = [MarketOrder("EUR_USD", Decimal(10), name) for name in names]
+            outcomes = list(pool.map(lambda order: place_and_recover(client, order, before, patience_s=1), orders))
+        record = connect().transactions_since(before)
+        while reader.last_id < record.last_id:
+            time.sleep(0.02)
+    finally:
+        reader.stop()
+    filled = [item.raw["clientOrderID"] for item in record.items if item.type == "ORDER_FILL"]
+    assert sorted(filled) == sorted(n for n, o in zip(names, outcomes, strict=True) if isinstance(o, Filled))
+    assert all(isinstance(outcome, Filled) or is_absent(outcome) for outcome in outcomes)
+    assert len(filled) == 24 - 6
+    delivered = [event.id for event in events.queue if isinstance(event, Transaction)]
+    assert delivered == list(range(before + 1, record.last_id + 1))
 
 
 def test_heartbeats_alone_leave_the_price_to_go_stale(client: OandaClient, exchange: Any) -> None:
