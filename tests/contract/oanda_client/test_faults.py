@@ -167,7 +167,7 @@ def test_transactions_stay_whole_when_the_stream_breaks_and_the_record_lags(
 def test_a_storm_of_faults_neither_doubles_nor_loses_an_order(
     connect: Callable[..., OandaClient], exchange: Any
 ) -> None:
-    """24 orders from 8 threads, 15 of which go wrong, 6 so that they never arrive: the record and the outcomes agree."""
+    """24 orders from 8 threads, 15 of which go wrong, 6 before they arrive: outcomes and record agree."""
     client = connect()
     before = ready(client)
     for first, kind in enumerate(("drop_before", "drop_after", "late_apply", "truncated", "bad_gateway"), 1):
