@@ -51,7 +51,7 @@ class Exchange:
 @contextmanager
 def started(*options: str) -> Iterator[Exchange]:
     """Run `sep exchange serve` until the block ends."""
-    command = [sys.executable, "-c", "from sep_trader.cli.exchange import app; app()", "serve", "--port", "0"]
+    command = [str(Path(sys.executable).parent / "sep"), "exchange", "serve", "--port", "0"]
     command += ["--token", "TOKEN", *itertools.chain.from_iterable(("--account", account) for account in ACCOUNTS)]
     with subprocess.Popen([*command, *options], stdout=subprocess.PIPE, text=True) as process:
         try:
