@@ -6,7 +6,7 @@ import traceback
 
 import typer
 
-from sep_trader.cli import api, data, database, demo, exchange, qfh, signals, trade, train
+from sep_trader.cli import api, backup, data, database, demo, exchange, health, qfh, signals, trade, train
 from sep_trader.errors import SepError
 
 app = typer.Typer(name="sep", no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode="rich")
@@ -19,6 +19,8 @@ app.add_typer(data.app, name="data")
 app.add_typer(qfh.app, name="qfh")
 app.add_typer(database.app, name="db")
 app.add_typer(signals.app, name="signals")
+app.add_typer(backup.app, name="backup")
+app.add_typer(health.app)
 
 
 @app.callback()

@@ -1,0 +1,36 @@
+"""`sep health`: what the health timer asks every few minutes."""
+
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sep_trader.cli import render
+from sep_trader.cli.wiring import database_url
+from sep_trader.ops.health import examine
+from sep_trader.settings import load_settings
+from sep_trader.store.database import Database
+
+app = typer.Typer()
+
+
+@app.command()
+def health(
+    backups: Annotated[Path | None, typer.Option("--backups", envvar="SEP_BACKUP_DIR")] = None,
+    volume: Annotated[Path | None, typer.Option("--volume", envvar="SEP_DATA_DIR")] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Say only what is wrong.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
+) -> None:
+    """Check database, backups, archive, disk and trader; exit code 1 when something is wrong."""
+    url = database_url(load_settings())
+    findings = examine(lambda: Database(url, max_size=1), backups, volume, now=datetime.now(UTC))
+    good = all(f.ok for f in findings)
+    if json:
+        render.print_json({"ok": good, "findings": [asdict(f) for f in findings]})
+    else:
+        for finding in findings:
+            if not (quiet and finding.ok):
+                typer.echo(f"{'ok   ' if finding.ok else 'WRONG'}  {finding.alert}: {finding.detail}")
+    raise typer.Exit(0 if good else 1)
