@@ -17,16 +17,23 @@ SELECT EXISTS (SELECT 1 FROM market_candles WHERE instrument_id = :instrument_id
     AND time BETWEEN :first AND :last);
 
 -- name: candles_between
--- Candles with start <= time < end, oldest first; null is no limit.
+-- Candles with start <= time < end, oldest first.
 SELECT time, open, high, low, close, spread, volume FROM market_candles
 WHERE instrument_id = (SELECT id FROM instruments WHERE name = :instrument) AND granularity = :granularity
-    AND time >= coalesce(:start::timestamptz, '-infinity') AND time < coalesce(:end::timestamptz, 'infinity')
+    AND time >= :start AND time < :end
 ORDER BY time;
 
 -- name: candles_latest
 -- The newest candles, newest first.
 SELECT time, open, high, low, close, spread, volume FROM market_candles
 WHERE instrument_id = (SELECT id FROM instruments WHERE name = :instrument) AND granularity = :granularity
+ORDER BY time DESC LIMIT :count;
+
+-- name: candles_latest_since
+-- The same, none older than a time: the planner then passes over all older chunks.
+SELECT time, open, high, low, close, spread, volume FROM market_candles
+WHERE instrument_id = (SELECT id FROM instruments WHERE name = :instrument) AND granularity = :granularity
+    AND time >= :start
 ORDER BY time DESC LIMIT :count;
 
 -- name: create_candle_staging!

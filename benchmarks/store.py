@@ -1,0 +1,383 @@
+"""The candle store against the wire: loads, re-loads, reads, point queries, bytes, on TimescaleDB and on plain tables.
+
+Starts its own TimescaleDB cluster and ends it. 1,000,000 EUR_USD-like M1 candles of two pairs in 400 daily chunks (one
+pair has 1,440 minutes a day, so a million need two). Figures are medians of five; ratios are taken within one run.
+"""
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import numpy as np
+import psycopg
+from psycopg.pq import ExecStatus, PGconn
+
+from sep_trader.market.candles import Candles
+from sep_trader.market.granularity import Granularity
+from sep_trader.store import candle_wire
+from sep_trader.store.candles import instrument_id, latest, load, read
+from sep_trader.store.database import Database
+from sep_trader.store.hypertables import ensure_hypertables
+from sep_trader.store.migrations import migrate
+from sep_trader.store.queries import queries
+
+SCRIPTS = Path(__file__).parents[1] / "scripts"
+SERVER = ["shared_buffers=512MB", "wal_compression=lz4", "max_wal_size=4GB", "checkpoint_timeout=30min", "jit=off"]
+PAIRS = ("EUR_USD", "GBP_USD")
+DAYS, PER_DAY = 400, 1_250
+ROUNDS = int(os.environ.get("R", "5"))
+START = 1_700_006_400
+
+
+def series(pair: str, seed: int) -> Candles:
+    """Half a million candles: a random walk with five decimals, 1,250 a day."""
+    random = np.random.default_rng(seed)
+    minutes = np.concatenate([day * 1_440 + np.arange(PER_DAY) for day in range(DAYS)])
+    close = np.round(1.1 + np.cumsum(random.normal(0, 2e-5, len(minutes))), 5)
+    opening = np.concatenate([[1.1], close[:-1]])
+    reach = np.round(random.exponential(5e-5, (2, len(minutes))), 5)
+    return Candles(
+        pair, Granularity.M1, START + 60 * minutes.astype(np.int64), opening, np.maximum(opening, close) + reach[0],
+        np.minimum(opening, close) - reach[1], close, np.round(random.gamma(4, 3e-5, len(minutes)), 5),
+        random.integers(1, 400, len(minutes)),
+    )  # fmt: skip
+
+
+@dataclass
+class Figures:
+    """Seconds and bytes of one kind of table."""
+
+    raw_load: float
+    load: float
+    reload: float
+    raw_read: float
+    adbc_read: float | None
+    read: float
+    latest_ms: tuple[float, float]
+    open_trades_ms: tuple[float, float]
+    bytes_per_candle: float
+
+
+def timed(action: Callable[[], object]) -> float:
+    """Seconds of wall clock."""
+    begin = time.perf_counter()
+    action()
+    return time.perf_counter() - begin
+
+
+def raw_copy(conn: PGconn, blocks: list[bytes]) -> None:
+    """Ready-made blocks through libpq, and a commit: what the wire and the server cost by themselves."""
+    conn.exec_(b"BEGIN")
+    conn.exec_(candle_wire.COPY_IN.format("market_candles").encode())
+    for block in blocks:
+        conn.put_copy_data(block)
+    conn.put_copy_end()
+    finish(conn)
+    conn.exec_(b"COMMIT")
+
+
+def finish(conn: PGconn) -> None:
+    """Read a COPY's result."""
+    while result := conn.get_result():
+        assert result.status == ExecStatus.COMMAND_OK, conn.error_message
+
+
+SELECT = (
+    "SELECT time, open, high, low, close, spread, volume FROM market_candles WHERE instrument_id = {} AND granularity = 5"
+    " ORDER BY time"
+)
+
+
+def raw_read(conn: PGconn, ids: list[int]) -> None:
+    """COPY BINARY through libpq into one buffer a pair, viewed as numpy columns."""
+    for ident in ids:
+        conn.exec_(f"COPY ({SELECT.format(ident)}) TO STDOUT (FORMAT BINARY)".encode())
+        parts = []
+        while (got := conn.get_copy_data(0))[0] > 0:
+            parts.append(bytes(got[1]))
+        finish(conn)
+        candles = candle_wire.unpack(b"".join(parts), "EUR_USD", Granularity.M1)
+        assert len(candles) == DAYS * PER_DAY
+
+
+def adbc_read(url: str, ids: list[int]) -> None:
+    """ADBC into Arrow, and its columns as numpy arrays."""
+    from adbc_driver_postgresql import dbapi
+
+    with dbapi.connect(url) as connection, connection.cursor() as cursor:
+        for ident in ids:
+            cursor.execute(SELECT.format(ident))
+            table = cursor.fetch_arrow_table()
+            assert all(len(column.to_numpy()) == DAYS * PER_DAY for column in table.columns)
+
+
+def percentiles(action: Callable[[], object], count: int = 2_000) -> tuple[float, float]:
+    """p50 and p99 in milliseconds after a warm-up."""
+    for _ in range(50):
+        action()
+    times = sorted(timed(action) * 1e3 for _ in range(count))
+    return times[count // 2], times[int(count * 0.99)]
+
+
+def new_database(server: str, name: str, chunk_days: int | None) -> str:
+    """A migrated database; its address."""
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)".encode())
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE template0".encode())
+    url = urlsplit(server)._replace(path=f"/{name}").geturl()
+    with Database(url) as database:
+        migrate(database)
+        if chunk_days:
+            ensure_hypertables(database, chunk_days)
+    return url
+
+
+def clear(database: Database) -> None:
+    """No candles and no chunks, so that every load makes its chunks anew."""
+    with database.transaction() as connection:
+        connection.execute("TRUNCATE market_candles")
+    with database.session() as connection:
+        connection.execute("CHECKPOINT")
+
+
+def measure(server: str, name: str, chunk_days: int | None, data: list[Candles]) -> Figures:
+    """All figures of one kind of table."""
+    url = new_database(server, name, chunk_days)
+    with Database(url) as database:
+        with database.transaction() as connection:
+            ids = [instrument_id(connection, pair) for pair in PAIRS]
+        blocks = [list(candle_wire.pack(c, ident)) for c, ident in zip(data, ids, strict=True)]
+        raw_connection = PGconn.connect(url.encode())  # blocking, as a plain client of libpq is
+        raw, ours, again = [], [], []
+        for _ in range(ROUNDS):
+            clear(database)
+            raw.append(timed(lambda: [raw_copy(raw_connection, b) for b in blocks]))
+            clear(database)
+            ours.append(timed(lambda: [load(database, c) for c in data]))
+            again.append(timed(lambda: [load(database, c) for c in data]))
+        with database.session() as connection:
+            connection.execute("VACUUM ANALYZE market_candles")
+        reads: dict[str, list[float]] = {"raw": [], "ours": [], "adbc": []}
+        for _ in range(ROUNDS):
+            reads["raw"].append(timed(lambda: raw_read(raw_connection, ids)))
+            reads["ours"].append(timed(lambda: [read(database, p, Granularity.M1) for p in PAIRS]))
+            if has_adbc():
+                reads["adbc"].append(timed(lambda: adbc_read(url, ids)))
+        assert len(latest(database, "EUR_USD", Granularity.M1, 500)) == 500
+        latest_ms = percentiles(lambda: latest(database, "EUR_USD", Granularity.M1, 500))
+        open_ms = open_trades(database)
+        return Figures(
+            statistics.median(raw), statistics.median(ours), statistics.median(again), statistics.median(reads["raw"]),
+            statistics.median(reads["adbc"]) if reads["adbc"] else None, statistics.median(reads["ours"]),
+            latest_ms, open_ms, table_bytes(database) / (DAYS * PER_DAY * 2),
+        )  # fmt: skip
+
+
+def open_trades(database: Database) -> tuple[float, float]:
+    """v_open_trades among 200,000 executions, ten of them open."""
+    with database.transaction() as connection:
+        connection.execute(EXECUTIONS.encode())
+    with database.session() as connection:
+        connection.execute("VACUUM ANALYZE trade_executions, trading_signals")
+
+    def ask() -> None:
+        with database.transaction() as connection:
+            assert len(list(queries.open_trades(connection))) == 10
+
+    return percentiles(ask)
+
+
+EXECUTIONS = """
+INSERT INTO research_runs SELECT gen_random_uuid(), 'EUR_USD', 'M1', now(), now(), 1, '', '', '{}', 1, 1, 'READY', '', '{}';
+INSERT INTO models SELECT 'm', 'EUR_USD', 'M1', id, '{}' FROM research_runs;
+INSERT INTO trading_signals (id, pair, model_id, granularity, candle_time, side, confidence, metrics, stop_distance,
+    horizon, expires_at, status, reason_code)
+SELECT md5(n::text)::uuid, 'EUR_USD', 'm', 'M1', timestamptz '2024-01-01' + n * interval '1 minute', 1, 0.5, '{}', 0.001,
+    '1 hour', timestamptz '2024-01-01' + n * interval '1 minute', 'EXECUTED', 'FILLED' FROM generate_series(1, 200000) n;
+INSERT INTO trade_executions (signal_id, account_id, pair, client_id, status, units, intent_time, intent_transaction_id,
+    expected_price, trade_id, entry_price, entry_time, exit_time, exit_price)
+SELECT md5(n::text)::uuid, 'a', 'EUR_USD', n::text, CASE WHEN n > 199990 THEN 'OPEN' ELSE 'CLOSED' END, 1000,
+    timestamptz '2024-01-01', n, 1.1, n, 1.1, timestamptz '2024-01-01',
+    CASE WHEN n > 199990 THEN NULL ELSE timestamptz '2024-01-02' END, 1.1 FROM generate_series(1, 200000) n;
+"""
+
+
+def table_bytes(database: Database) -> int:
+    """Heap and index of market_candles, chunks included."""
+    with database.transaction() as connection:
+        return int(queries.candle_bytes(connection))
+
+
+def has_adbc() -> bool:
+    """Whether the ADBC driver is installed (pip install adbc-driver-postgresql pyarrow)."""
+    try:
+        import adbc_driver_postgresql  # noqa: F401
+    except ImportError:
+        return False
+    return True
+
+
+def chunk_lengths(server: str, data: list[Candles]) -> list[dict[str, float]]:
+    """Loading and planning for 1, 7 and 30 days a chunk."""
+    rows = []
+    for days in (1, 7, 30):
+        url = new_database(server, "chunks", days)
+        with Database(url) as database:
+            loads = []
+            for _ in range(3):
+                clear(database)
+                loads.append(timed(lambda: [load(database, c) for c in data]))
+            with database.session() as connection:
+                connection.execute("VACUUM ANALYZE market_candles")
+            bounds = "AND time >= to_timestamp(%s)" % (START + (DAYS - 4) * 86_400)
+            row = {"days": float(days), "load_s": statistics.median(loads)}
+            for name, where in (("unbounded", ""), ("bounded", bounds)):
+                row[f"plan_{name}_ms"] = planning(database, where)
+            row["latest_p50_ms"], row["latest_p99_ms"] = percentiles(
+                lambda: latest(database, "EUR_USD", Granularity.M1, 500), 1_000
+            )
+            row["live_p50_ms"], row["live_p99_ms"] = live(database, data[0])
+            row["bytes_per_candle"] = table_bytes(database) / (DAYS * PER_DAY * 2)
+            rows.append(row)
+    return rows
+
+
+def planning(database: Database, where: str) -> float:
+    """Median planning time of the newest 500 candles, in milliseconds."""
+    query = (
+        f"SELECT * FROM market_candles WHERE instrument_id = 1 AND granularity = 5 {where} ORDER BY time DESC LIMIT 500"
+    )
+    text = f"EXPLAIN (SUMMARY, FORMAT JSON) {query}"
+    with database.transaction() as connection:
+        times = []
+        for _ in range(20):
+            row = connection.execute(text.encode()).fetchone()
+            assert row is not None
+            times.append(float(row["QUERY PLAN"][0]["Planning Time"]))
+    return statistics.median(times)
+
+
+def live(database: Database, data: Candles) -> tuple[float, float]:
+    """p50 and p99 of one live batch of two pairs, milliseconds."""
+    from sep_trader.store.candles import upsert_live
+
+    times = []
+    for n in range(300):
+        at = np.array([data.time[-1] + 60 * (n + 1)])
+        batch = [replace(data.take(slice(0, 1)), instrument=pair, time=at) for pair in PAIRS]
+
+        def store(batch: list[Candles] = batch) -> None:
+            with database.transaction() as connection:
+                upsert_live(connection, batch)
+
+        times.append(timed(store) * 1e3)
+    times.sort()
+    return times[150], times[297]
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--json", action="store_true", help="one JSON object")
+    parser.add_argument("--chunks", action="store_true", help="compare chunks of 1, 7 and 30 days instead")
+    options = parser.parse_args()
+    subprocess.run([SCRIPTS / "test_setup.sh"], check=True, stdout=sys.stderr)
+    started = subprocess.run(
+        [SCRIPTS / "timescaledb_cluster.sh", "start", *SERVER], check=True, capture_output=True, text=True
+    )
+    folder, server = started.stdout.split()
+    data = [series(pair, seed) for seed, pair in enumerate(PAIRS)]
+    try:
+        if options.chunks:
+            print_chunks(chunk_lengths(server, data))
+            return
+        hyper, plain = measure(server, "hyper", 1, data), measure(server, "plain", None, data)
+        version = server_version(server)
+    finally:
+        subprocess.run([SCRIPTS / "timescaledb_cluster.sh", "stop", folder], check=True)
+    result = summary(hyper, plain, version)
+    if options.json:
+        print(json.dumps(result))
+    else:
+        print_table(result)
+
+
+def server_version(server: str) -> dict[str, str]:
+    """PostgreSQL and TimescaleDB of the hypertable's database."""
+    with psycopg.connect(urlsplit(server)._replace(path="/hyper").geturl()) as connection:
+        row = connection.execute(
+            "SELECT current_setting('server_version'), extversion, current_setting('timescaledb.license')"
+            " FROM pg_extension WHERE extname = 'timescaledb'"
+        ).fetchone()
+    assert row is not None
+    return {"postgresql": row[0].split()[0], "timescaledb": row[1], "license": row[2]}
+
+
+def summary(hyper: Figures, plain: Figures, version: dict[str, str]) -> dict[str, Any]:
+    """The JSON object."""
+
+    def ratios(f: Figures) -> dict[str, Any]:
+        fastest = min(x for x in (f.raw_read, f.adbc_read) if x is not None)
+        return {
+            "load_ratio": round(f.raw_load / f.load, 3),
+            "reload_ratio": round(f.reload / f.load, 3),
+            "read_ratio": round(fastest / f.read, 3),
+            "latest_p50_ms": round(f.latest_ms[0], 3),
+            "latest_p99_ms": round(f.latest_ms[1], 3),
+            "open_trades_p50_ms": round(f.open_trades_ms[0], 3),
+            "open_trades_p99_ms": round(f.open_trades_ms[1], 3),
+            "bytes_per_candle": round(f.bytes_per_candle, 1),
+            "load_s": round(f.load, 3),
+            "raw_load_s": round(f.raw_load, 3),
+            "reload_s": round(f.reload, 3),
+            "read_s": round(f.read, 3),
+            "raw_read_s": round(f.raw_read, 3),
+            "adbc_read_s": None if f.adbc_read is None else round(f.adbc_read, 3),
+        }
+
+    machine = f"{platform.machine()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}"
+    return {
+        **version,
+        **ratios(hyper),
+        "plain": ratios(plain),
+        "candles": DAYS * PER_DAY * 2,
+        "chunks": DAYS,
+        "machine": machine,
+        "python": platform.python_version(),
+        "at": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+
+
+def print_table(result: dict[str, Any]) -> None:
+    """The same for people."""
+    print(
+        f"PostgreSQL {result['postgresql']}, TimescaleDB {result['timescaledb']} ({result['license']}); {result['machine']}"
+    )
+    print(f"{'':22}{'hypertable':>12}{'plain table':>12}   wanted")
+    wanted = {
+        "load_ratio": ">= 0.85", "reload_ratio": "<= 1.3", "read_ratio": ">= 0.8", "latest_p99_ms": "< 1",
+        "open_trades_p99_ms": "< 1", "bytes_per_candle": "<= 118",
+    }  # fmt: skip
+    for name, plain in result["plain"].items():
+        print(f"{name:22}{result[name]!s:>12}{plain!s:>12}   {wanted.get(name, '')}")
+
+
+def print_chunks(rows: list[dict[str, float]]) -> None:
+    """The chunk lengths side by side."""
+    for name in rows[0]:
+        print(f"{name:22}" + "".join(f"{row[name]:>12.3f}" for row in rows))
+
+
+if __name__ == "__main__":
+    main()
