@@ -200,7 +200,10 @@ def close_trade(floor: Floor, account: Account, specifier: str, body: object, re
         fields["instrument"] = trade.instrument
         units = _closing_units(asked, abs(trade.units), "CLOSE_TRADE_UNITS_EXCEED_TRADE_SIZE")
     except Reject as no:
-        return _rejected(floor, batch, "MARKET_ORDER_REJECT", fields, no, "TRADE_CLOSE")
+        status, answer = _rejected(floor, batch, "MARKET_ORDER_REJECT", fields, no, "TRADE_CLOSE")
+        if status == 400:  # This answer alone comes without ids, says the specification.
+            del answer["relatedTransactionIDs"], answer["lastTransactionID"]
+        return status, answer
     created, done = _close(floor, batch, trade, units, "TRADE_CLOSE", {"tradeClose": fields["tradeClose"]})
     return 200, _settle(floor, batch, {"orderCreateTransaction": created, **_outcome(done)})
 
@@ -448,10 +451,12 @@ def configure(floor: Floor, account: Account, body: object, request: str) -> Ans
         account.alias = fields.get("alias", account.alias)
     except Reject as no:
         entry = batch.add("CLIENT_CONFIGURE_REJECT", {**fields, "rejectReason": no.reason})
-        answer = _settle(floor, batch, {"clientConfigureRejectTransaction": entry})
+        floor.commit(batch)
+        answer = {"clientConfigureRejectTransaction": entry, "lastTransactionID": str(account.record.last)}
         return status, {**answer, "errorMessage": words(no.reason), "errorCode": no.reason}
     entry = batch.add("CLIENT_CONFIGURE", fields)
-    return 200, _settle(floor, batch, {"clientConfigureTransaction": entry})
+    floor.commit(batch)
+    return 200, {"clientConfigureTransaction": entry, "lastTransactionID": str(account.record.last)}
 
 
 def _object(body: object, key: str) -> Body:

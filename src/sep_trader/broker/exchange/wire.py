@@ -94,8 +94,6 @@ def worth_body(account: Account, worth: Worth) -> Body:
         "withdrawalLimit": money_text(min(available, max(account.balance, ZERO))),
         "marginCallMarginUsed": money_text(used),
         "marginCallPercent": percent_text(call_share(used, nav)),
-        "trueUnrealizedPL": money_text(worth.unrealized),
-        "trueNAV": money_text(nav),
     }
 
 
@@ -128,7 +126,10 @@ def account_body(floor: Floor, account: Account) -> Body:
     if account.margin_called:
         body["marginCallEnterTime"] = time_text(account.margin_called)
         body["marginCallExtensionCount"] = 0
-    return body | worth_body(account, floor.valuer.account(account))
+    worth = floor.valuer.account(account)
+    body["trueUnrealizedPL"] = money_text(worth.unrealized)
+    body["trueNAV"] = money_text(account.balance + worth.unrealized)
+    return body | worth_body(account, worth)
 
 
 def full_account_body(floor: Floor, account: Account) -> Body:
