@@ -64,9 +64,11 @@ class Trader:
 
     def start(self) -> None:
         """Reconcile with the broker. Differences that its record does not explain halt trading until a person looks."""
+        summary = self._broker.summary()
         with self._database.transaction() as connection:
-            self._log.write(connection, "trader_starting", f"account {self._broker.account_id}")
-        self.journal.open(self._broker.summary(), self._settings.environment)
+            text = f"account {summary.account_id}, balance {summary.balance} {summary.currency}"
+            self._log.write(connection, "trader_starting", text)
+        self.journal.open(summary, self._settings.environment)
         booked = self.journal.catch_up()
         self._reload()
         found = self._differences()
