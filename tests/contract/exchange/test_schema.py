@@ -45,8 +45,8 @@ LATER: dict[str, dict[str, Any]] = {
     "StopLossDetails": {"triggerCondition": TEXT},
     "TrailingStopLossDetails": {"triggerCondition": TEXT},
     "OpenTradeFinancing": {"baseFinancing": NUMBER, "financingRate": NUMBER},
-    **dict.fromkeys(("Trade", "TradeSummary", "Position", "PositionSide"), {"dividendAdjustment": NUMBER}),
-    **dict.fromkeys(("LimitOrder", "StopOrder", "MarketIfTouchedOrder"), {"partialFill": TEXT}),
+    **{name: {"dividendAdjustment": NUMBER} for name in ("Trade", "TradeSummary", "Position", "PositionSide")},
+    **{name: {"partialFill": TEXT} for name in ("LimitOrder", "StopOrder", "MarketIfTouchedOrder")},
     **{
         f"{kind}Order{end}Transaction": {"partialFill": TEXT}
         for kind in ("Limit", "Stop", "MarketIfTouched")
@@ -64,7 +64,7 @@ NEWER_WORDS = {
 NEEDED = {
     "Transaction": ["id", "time", "userID", "accountID", "batchID", "type"],
     "Order": ["id", "createTime", "state", "type"],
-    "OrderFillTransaction": ["orderID", "instrument", "units", "pl", "financing", "accountBalance", "reason", "fullPrice"],
+    "OrderFillTransaction": ["orderID", "instrument", "units", "pl", "financing", "accountBalance", "reason"],
     "OrderCancelTransaction": ["orderID", "reason"],
     "TradeOpen": ["tradeID", "units", "price"],
     "TradeReduce": ["tradeID", "units", "price", "realizedPL"],

@@ -69,7 +69,7 @@ def serve(settings: ExchangeSettings) -> None:
         access_log=False,
         lifespan="on",
         server_header=False,
-        timeout_graceful_shutdown=2,
+        timeout_graceful_shutdown=1,
     )
     server = _Server(config)
     names = ",".join(settings.accounts)
