@@ -202,7 +202,7 @@ def _processes(run: Demo, port: int) -> Iterator[str]:
         options = ["--port", "0", "--token", TOKEN, "--account", ACCOUNT, "--data", str(run.market.folder)]
         options += ["--start", format_rfc3339(from_epoch(start)), "--speed", str(run.speed), "--clock", "replay"]
         exchange = launch("exchange", "exchange", "serve", *options)
-        run.exchange_url = next(word for word in exchange.first_line(30).split() if word.startswith("http://"))
+        run.exchange_url = exchange.address()
         trader = launch("trader", "trade", "run", "--poll", "0.5")
         generator = launch("generator", "generate_signals", "--follow", "--enabled", "--json", "--poll", "0.02")
         api = launch("api", "serve", "--port", str(port))
@@ -211,7 +211,7 @@ def _processes(run: Demo, port: int) -> Iterator[str]:
         generator.stop()
         wait_for(lambda: _unsettled(run) == 0, 120, "the last trades to end")
         trader.stop()
-        yield _address(api)
+        yield api.address()
     except SepError:
         for process in running:
             if not run.quiet:
@@ -248,12 +248,6 @@ def _counts(run: Demo) -> tuple[int, int]:
 
 def _unsettled(run: Demo) -> int:
     return _counts(run)[0]
-
-
-def _address(api: DemoProcess) -> str:
-    wait_for(lambda: "http://" in api.log.read_text(), 15, "the API")
-    word = next(w for w in api.log.read_text().split() if w.startswith("http://"))
-    return word.split("/api/")[0]
 
 
 def _report(run: Demo, address: str) -> dict[str, Any]:

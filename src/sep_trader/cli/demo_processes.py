@@ -1,7 +1,7 @@
 """The demo's child processes: each is the real command, with its own log file."""
 
 import os
-import select
+import re
 import signal
 import subprocess
 import sys
@@ -24,20 +24,21 @@ class DemoProcess:
             env={**os.environ, **environment},
             cwd=folder,
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
+            # Into the file as well: a pipe that nobody empties stops the writer when it is full.
+            stdout=self._log,
             stderr=self._log,
             start_new_session=True,  # Ctrl-C is for the demo, which ends its children in order
         )
 
-    def first_line(self, timeout_s: float) -> str:
-        """The first line it prints; raises SepError when it ends or stays silent instead."""
-        assert self._child.stdout is not None  # noqa: S101 - opened as a pipe above
-        ready, _, _ = select.select([self._child.stdout], [], [], timeout_s)
-        line = self._child.stdout.readline().decode().strip() if ready else ""
-        if not line:
-            self.stop()
-            raise SepError(f"the {self.name} did not start: {self.last_words()}", f"see {self.log}")
-        return line
+    def address(self, timeout_s: float = 30.0) -> str:
+        """The address that it says it listens on; raises SepError when it ends or says none in time."""
+        wait_for(lambda: self._child.poll() is not None or self._found(), timeout_s, f"the {self.name} to listen")
+        self.check()
+        return self._found()
+
+    def _found(self) -> str:
+        match = re.search(r"http://[\w.\-]+:\d+", self.log.read_text(errors="replace"))
+        return match.group() if match else ""
 
     def check(self) -> None:
         """Raise SepError when it has ended by itself."""
@@ -58,8 +59,6 @@ class DemoProcess:
             except subprocess.TimeoutExpired:
                 self._child.kill()
                 self._child.wait()
-        if self._child.stdout is not None:
-            self._child.stdout.close()
         self._log.close()
 
 

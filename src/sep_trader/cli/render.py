@@ -13,6 +13,9 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+_WORDY = frozenset({"Why", "Reason", "Meaning"})
+"""Columns of prose: only these are folded to the width of the terminal."""
+
 console = Console()
 errors = Console(stderr=True)
 
@@ -29,16 +32,17 @@ def print_table(
     """Print a table; columns whose name ends in `>` are right-aligned."""
     table = Table(
         title=title, title_justify="left", header_style="bold", title_style="bold", box=SIMPLE_HEAD, pad_edge=False,
-        padding=(0, 1, 0, 0),
+        padding=(0, 0 if tight else 1, 0, 0), show_edge=False,
     )  # fmt: skip
     for column in columns:
-        table.add_column(column.rstrip(">"), justify="right" if column.endswith(">") else "left")
+        narrow = column.rstrip(">") not in _WORDY
+        table.add_column(column.rstrip(">"), justify="right" if column.endswith(">") else "left", no_wrap=narrow)
     count = 0
     for row in rows:
         table.add_row(*(shown(cell) for cell in row))
         count += 1
     if count:
-        console.print(table)
+        console.print(table, "")
     else:
         console.print(f"[bold]{title}[/]: {empty}")
 

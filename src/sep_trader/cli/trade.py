@@ -151,9 +151,9 @@ def trades(
 
 def show_closed(closed: list[dict[str, Any]]) -> None:
     """Print closed trades as a table."""
-    columns = ["Pair", "Side", "Units>", "Entry (UTC)", "Price>", "Exit", "Price>", "By", "Net P&L>"]
+    columns = ["Pair", "Side", "Units>", "Entry (UTC)", "Price>", "Exit", "Price>", "Exit by", "Net P&L>"]
     rows = ((*(_cells(t)), render.signed(t["net_pl"])) for t in closed)
-    render.print_table("Closed trades", columns, rows, empty="none")
+    render.print_table("Closed trades", columns, rows, empty="none", tight=True)
 
 
 def _cells(trade: dict[str, Any]) -> tuple[str, ...]:

@@ -105,9 +105,9 @@ def generate_signals(
             raise InputError("no trained pair to generate signals for", "run: train_manager.py train-all")
 
         def report(found: Generated) -> None:
-            if json:
+            if json and (not follow or any(found.candles.values())):
                 render.print_json({"candles": found.candles, "signals": found.signals})
-            elif not follow or found.signals:
+            elif not json and (not follow or found.signals):
                 rows = (
                     (
                         s.candle_time,
