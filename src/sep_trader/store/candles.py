@@ -4,7 +4,8 @@ A stored candle never changes by itself. One that comes again with other values 
 logged with old and new, and applied only on request.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
@@ -14,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import psycopg
 from psycopg import sql
+from psycopg.pq import TransactionStatus
 from psycopg.types.json import Jsonb
 
 from sep_trader.errors import StoreError
@@ -171,7 +173,7 @@ def read(
 ) -> Candles:
     """The stored candles with start <= time < end, oldest first (aware datetimes or seconds since the epoch)."""
     if isinstance(source, Database):
-        with source.transaction() as connection:
+        with _reading(source) as connection:
             return read(connection, instrument, granularity, start, end)
     bounds = {"start": _moment(start) or _EVER[0], "end": _moment(end) or _EVER[1]}
     return _copy_out(source, "candles_between", instrument, granularity, bounds)
@@ -184,7 +186,7 @@ def latest(source: Connection | Database, instrument: str, granularity: Granular
     be newer then, and a bound spares the planner all other chunks.
     """
     if isinstance(source, Database):
-        with source.transaction() as connection:
+        with _reading(source) as connection:
             return latest(connection, instrument, granularity, count)
     known = _OLDEST.setdefault(source, {})
     key = (instrument, granularity, count)
@@ -218,6 +220,18 @@ def _copy_in(connection: Connection, table: str, candles: Candles, ident: int) -
     with connection.cursor() as cursor, cursor.copy(statement) as copy:
         for block in pack(candles, ident):
             copy.write(block)
+
+
+@contextmanager
+def _reading(database: Database) -> Iterator[Connection]:
+    """A pooled connection for single reads: without a transaction, which would cost two more round trips."""
+    with database.transaction() as connection:
+        connection.autocommit = True
+        try:
+            yield connection
+        finally:
+            if not connection.closed and connection.info.transaction_status == TransactionStatus.IDLE:
+                connection.autocommit = False
 
 
 def _copy_out(
