@@ -27,9 +27,14 @@ def print_json(value: Any) -> None:
 
 
 def print_table(
-    title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]], *, empty: str = "nothing yet"
+    title: str,
+    columns: Sequence[str],
+    rows: Iterable[Sequence[Any]],
+    *,
+    empty: str = "nothing yet",
+    tight: bool = False,
 ) -> None:
-    """Print a table; columns whose name ends in `>` are right-aligned."""
+    """Print a table; columns whose name ends in `>` are right-aligned, `tight` leaves one space between columns."""
     table = Table(
         title=title, title_justify="left", header_style="bold", title_style="bold", box=SIMPLE_HEAD, pad_edge=False,
         padding=(0, 0 if tight else 1, 0, 0), show_edge=False,
