@@ -4,10 +4,12 @@ import os
 import sys
 import traceback
 
+import psycopg
 import typer
 
 from sep_trader.cli import api, backup, data, database, demo, exchange, health, qfh, signals, trade, train
-from sep_trader.errors import SepError
+from sep_trader.errors import SepError, StoreError
+from sep_trader.store.database import first_line
 
 app = typer.Typer(name="sep", no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode="rich")
 app.add_typer(train.app)
@@ -35,8 +37,18 @@ def main() -> None:
     try:
         app()
     except SepError as error:
-        if os.environ.get("SEP_DEBUG"):
-            traceback.print_exc()
-        else:
-            sys.stderr.write(f"sep: {error}\n")
-        sys.exit(error.exit_code)
+        _fail(error)
+    except psycopg.Error as error:
+        _fail(
+            StoreError(
+                f"the database refused a statement: {first_line(error)}", "see the server's log; --debug shows where"
+            )
+        )
+
+
+def _fail(error: SepError) -> None:
+    if os.environ.get("SEP_DEBUG"):
+        traceback.print_exc()
+    else:
+        sys.stderr.write(f"sep: {error}\n")
+    sys.exit(error.exit_code)

@@ -12,7 +12,7 @@ from typing import Any
 from psycopg.types.json import Jsonb
 
 from sep_trader.broker.port import AccountSummary, Broker, Transaction
-from sep_trader.errors import BrokerError
+from sep_trader.errors import BrokerError, BrokerUnavailable
 from sep_trader.execution.reconcile import (
     Change,
     OrderEnded,
@@ -57,7 +57,7 @@ class Journal:
     def catch_up(self) -> int:
         """Read and book everything the broker has recorded since; return how many transactions that was.
 
-        Raises BrokerError when the record has a hole: nothing of it is booked then.
+        Raises BrokerUnavailable when the record has a hole: nothing of it is booked then.
         """
         batch = self._broker.transactions_since(self.last_id)
         return self.book(batch.items)
@@ -66,7 +66,8 @@ class Journal:
         """Book transactions that follow the last booked one; those already booked are left out."""
         fresh = sorted((t for t in transactions if t.id > self.last_id), key=lambda t: t.id)
         if missing := missing_ids(self.last_id, fresh):
-            raise BrokerError(f"the broker's record lacks transactions {missing[:5]} after {self.last_id}")
+            # It may only lag: nothing is booked, and the next look asks again.
+            raise BrokerUnavailable(f"the broker's record lacks transactions {missing[:5]} after {self.last_id}")
         if not fresh:
             return 0
         with self._database.transaction() as connection:

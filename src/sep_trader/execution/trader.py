@@ -142,17 +142,14 @@ class Trader:
 
     def _advance(self, now: datetime) -> None:
         self._now = max(self._now, now)
-        for execution in self._unsettled:
-            if execution["status"] == "OPEN" and execution["horizon_at"] <= self._now:
-                self._close(execution)
-                return  # the list has changed; the next event goes on
-
-    def _close(self, execution: dict[str, Any]) -> None:
+        due = [e for e in self._unsettled if e["status"] == "OPEN" and e["horizon_at"] <= self._now]
         clock = time.monotonic()
-        if clock < self._close_tried.get(execution["id"], 0.0) or self._state() == "HALTED":
+        due = [e for e in due if clock >= self._close_tried.get(e["id"], 0.0)]
+        if not due or self._state() == "HALTED":
             return
-        self._close_tried[execution["id"]] = clock + self._settings.close_retry_s
-        self._desk.close(execution, self._now)
+        for execution in due:
+            self._close_tried[execution["id"]] = clock + self._settings.close_retry_s
+            self._desk.close(execution, self._now)
         self._reload()
 
     def _trade(self) -> None:
