@@ -1,5 +1,6 @@
 """Every setting of the system, read once from the environment, `.env` and `OANDA.env`. Secrets are SecretStr."""
 
+import os
 from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
@@ -52,7 +53,8 @@ class Settings(BaseSettings):
 def load_settings(**overrides: object) -> Settings:
     """Read the settings; raises InputError that names the variable and what was expected."""
     try:
-        return Settings(**overrides)  # type: ignore[arg-type]
+        # Secrets that systemd hands to a unit lie in files: LoadCredential=oanda_api_key:...
+        return Settings(_secrets_dir=os.environ.get("CREDENTIALS_DIRECTORY"), **overrides)  # type: ignore[arg-type]
     except ValidationError as error:
         first = error.errors()[0]
         name = first["loc"][0] if first["loc"] else "setting"

@@ -73,14 +73,14 @@ class Machine:
     def boot(self, timeout_s: float = 60) -> None:
         """Start the machine and wait until it answers by ssh."""
         archives = base_system.CACHE / "apt-archives"
-        pip_cache = base_system.CACHE / "pip"
-        for folder in (archives / "partial", pip_cache):
+        home_cache = base_system.CACHE / "home-cache"
+        for folder in (archives / "partial", home_cache):
             folder.mkdir(parents=True, exist_ok=True)
         console = (self.folder / "console.log").open("ab")
         self._process = subprocess.Popen(
             ["systemd-nspawn", "--quiet", "-D", str(self.root), "--boot", f"--machine={self.name}", "--console=pipe",
              f"--network-bridge={self.name}", "--register=no", "--keep-unit", f"--bind={self.loop}:{DEVICE}",
-             f"--bind={archives}:/var/cache/apt/archives", f"--bind={pip_cache}:/root/.cache/pip",
+             f"--bind={archives}:/var/cache/apt/archives", f"--bind={home_cache}:/root/.cache",
              "--resolv-conf=copy-host", "--link-journal=no", "--kill-signal=SIGRTMIN+3"],
             stdin=subprocess.DEVNULL, stdout=console, stderr=console, start_new_session=True,
         )  # fmt: skip

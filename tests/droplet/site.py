@@ -1,0 +1,164 @@
+"""A droplet and what stands around it: the training machine's database and key, and the simulated exchange."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+from sep_trader.store.embedded import start_embedded, stop_embedded
+
+from . import base_system
+from .machine import Machine, run
+
+REPOSITORY = Path(__file__).parents[2]
+SEP = Path(sys.executable).with_name("sep")
+ACCOUNT, TOKEN = "101-001-0000001-001", "rehearsal-token"
+# The rehearsed system is Debian: its own PostgreSQL, and a share of the host's memory.
+OPTIONS = ["-e", "postgres_major=15", "-e", "postgres_source=distro", "-e", "memory_gb=2"]
+FIGURES: dict[str, str] = {}
+"""What was measured, printed at the end of the run."""
+
+
+class Site:
+    """Everything that a rehearsal needs; `close` removes all of it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.machine = Machine(folder)
+        self.tree = folder / "tree"
+        self._copy_tree()
+        self.home = folder / "home"
+        self.key = folder / "bundle_key"
+        run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", self.key)
+        self._exchange: subprocess.Popen[str] | None = None
+        self.exchange_url = ""
+
+    def start(self) -> None:
+        """Boot an empty machine, start the exchange, and fill the training machine's database."""
+        self.machine.build_root()
+        self.machine.boot()
+        self.start_exchange()
+        self._train()
+
+    def deploy(self, *options: str, check: bool = True) -> str:
+        """Run the deployment as a person would, and return what it printed."""
+        script = self.tree / "scripts/deploy_to_droplet.sh"
+        done = run(script, f"root@{self.machine.address}", *OPTIONS, *options, check=False, env=self._environment())
+        (self.folder / "deploy.log").write_text(done.stdout + done.stderr)
+        assert done.returncode == 0 or not check, f"{done.stdout[-6000:]}\n{done.stderr[-2000:]}"
+        return done.stdout
+
+    def sync(self, *, key: Path | None = None, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """Hand over what is new."""
+        environment = self._environment() | {"SEP_BUNDLE_KEY": str(key or self.key)}
+        script = self.tree / "scripts/sync_to_droplet.sh"
+        return run(script, f"root@{self.machine.address}", check=check, env=environment)
+
+    def add_signal(self, side: int) -> uuid.UUID:
+        """A new signal on the training machine, valid for an hour."""
+        with psycopg.connect(self.database) as connection:
+            now = datetime.now(UTC)
+            row = connection.execute(
+                "INSERT INTO trading_signals (id, pair, model_id, granularity, candle_time, side, confidence, metrics,"
+                " stop_distance, horizon, expires_at) VALUES (gen_random_uuid(), 'EUR_USD', 'model', 'M1', %s, %s, 0.6,"
+                " '{}', 0.01, '1 day', %s) RETURNING id",
+                [now, side, now + timedelta(hours=1)],
+            ).fetchone()
+            assert row is not None
+            return uuid.UUID(str(row[0]))
+
+    def sql(self, statement: str) -> str:
+        """Run a statement on the droplet with psql, as the superuser."""
+        command = "runuser -u postgres -- psql -XAtqd sep_trading -v ON_ERROR_STOP=1 -f -"
+        return self.machine.ssh(command, stdin=statement).stdout.strip()
+
+    def get(self, path: str, scheme: str = "http") -> Any:
+        """Read the API from outside, as a person does with curl."""
+        return json.loads(run("curl", "-fsSk", f"{scheme}://{self.machine.address}{path}").stdout)
+
+    def wait_for(self, what: str, condition: Callable[[], Any], timeout_s: float = 60) -> Any:
+        """Wait until the condition holds (an error counts as not yet) and return what it gave."""
+        deadline = time.monotonic() + timeout_s
+        last: object = None
+        while time.monotonic() < deadline:
+            try:
+                last = condition()
+                if last:
+                    return last
+            except (AssertionError, ValueError) as error:
+                last = error
+            time.sleep(0.5)
+        journal = self.machine.ssh("journalctl --no-pager -n 60 -u 'sep-*' -u 'postgresql@*'", check=False).stdout
+        raise AssertionError(f"{what}: not within {timeout_s} s; last: {last}\n{journal}")
+
+    def start_exchange(self) -> None:
+        """The simulated exchange on this side of the network, with its accounts in a file."""
+        command = [str(SEP), "exchange", "serve", "--token", TOKEN, "--account", ACCOUNT, "--clock", "live", "--hours",
+                   "always", "--instruments", "EUR_USD", "--host", self.machine.gateway, "--port", "18099",
+                   "--state", str(self.folder / "exchange.state")]  # fmt: skip
+        log = (self.folder / "exchange.log").open("w")
+        self._exchange = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True)
+        assert self._exchange.stdout is not None
+        assert self._exchange.stdout.readline(), (self.folder / "exchange.log").read_text()
+        self.exchange_url = f"http://{self.machine.gateway}:18099"
+
+    def close(self) -> None:
+        """End everything that was started."""
+        if self._exchange is not None:
+            self._exchange.terminate()
+            self._exchange.wait(10)
+            if self._exchange.stdout is not None:
+                self._exchange.stdout.close()
+        stop_embedded(self.home)
+        self.machine.close()
+
+    def _environment(self) -> dict[str, str]:
+        kept = {k: v for k, v in os.environ.items() if not k.startswith(("SEP_", "OANDA_"))}
+        options = " ".join(self.machine.ssh_options())
+        return kept | {
+            "ANSIBLE_SSH_COMMON_ARGS": options,
+            "SSH_OPTIONS": options,
+            "SEP": str(SEP),
+            "SEP_HOME": str(self.home),
+            "SEP_OUTBOX": str(self.folder / "outbox"),
+            "SEP_BUNDLE_KEY": str(self.key),
+            "OANDA_API_KEY": TOKEN,
+            "OANDA_ACCOUNT_ID": ACCOUNT,
+            "OANDA_ENVIRONMENT": "custom",
+            "OANDA_API_URL": self.exchange_url,
+        }
+
+    def _copy_tree(self) -> None:
+        """The working tree as it is now: a change made while the rehearsal runs is not half of it."""
+        listed = run("git", "-C", REPOSITORY, "ls-files", "--cached", "--others", "--exclude-standard").stdout
+        for name in listed.splitlines():
+            if name.startswith(("tests/", "docs/", "benchmarks/")) or not (REPOSITORY / name).is_file():
+                continue
+            (self.tree / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(REPOSITORY / name, self.tree / name)
+        venv = base_system.CACHE / f"deploy-venv-{sys.version_info.minor}"
+        venv.mkdir(parents=True, exist_ok=True)
+        (self.tree / "deploy/.venv").symlink_to(venv)
+
+    def _train(self) -> None:
+        """One enabled pair, as training leaves it."""
+        self.database = start_embedded(self.home)
+        run(SEP, "db", "migrate", env=self._environment())
+        with psycopg.connect(self.database) as connection:
+            connection.execute(
+                "INSERT INTO research_runs VALUES (gen_random_uuid(), 'EUR_USD', 'M1', now(), now(), 10, 'data', 'v', '{}',"
+                " 1, 1, 'READY', 'rehearsal', '{}')"
+            )
+            connection.execute("INSERT INTO models SELECT 'model', 'EUR_USD', 'M1', id, '{}' FROM research_runs")
+            connection.execute(
+                "INSERT INTO trading_pairs (pair, enabled, model_id, verdict) VALUES ('EUR_USD', true, 'model', 'READY')"
+            )
