@@ -10,6 +10,7 @@ import numpy.typing as npt
 from sep_trader.errors import InputError
 from sep_trader.market.candles import Candles
 from sep_trader.market.granularity import Granularity
+from sep_trader.market.resample import resample
 from sep_trader.qfh import Encoder, WindowMetrics, encode_bits, session_starts, window_metrics
 
 Float = npt.NDArray[np.float64]
@@ -138,8 +139,6 @@ def _metrics(candles: Candles, parameters: RuleParameters) -> tuple[WindowMetric
 
 def _confirming_sign(candles: Candles, larger: Granularity, parameters: RuleParameters) -> npt.NDArray[np.int8]:
     """Sign of the damped trend of the newest completed larger candle at each candle's close; 0 where there is none."""
-    from sep_trader.market.resample import resample
-
     coarse = resample(candles, larger)
     if len(coarse) == 0:
         return np.zeros(len(candles), np.int8)
