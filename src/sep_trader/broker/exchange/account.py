@@ -92,6 +92,10 @@ class Account:
             found = self.positions[instrument] = Position(instrument)
         return found
 
+    def holding(self, instrument: str) -> Position:
+        """The position of an instrument to look at: an empty one, which is not kept, if it was never traded."""
+        return self.positions.get(instrument) or Position(instrument)
+
     def trades_in(self, instrument: str) -> dict[int, Trade]:
         """Open trades of an instrument, oldest first."""
         return self.by_instrument.setdefault(instrument, {})

@@ -159,7 +159,7 @@ def _may_open(floor: Floor, account: Account, order: Order, book: Book, plan: Pl
     if account.fifo:
         _fifo_safeguard(account, order, abs(plan.opens))
     worth = floor.valuer.account(account)
-    position = account.position(order.instrument)
+    position = account.holding(order.instrument)
     long, short = position.long.units, position.short.units
     for trade, amount in plan.closes:
         long, short = (long - amount, short) if trade.long else (long, short - amount)

@@ -26,16 +26,18 @@ class ScriptedQuotes:
         self._points: dict[str, Points] = {}
         for name, script in quotes.items():
             time = np.array([int(at * 1000) * _MS for at, _, _ in script], np.int64)
-            bid, ask = (np.array([_ticks(name, quote[side]) for quote in script], np.int64) for side in (1, 2))
+            bid = np.array([_ticks(name, quote[1]) for quote in script], np.int64)
+            ask = np.array([_ticks(name, quote[2]) for quote in script], np.int64)
             self._points[name] = Points(time, bid, ask)
         for name, minutes in (candles or {}).items():
             offsets = [0, LOW_AT * SECOND, HIGH_AT * SECOND, 60 * SECOND - _MS]
             time = np.array([start * SECOND + offset for start, _, _ in minutes for offset in offsets], np.int64)
-            sides = [
-                np.array([_ticks(name, candle[side][i]) for candle in minutes for i in (0, 2, 1, 3)], np.int64)
-                for side in (1, 2)
-            ]
-            self._points[name] = Points(time, sides[0], sides[1], candles=True)
+            bids, asks = ([candle[1] for candle in minutes], [candle[2] for candle in minutes])
+            bid, ask = (
+                np.array([_ticks(name, ohlc[i]) for ohlc in side for i in (0, 2, 1, 3)], np.int64)
+                for side in (bids, asks)
+            )
+            self._points[name] = Points(time, bid, ask, candles=True)
         self.instruments = tuple(self._points)
 
     def points(self, instrument: str, number: int) -> Points | None:

@@ -150,7 +150,11 @@ def cancel(floor: Floor, account: Account, specifier: str, request: str) -> Answ
 
 
 def _no_order(floor: Floor, batch: Batch, specifier: str) -> Answer:
-    fields = {"clientOrderID": specifier[1:]} if specifier[:1] == "@" else {"orderID": specifier}
+    fields = {"orderID": specifier}
+    if specifier[:1] == "@":
+        finished = reversed(batch.account.finished.values())
+        past = next((order for order in finished if order.client_id == specifier[1:]), None)
+        fields = {"clientOrderID": specifier[1:]} | ({"orderID": str(past.id)} if past else {})
     return _rejected(
         floor, batch, "ORDER_CANCEL_REJECT", fields, Reject("ORDER_DOESNT_EXIST", 404), "", key="orderCancel"
     )

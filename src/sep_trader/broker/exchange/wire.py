@@ -191,7 +191,7 @@ def units_available(floor: Floor, account: Account, book: Book) -> Body:
     free = max(account.balance + worth.unrealized - worth.margin_used, ZERO)
     per_unit = floor.valuer.margin_for(account, book.instrument, 1)
     room = int(free / per_unit) if per_unit else 0
-    position = account.position(book.instrument.name)
+    position = account.holding(book.instrument.name)
     long, short = position.long.units, position.short.units
     both = {"long": str(room), "short": str(room)}
     reduce_first = {"long": str(room + 2 * short), "short": str(room + 2 * long)}

@@ -6,6 +6,7 @@ import pytest
 
 from sep_trader.broker.exchange import trading
 from sep_trader.broker.exchange.refusals import BadParameter, MissingData, Refusal
+from sep_trader.broker.exchange.wire import units_available
 
 EUR = "EUR_USD"
 
@@ -102,7 +103,12 @@ def test_the_trigger_condition_says_which_price_counts(
 
 
 def test_a_trailing_stop_follows_and_then_fires(desk: Any) -> None:
-    script = [(0, "1.10000", "1.10010"), (1, "1.10300", "1.10310"), (2, "1.10200", "1.10210"), (3, "1.10190", "1.10200")]
+    script = [
+        (0, "1.10000", "1.10010"),
+        (1, "1.10300", "1.10310"),
+        (2, "1.10200", "1.10210"),
+        (3, "1.10190", "1.10200"),
+    ]
     d = desk({EUR: script})
     d.order(trailingStopLossOnFill={"distance": "0.00100"})
     assert d.account.pending[5].trailing == 109900
@@ -188,6 +194,13 @@ def test_created_and_then_cancelled(desk: Any, order: dict[str, Any], reason: st
     assert body["status"] == 201
     assert body["orderCancelTransaction"]["reason"] == reason
     assert len(d.account.open_trades) == 1
+
+
+def test_an_order_that_never_filled_leaves_no_position(desk: Any) -> None:
+    d = desk()
+    d.order(units="9000000")
+    units_available(d.floor, d.account, d.floor.books[EUR])
+    assert d.account.positions == {}
 
 
 def test_the_fifo_rule_and_its_safeguard(desk: Any) -> None:
@@ -299,8 +312,9 @@ def test_replacing_and_cancelling(desk: Any) -> None:
     order = {"type": "LIMIT", "instrument": EUR, "units": "5", "price": "1.05", "clientExtensions": {"id": "x"}}
     status, body = trading.replace(d.floor, d.account, "@x", {"order": order}, "1")
     assert status == 201
-    assert body["orderCancelTransaction"] | {"reason": "CLIENT_REQUEST_REPLACED", "replacedByOrderID": "5"} == (
-        body["orderCancelTransaction"]
+    assert (
+        body["orderCancelTransaction"] | {"reason": "CLIENT_REQUEST_REPLACED", "replacedByOrderID": "5"}
+        == (body["orderCancelTransaction"])
     )
     assert body["orderCreateTransaction"]["replacesOrderID"] == "3"
     status, body = trading.cancel(d.floor, d.account, "@x", "1")

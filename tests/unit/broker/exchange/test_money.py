@@ -36,7 +36,12 @@ def test_a_gain_in_yen_comes_home_with_the_markup(desk: Any) -> None:
 
 def test_margin_is_half_used_up_before_everything_is_closed(desk: Any) -> None:
     # 100,000 units at 1.1 bind 2,200; with 3,000 in the account the closeout comes at a NAV of about 1,100.
-    script = [(0, "1.10000", "1.10010"), (1, "1.09000", "1.09010"), (2, "1.08200", "1.08210"), (3, "1.07900", "1.07910")]
+    script = [
+        (0, "1.10000", "1.10010"),
+        (1, "1.09000", "1.09010"),
+        (2, "1.08200", "1.08210"),
+        (3, "1.07900", "1.07910"),
+    ]
     d = desk({EUR: script}, balance="3000")
     d.order(units="100000")
     d.to(1)
