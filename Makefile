@@ -20,7 +20,7 @@ demo: setup  ## Candles to filled trades and a daily report, on a simulated exch
 
 test: setup  ## Set up what the tests need and run them all
 	scripts/test_setup.sh
-	$(BIN)/pytest $(PYTEST_ARGS)
+	$(BIN)/pytest -m "not droplet" $(PYTEST_ARGS)
 
 lint: setup  ## ruff, mypy strict, import contracts, shellcheck
 	scripts/lint.sh

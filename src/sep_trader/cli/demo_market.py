@@ -10,6 +10,7 @@ from sep_trader.errors import InputError
 _FULL_DAY_BYTES = 10_000
 """A day's zip is at least so large when the market was open all day."""
 _DAYS_BEFORE = 5
+_FIRST_SIMULATED_DAY = int(datetime(2026, 1, 5, tzinfo=UTC).timestamp())
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +49,10 @@ def find_market(data: Path | None, scratch: Path) -> DemoMarket:
     beside = Path(os.environ.get("SEP_TEST_DATA", "../shared/data")) / "lean-oanda"
     if beside.is_dir() and DemoMarket(beside, simulated=False).pairs():
         return DemoMarket(beside.resolve(), simulated=False)
-    from sep_trader.broker.exchange.market import write_market
+    from sep_trader.broker.exchange.lean import write_market
 
     folder = scratch / "simulated-market"
-    write_market(folder, pairs=["EUR_USD", "NZD_USD"], days=12, seed=7)
+    write_market(folder, ["EUR_USD", "NZD_USD"], start=_FIRST_SIMULATED_DAY, days=12, seed=7)
     return DemoMarket(folder, simulated=True)
 
 
