@@ -90,6 +90,7 @@ def _status(connection: Any) -> models.Status:
     streams = details.get("streams", {})
     return models.Status(
         version=__version__,
+        notice=queries.notice(connection),
         database=models.DatabaseStatus.model_validate(queries.database_info(connection)),
         broker=models.BrokerStatus(
             connected=alive and bool(streams) and all(streams.values()),

@@ -57,6 +57,8 @@ class Status(BaseModel):
     """GET /api/status."""
 
     version: str
+    notice: str | None
+    """What every screen must say, such as that prices are simulated."""
     database: DatabaseStatus
     broker: BrokerStatus
     trading_state: TradingStatus

@@ -1,6 +1,7 @@
 """`sep demo`: the whole loop on one screen, from candles to filled trades and a daily report, by the real commands."""
 
 import shutil
+import signal
 import tempfile
 import time
 from collections.abc import Iterator
@@ -90,6 +91,9 @@ def demo(
     """Run the whole loop: database, candles, training, verdicts, exchange, signals, trades, report, API."""
     from sep_trader.cli.api import bind
 
+    # Ctrl-C and SIGTERM alike end the children in order, also where a shell started this in the background.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     bind("127.0.0.1", port).close()  # better to hear of a taken port now than after the work
     folder = Path(tempfile.mkdtemp(prefix="sep-demo-"))
     folder.chmod(0o755)  # a server started by root runs as another user
@@ -140,7 +144,7 @@ def _import(run: Demo) -> None:
             rows.append((pair, stored, refused))
     if not run.quiet:
         render.print_table(f"M1 candles before {from_epoch(run.day):%Y-%m-%d}", ["Pair", "Stored>", "Refused>"], rows)
-        render.console.print(f"From {run.market.note}. The day itself is left to the exchange.")
+        render.console.print(f"{run.market.note}. The day itself is left to the exchange.")
 
 
 def _train(run: Demo) -> None:
@@ -173,6 +177,8 @@ def _enable(run: Demo) -> None:
         queries.enable_pair(
             connection, pair=best.pair, override_by="sep demo" if reason else None, override_reason=reason
         )
+        if run.market.simulated:
+            queries.set_notice(connection, notice=run.market.note)
         queries.set_trading_state(
             connection, state="ACTIVE", reason="demonstration on a simulated account", changed_by="sep demo"
         )

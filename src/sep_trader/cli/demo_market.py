@@ -23,7 +23,7 @@ class DemoMarket:
     @property
     def note(self) -> str:
         """What every screen says of the prices."""
-        return "PRICES ARE SIMULATED" if self.simulated else f"recorded prices of {self.folder}"
+        return "PRICES ARE SIMULATED" if self.simulated else f"Recorded prices of {self.folder}"
 
     def pairs(self) -> list[str]:
         """Pairs with M1 candles in the folder."""

@@ -163,9 +163,9 @@ def _cells(trade: dict[str, Any]) -> tuple[str, ...]:
         trade["side"],
         f"{abs(trade['units']):,.0f}",
         f"{entry:%m-%d %H:%M}",
-        f"{trade['entry_price'].normalize():f}",
+        str(trade["entry_price"]),
         f"{exit_:%H:%M}" if entry.date() == exit_.date() else f"{exit_:%m-%d %H:%M}",
-        f"{trade['exit_price'].normalize():f}",
+        str(trade["exit_price"]),
         trade["exit_reason"],
     )
 

@@ -30,9 +30,14 @@ def status(json: Json = False) -> None:
         state = queries.trading_state(connection)
         newest = queries.newest(connection)
         info = queries.database_info(connection)
+        notice = queries.notice(connection)
     if json:
-        render.print_json({"trading_state": state, "pairs": pairs, "newest": newest, "database": info})
+        render.print_json(
+            {"notice": notice, "trading_state": state, "pairs": pairs, "newest": newest, "database": info}
+        )
         return
+    if notice:
+        render.console.print(f"[yellow]{notice}[/]")
     render.console.print(f"Trading is [bold]{state['state']}[/]: {state['reason']} (by {state['changed_by']})")
     render.console.print(
         f"Newest candle {render.shown(newest['candle'])}, signal {render.shown(newest['signal'])}, "

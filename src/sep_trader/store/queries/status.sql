@@ -13,6 +13,15 @@ ORDER BY time DESC, id DESC LIMIT :limit;
 -- Server, extension, schema version, size.
 SELECT * FROM v_database_info;
 
+-- name: notice$
+-- What every screen must say of this database, such as that its prices are simulated.
+SELECT value #>> '{}' FROM system_config WHERE key = 'notice';
+
+-- name: set_notice!
+-- Put up such a notice.
+INSERT INTO system_config (key, value) VALUES ('notice', to_jsonb(:notice::text))
+ON CONFLICT (key) DO UPDATE SET value = excluded.value, updated_by = current_user, updated_at = now();
+
 -- name: component_status
 -- The last sign of life of each component.
 SELECT component, updated_at, broker_time, state, details,
