@@ -1,21 +1,33 @@
 """`sep data`: candles in, what is there, what is missing."""
 
+import time
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from sep_trader.cli import render
-from sep_trader.cli.wiring import open_database
+from sep_trader.cli.wiring import open_broker, open_database
 from sep_trader.errors import InputError, RowsRefused
 from sep_trader.history import generic_csv
+from sep_trader.history.cache import RawCache
+from sep_trader.history.download import Download, DownloadReport, Page, gaps
 from sep_trader.history.job import FORMATS, FileReport, ImportReport, find, import_path
+from sep_trader.market.clock import from_epoch, parse_rfc3339
+from sep_trader.market.gaps import Gap, expected_count
 from sep_trader.market.granularity import Granularity
-from sep_trader.settings import load_settings
-from sep_trader.store.candles import Corrections
+from sep_trader.market.instrument import parse_pair
+from sep_trader.settings import Settings, load_settings
+from sep_trader.store.candles import Corrections, coverage
+from sep_trader.store.database import Database
 
 app = typer.Typer(no_args_is_help=True, help="Market history: import, download, status, gaps, repair.")
+RAW_CACHE_BYTES = 5 * 10**9
 Json = Annotated[bool, typer.Option("--json", help="One JSON document instead of tables.")]
+
+OnCorrection = Annotated[str, typer.Option(help="A candle that is stored with other values: report or apply.")]
 
 
 def corrections_mode(text: str) -> Corrections:
@@ -37,9 +49,7 @@ def import_(
     granularity: Annotated[
         str | None, typer.Option("--granularity", "-g", help="Read from the names if left out.")
     ] = None,
-    corrections: Annotated[
-        str, typer.Option(help="A candle that is stored with other values: report or apply.")
-    ] = "report",
+    corrections: OnCorrection = "report",
     columns: Annotated[str, typer.Option(help="For csv, our column names to the file's: time=Date,open=O,...")] = "",
     json: Json = False,
 ) -> None:
@@ -77,8 +87,182 @@ def _print_import(report: ImportReport, json: bool) -> None:
         firsts, lasts = [f.first for f in files if f.first], [f.last for f in files if f.last]
         found = total.result
         rows.append(
-            (instrument, granularity, len(files), found.inserted, found.duplicates, len(found.corrections), total.refused,
-             min(firsts, default=None), max(lasts, default=None))
+            (instrument, granularity, len(files), found.inserted, found.duplicates, len(found.corrections),
+             total.refused, min(firsts, default=None), max(lasts, default=None))
         )  # fmt: skip
     names = ["Pair", "Granularity", "Files>", "New>", "There already>", "Corrections>", "Refused>", "First", "Last"]
     render.print_table("Imported candles", names, rows)
+
+
+Pairs = Annotated[str, typer.Option("--pairs", "-p", help="Comma-separated, like EUR_USD,USD_JPY.")]
+Length = Annotated[str, typer.Option("--granularity", "-g", help="Candle length.")]
+From = Annotated[str | None, typer.Option("--from", help="RFC 3339 time or date.")]
+To = Annotated[str | None, typer.Option("--to", help="RFC 3339 time or date, not included.")]
+
+
+@app.command()
+def download(
+    pairs: Pairs,
+    start: Annotated[str, typer.Option("--from", help="RFC 3339 time or date.")],
+    granularity: Length = "M1",
+    end: To = None,
+    corrections: OnCorrection = "report",
+    json: Json = False,
+) -> None:
+    """Fetch candles from the broker. What was fetched before is not fetched again: run it again to go on."""
+    settings, length, mode = load_settings(), Granularity.parse(granularity), corrections_mode(corrections)
+    names = _pairs(pairs)
+    begin, stop = _time(start), _time(end) if end else int(time.time())
+    if stop <= begin:
+        raise InputError(f"--to {end} is not after --from {start}")
+    with open_database(settings) as database, open_broker(settings) as broker, _rate_bar() as bar:
+        tasks = {name: bar.add_task(f"{name} {length}", total=stop - begin, candles=0, rate=0.0) for name in names}
+        shown, began = dict.fromkeys(names, 0), time.monotonic()
+
+        def show(page: Page) -> None:
+            shown[page.instrument] += page.result.inserted + page.result.duplicates
+            rate = sum(shown.values()) / (time.monotonic() - began)
+            task, count = tasks[page.instrument], shown[page.instrument]
+            bar.update(task, completed=page.through - begin, candles=count, rate=rate)
+
+        job = Download(database, broker, length, raw_cache(settings), mode)
+        report = job.run(names, begin, stop, show)
+    _print_download(report, json)
+
+
+@app.command()
+def status(json: Json = False) -> None:
+    """What is stored, per pair and granularity: first, last, count, and what the calendar misses."""
+    with open_database(load_settings()) as database:
+        with database.transaction() as connection:
+            rows = coverage(connection)
+        for row in rows:
+            row.update(_completeness(database, row))
+    if json:
+        render.print_json(rows)
+        return
+    names = ["Pair", "Granularity", "First", "Last", "Candles>", "Expected>", "Gaps>", "Missing>", "Never asked>"]
+    cells = (
+        (
+            r["instrument"],
+            r["granularity"],
+            r["first"],
+            r["last"],
+            r["candles"],
+            r["expected"],
+            r["gaps"],
+            r["missing"],
+            r["unasked"],
+        )
+        for r in rows
+    )
+    render.print_table("Candles", names, cells, empty="no candles yet: sep data import, sep data download")
+
+
+@app.command("gaps")
+def gaps_(
+    pair: Annotated[str, typer.Option("--instrument", "-i", help="Like EUR_USD.")],
+    granularity: Length = "M1",
+    start: From = None,
+    end: To = None,
+    all_: Annotated[bool, typer.Option("--all", help="Also those the broker was asked for and does not have.")] = False,
+    json: Json = False,
+) -> None:
+    """Missing candles by the session calendar: weekends, the daily break and holidays are none."""
+    name, length = parse_pair(pair), Granularity.parse(granularity)
+    with open_database(load_settings()) as database:
+        found = gaps(database, name, length, _time(start) if start else None, _time(end) if end else None)
+    chosen = [gap for gap in found if all_ or not gap.asked]
+    if json:
+        render.print_json([_gap(gap) for gap in chosen])
+        return
+    cells = ((from_epoch(g.start), from_epoch(g.end), g.missing, g.asked) for g in chosen)
+    title = f"Gaps of {name} {length}: {sum(g.missing for g in chosen)} candles missing"
+    render.print_table(title, ["From", "To", "Missing>", "Broker was asked"], cells, empty="none")
+
+
+@app.command()
+def repair(pairs: Pairs, granularity: Length = "M1", start: From = None, end: To = None, json: Json = False) -> None:
+    """Ask the broker for the candles of every gap. What it does not have stays missing: nothing is invented."""
+    settings, length = load_settings(), Granularity.parse(granularity)
+    report = DownloadReport()
+    with open_database(settings) as database, open_broker(settings) as broker, render.progress_bar() as bar:
+        job = Download(database, broker, length, raw_cache(settings))
+        for name in _pairs(pairs):
+            found = gaps(database, name, length, _time(start) if start else None, _time(end) if end else None)
+            wanted = [gap for gap in found if not gap.asked]
+            task = bar.add_task(f"{name} {length}", total=len(wanted))
+            part = job.repair(name, wanted, lambda page, task=task: bar.advance(task))  # type: ignore[misc]
+            report.merge(part)
+    _print_download(report, json)
+
+
+def _rate_bar() -> Progress:
+    """A progress bar with candles, rate and time left; silent when stderr is not a terminal."""
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TextColumn("{task.fields[candles]:,} candles"),
+        TextColumn("{task.fields[rate]:,.0f}/s"),
+        TimeRemainingColumn(),
+        console=render.errors,
+        disable=not render.errors.is_terminal,
+    )
+
+
+def raw_cache(settings: Settings) -> RawCache:
+    """The raw cache of this machine."""
+    return RawCache(settings.home / "cache" / "candles", RAW_CACHE_BYTES)
+
+
+def _pairs(text: str) -> list[str]:
+    names = [parse_pair(part) for part in text.split(",") if part.strip()]
+    if not names:
+        raise InputError("no pair given", "like --pairs EUR_USD,USD_JPY")
+    return list(dict.fromkeys(names))
+
+
+def _time(text: str) -> int:
+    """An RFC 3339 time, or a date at midnight UTC, in seconds since the epoch."""
+    return int(parse_rfc3339(f"{text}T00:00:00Z" if len(text) == 10 else text).timestamp())
+
+
+def _completeness(database: Database, row: dict[str, Any]) -> dict[str, int]:
+    length = Granularity(row["granularity"])
+    found = gaps(database, row["instrument"], length, None, None)
+    first, last = int(row["first"].timestamp()), int(row["last"].timestamp())
+    return {
+        "expected": expected_count(first, last + 1, length),
+        "gaps": len(found),
+        "missing": sum(gap.missing for gap in found),
+        "unasked": sum(gap.missing for gap in found if not gap.asked),
+    }
+
+
+def _gap(gap: Gap) -> dict[str, Any]:
+    return {
+        "from": datetime.fromtimestamp(gap.start, UTC),
+        "to": datetime.fromtimestamp(gap.end, UTC),
+        "missing": gap.missing,
+        "asked": gap.asked,
+    }
+
+
+def _print_download(report: DownloadReport, json: bool) -> None:
+    pairs = [
+        {
+            "instrument": name,
+            "inserted": result.inserted,
+            "duplicates": result.duplicates,
+            "corrections": len(result.corrections),
+            "refused": report.refused[name],
+        }
+        for name, result in sorted(report.results.items())
+    ]
+    if json:
+        render.print_json({"requests": report.requests, "pairs": pairs})
+        return
+    title = f"Fetched candles, by {report.requests} requests"
+    names = ["Pair", "New>", "There already>", "Corrections>", "Refused>"]
+    render.print_table(title, names, (tuple(p.values()) for p in pairs), empty="nothing that was not there already")

@@ -19,6 +19,8 @@ HOUR = 3_600
 _CLOSE_HOUR = 17
 # 1970-01-01 was a Thursday; with days that start at 17:00 the trading day is named after the one it ends on.
 _THURSDAY = 3
+_FRIDAY = 4
+_SUNDAY = 6
 
 
 def new_york_offset(time: Int) -> Int:
@@ -64,7 +66,8 @@ def trading_day(time: Int) -> Int:
 def is_open(time: Int) -> Bool:
     """Whether the market is open at each time: not at the weekend, not in the daily break, not on a holiday.
 
-    The daily break is the five minutes from 16:59 New York, in which OANDA settles and quotes little or nothing.
+    The daily break is 16:59 to 17:05 New York, in which OANDA settles and quotes little or nothing. Before Christmas
+    and New Year trading ends at 14:00. (Good Friday is traded: OANDA's hours of 2007 to 2018 have candles throughout.)
     """
     time = np.asarray(time, np.int64)
     local = time + new_york_offset(time)
@@ -73,29 +76,37 @@ def is_open(time: Int) -> Bool:
     weekday = (day + _THURSDAY) % 7  # Monday is 0, of the date the trading day ends on
     minute = local % DAY // 60
     daily_break = (minute >= 16 * 60 + 59) & (minute < 17 * 60 + 5)
-    return (weekday < 5) & ~daily_break & ~_on_holiday(day)
+    closed, short = _special_days(day)
+    early = np.isin(day, short) & (minute >= 14 * 60) & (minute < _CLOSE_HOUR * 60)
+    return (weekday < 5) & ~daily_break & ~np.isin(day, closed) & ~early
 
 
-def _on_holiday(day: Int) -> Bool:
+def _special_days(day: Int) -> tuple[list[int], list[int]]:
+    """Trading days between the first and last given that are closed, and those that end early."""
     if len(day) == 0:
-        return np.zeros(0, bool)
-    years = range(_date(int(day.min())).year, _date(int(day.max())).year + 1)
-    closed = [(d - date(1970, 1, 1)).days for year in years for d in holidays(year)]
-    return np.isin(day, closed)
+        return [], []
+    years = range(_date(int(day.min())).year, _date(int(day.max())).year + 2)
+    closed = [(d - _date(0)).days for year in years for d in holidays(year)]
+    short = [(d - _date(0)).days for year in years for d in early_closes(year)]
+    return closed, short
 
 
 def holidays(year: int) -> list[date]:
-    """Dates of the trading days on which forex does not trade or hardly does: New Year, Good Friday, Christmas."""
-    return [date(year, 1, 1), easter(year) - timedelta(days=2), date(year, 12, 25)]
+    """Trading days on which nothing trades: New Year and Christmas, and the Monday after where they are a Sunday."""
+    days = [date(year, 1, 1), date(year, 12, 25)]
+    return days + [d + timedelta(days=1) for d in days if d.weekday() == _SUNDAY]
 
 
-def easter(year: int) -> date:
-    """Easter Sunday of the Gregorian calendar (the anonymous algorithm of Nature, 1876)."""
-    a, b, c = year % 19, year // 100, year % 100
-    h = (19 * a + b - b // 4 - (b - (b + 8) // 25 + 1) // 3 + 15) % 30
-    weekday = (32 + 2 * (b % 4) + 2 * (c // 4) - h - c % 4) % 7
-    month, day = divmod(h + weekday - 7 * ((a + 11 * h + 22 * weekday) // 451) + 114, 31)
-    return date(year, month, day + 1)
+def early_closes(year: int) -> list[date]:
+    """Trading days that end at 14:00 New York: the last before Christmas and before New Year."""
+    return [_weekday_before(date(year, 12, 25)), _weekday_before(date(year + 1, 1, 1))]
+
+
+def _weekday_before(day: date) -> date:
+    before = day - timedelta(days=1)
+    while before.weekday() > _FRIDAY:
+        before -= timedelta(days=1)
+    return before
 
 
 def _date(days: int) -> date:
