@@ -48,6 +48,9 @@ class Settings(BaseSettings):
     price_max_age_s: int = Field(60, alias="SEP_PRICE_MAX_AGE_S", ge=1)
 
     chunk_days: int = Field(1, alias="SEP_CHUNK_DAYS", ge=1)
+    storage_budget_gb: dict[str, float] = Field({}, alias="SEP_STORAGE_BUDGET_GB")
+    candle_retention_days: int = Field(0, alias="SEP_CANDLE_RETENTION_DAYS", ge=0)
+    log_retention_days: int = Field(90, alias="SEP_LOG_RETENTION_DAYS", ge=0)
 
 
 def load_settings(**overrides: object) -> Settings:

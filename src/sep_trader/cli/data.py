@@ -1,5 +1,6 @@
 """`sep data`: candles in, what is there, what is missing."""
 
+import os
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,9 +23,9 @@ from sep_trader.market.instrument import parse_pair
 from sep_trader.settings import Settings, load_settings
 from sep_trader.store.candles import Corrections, coverage
 from sep_trader.store.database import Database
+from sep_trader.store.storage import DEFAULT_BUDGETS_GB, GB
 
 app = typer.Typer(no_args_is_help=True, help="Market history: import, download, status, gaps, repair.")
-RAW_CACHE_BYTES = 5 * 10**9
 Json = Annotated[bool, typer.Option("--json", help="One JSON document instead of tables.")]
 
 OnCorrection = Annotated[str, typer.Option(help="A candle that is stored with other values: report or apply.")]
@@ -212,8 +213,14 @@ def _rate_bar() -> Progress:
 
 
 def raw_cache(settings: Settings) -> RawCache:
-    """The raw cache of this machine."""
-    return RawCache(settings.home / "cache" / "candles", RAW_CACHE_BYTES)
+    """The raw cache of this machine, with its budget."""
+    budgets = {**DEFAULT_BUDGETS_GB, **settings.storage_budget_gb}
+    return RawCache(data_folder(settings) / "raw_cache", int(budgets["raw_cache"] * GB))
+
+
+def data_folder(settings: Settings) -> Path:
+    """The folder of raw cache and backups: SEP_DATA_DIR, or SEP_HOME."""
+    return Path(os.environ.get("SEP_DATA_DIR", settings.home))
 
 
 def _pairs(text: str) -> list[str]:

@@ -7,7 +7,21 @@ import traceback
 import psycopg
 import typer
 
-from sep_trader.cli import api, backup, data, database, demo, exchange, health, qfh, signals, trade, train
+from sep_trader.cli import (
+    api,
+    backup,
+    data,
+    database,
+    demo,
+    exchange,
+    health,
+    maintenance,
+    qfh,
+    signals,
+    storage,
+    trade,
+    train,
+)
 from sep_trader.errors import SepError, StoreError
 from sep_trader.store.database import first_line
 
@@ -18,6 +32,8 @@ app.add_typer(demo.app)
 app.add_typer(trade.app, name="trade")
 app.add_typer(exchange.app, name="exchange")
 app.add_typer(data.app, name="data")
+app.add_typer(storage.app, name="storage")
+app.add_typer(maintenance.app)
 app.add_typer(qfh.app, name="qfh")
 app.add_typer(database.app, name="db")
 app.add_typer(signals.app, name="signals")

@@ -1,0 +1,109 @@
+"""The daily maintenance: retention of candles and logs, the storage budget, and a sample of every area's size."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from psycopg.types.json import Jsonb
+
+from sep_trader.ops.storage import critical, make_room, reclaim, warnings
+from sep_trader.store.database import Database
+from sep_trader.store.hypertables import is_hypertable
+from sep_trader.store.queries import queries
+from sep_trader.store.storage import Usage
+
+
+@dataclass(slots=True)
+class MaintenanceReport:
+    """What was done, what to watch, and how the volume is used now."""
+
+    usage: Usage
+    candles_dropped: int = 0
+    logs_dropped: int = 0
+    made_room: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+    @property
+    def full(self) -> bool:
+        """Whether an area is still at 95 % or more."""
+        return bool(critical(self.usage))
+
+    def as_dict(self) -> dict[str, Any]:
+        """As a JSON object."""
+        return {
+            "candles_dropped": self.candles_dropped,
+            "logs_dropped": self.logs_dropped,
+            "made_room": self.made_room,
+            "warnings": self.warnings,
+            "storage": self.usage.as_dict(),
+        }
+
+
+def maintain(
+    database: Database,
+    measure: Callable[[], Usage],
+    trim_cache: Callable[[int], int],
+    *,
+    candle_days: int,
+    log_days: int,
+    now: datetime,
+) -> MaintenanceReport:
+    """Run the daily maintenance; running it again the same day is harmless. A retention of 0 days keeps everything."""
+    candles = drop_candles(database, now - timedelta(days=candle_days)) if candle_days else 0
+    logs = drop_logs(database, now - timedelta(days=log_days)) if log_days else 0
+    room = make_room(database, measure, trim_cache, candle_days, now)
+    usage = measure()
+    report = MaintenanceReport(usage, candles, logs, room, warnings(usage))
+    with database.transaction() as connection:
+        for area in usage.areas:
+            queries.record_storage(connection, today=now.date(), area=area.name, bytes=area.used)
+        _log(connection, report)
+    return report
+
+
+def drop_candles(database: Database, before: datetime) -> int:
+    """Drop candles that began before a time, of every granularity; return how many."""
+    return _drop(database, "market_candles", before)
+
+
+def drop_logs(database: Database, before: datetime) -> int:
+    """Drop log lines older than a time; return how many."""
+    return _drop(database, "system_logs", before)
+
+
+def _drop(database: Database, table: str, before: datetime) -> int:
+    with database.transaction() as connection:
+        if is_hypertable(connection, table):  # whole chunks cost nothing; what is left is deleted by row
+            rows = connection.execute(
+                "SELECT coalesce(sum(approximate_row_count(c)), 0)::bigint AS n"
+                " FROM show_chunks(%s, older_than => %s) c",
+                (table, before),
+            ).fetchone()
+            connection.execute("SELECT drop_chunks(%s, older_than => %s)", (table, before))
+            count = int(rows["n"]) if rows else 0
+        else:
+            count = 0
+    with database.transaction() as connection:
+        if table == "system_logs":
+            return count + int(queries.delete_logs(connection, before=before))
+        deleted = 0
+        for granularity in list(queries.stored_granularities(connection, before=before)):
+            deleted += int(queries.delete_candles(connection, granularity=granularity["code"], before=before))
+    if deleted:
+        reclaim(database, before)
+    return count + deleted
+
+
+def _log(connection: Any, report: MaintenanceReport) -> None:
+    level = "error" if report.full else "warning" if report.warnings or report.made_room else "info"
+    lines = [*report.made_room, *report.warnings] or ["retention and storage budget are in order"]
+    queries.insert_log(
+        connection,
+        level=level,
+        component="ops",
+        event="maintenance",
+        message="; ".join(lines),
+        context=Jsonb(report.as_dict()),
+        broker_time=None,
+    )

@@ -1,0 +1,87 @@
+"""What the storage budget commands: warn at 80 %, drop at 95 %, in a stated order, and never a trade's record.
+
+Order: raw cache; then candles older than the retention, finest granularity first. Signals, executions, transactions
+and logs of trades are never dropped for room.
+"""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from sep_trader.store.database import Database
+from sep_trader.store.hypertables import is_hypertable
+from sep_trader.store.queries import queries
+from sep_trader.store.storage import ACT_AT, WARN_AT, Area, Usage
+
+# With no retention set, candles are kept for good; when the volume fills, those of the last year are.
+EMERGENCY_RETENTION_DAYS = 365
+
+
+def warnings(usage: Usage) -> list[str]:
+    """A line for each area, and the whole, that has used 80 % or more."""
+    pressed = [a for a in (*usage.areas, usage.total) if a.share >= WARN_AT]
+    return [f"{a.name} has used {a.share:.0%} of its {a.budget / 1e9:g} GB" for a in pressed]
+
+
+def make_room(
+    database: Database,
+    measure: Callable[[], Usage],
+    trim_cache: Callable[[int], int],
+    retention_days: int,
+    now: datetime,
+) -> list[str]:
+    """Drop in the stated order until nothing is at 95 %; return what was done, a line each.
+
+    trim_cache: reduces the raw cache to a number of bytes and returns the bytes freed.
+    """
+    done: list[str] = []
+    usage = measure()
+    cache = usage.area("raw_cache")
+    if cache.share >= ACT_AT and not _pressed(usage):
+        freed = trim_cache(int(cache.budget * WARN_AT))
+        done.append(f"raw cache: freed {freed} bytes")
+    if not _pressed(usage):
+        return done
+    if cache.used:
+        done.append(f"raw cache: freed {trim_cache(0)} bytes")
+        usage = measure()
+    before = now - timedelta(days=retention_days or EMERGENCY_RETENTION_DAYS)
+    with database.transaction() as connection:
+        granularities = list(queries.stored_granularities(connection, before=before))
+    for granularity in granularities:
+        if not _pressed(usage):
+            break
+        with database.transaction() as connection:
+            count = queries.delete_candles(connection, granularity=granularity["code"], before=before)
+        reclaim(database, before)
+        done.append(f"candles: dropped {count} {granularity['name']} candles before {before:%Y-%m-%d}")
+        usage = measure()
+    return done
+
+
+def reclaim(database: Database, before: datetime) -> None:
+    """Give the room of deleted candles back: chunks that hold none any more go, the rest is vacuumed."""
+    with database.session() as connection:
+        if is_hypertable(connection, "market_candles"):
+            chunks = connection.execute(
+                "SELECT format('%%I.%%I', chunk_schema, chunk_name) AS name, range_start, range_end"
+                " FROM timescaledb_information.chunks WHERE hypertable_name = 'market_candles' AND range_end <= %s",
+                (before,),
+            ).fetchall()
+            for chunk in chunks:
+                rows = connection.execute(f"SELECT 1 FROM {chunk['name']} LIMIT 1".encode()).fetchone()  # noqa: S608
+                if rows is None:
+                    connection.execute(
+                        "SELECT drop_chunks('market_candles', older_than => %s, newer_than => %s)",
+                        (chunk["range_end"], chunk["range_start"]),
+                    )
+        connection.execute("VACUUM ANALYZE market_candles")
+
+
+def _pressed(usage: Usage) -> bool:
+    """Whether candles, or the volume as a whole, are at 95 %."""
+    return any(a.share >= ACT_AT for a in (usage.area("candles"), usage.total))
+
+
+def critical(usage: Usage) -> list[Area]:
+    """The areas, and the whole, at 95 % or more."""
+    return [a for a in (*usage.areas, usage.total) if a.share >= ACT_AT]
