@@ -60,7 +60,7 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str]
         yield server
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def new_database(servers: Callable[[str], Server], server_kind: str) -> NewDatabase:
     """Make fresh databases: a context manager that gives a migrated one and drops it at its end."""
     server = servers(server_kind)

@@ -14,7 +14,7 @@ WHERE c.oid = 'market_candles'::regclass
 
 -- name: table_bytes
 -- Bytes of each table with its indexes; chunks count as their hypertable, compressed ones as market_candles.
-SELECT CASE WHEN n.nspname = '_timescaledb_internal' AND coalesce(p.relname, c.relname) LIKE '%compress%'
+SELECT CASE WHEN n.nspname = '_timescaledb_internal' AND coalesce(p.relname, c.relname) LIKE '%%compress%%'
         THEN 'market_candles' ELSE coalesce(p.relname, c.relname) END AS name,
     sum(pg_total_relation_size(c.oid))::bigint AS bytes, sum(greatest(c.reltuples, 0))::bigint AS rows
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace

@@ -26,7 +26,7 @@ WHERE e.account_id = :account_id AND e.trade_id = :trade_id;
 -- name: set_execution_open!
 -- The order was filled and opened a trade.
 UPDATE trade_executions SET status = 'OPEN', order_id = :order_id, trade_id = :trade_id, units = :units,
-    entry_time = :entry_time, entry_price = :entry_price, horizon_at = :entry_time + :horizon::interval,
+    entry_time = :entry_time, entry_price = :entry_price, horizon_at = :entry_time::timestamptz + :horizon::interval,
     gross_pl = gross_pl + :gross_pl, financing = financing + :financing, commission = commission + :commission,
     half_spread_cost = half_spread_cost + :half_spread_cost, reason = NULL, updated_at = now()
 WHERE id = :id AND status IN ('INTENT', 'UNKNOWN', 'REJECTED');

