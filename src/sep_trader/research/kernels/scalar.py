@@ -12,8 +12,11 @@ import numpy.typing as npt
 
 Float = npt.NDArray[np.float64]
 Int32 = npt.NDArray[np.int32]
+Int8 = npt.NDArray[np.int8]
 
 STOP, TARGET, HORIZON, END = 0, 1, 2, 3
+# Candles of one chunk of marks: the walk of many sets over it stays in the second-level cache.
+CHUNK = 4096
 # Candles that one entry of block_low and block_high sums up; a power of two.
 BLOCK = 16
 
@@ -25,19 +28,20 @@ def find_exit(
     stop_distance: float,
     target_distance: float,
     horizon: int,
+    end: int,
     quotes: Float,
     block_low: Float,
     block_high: Float,
 ) -> tuple[int, float, int]:
     """Find where a trade that was filled at candle `entry` leaves: (candle, exit price before slippage, reason).
 
-    quotes: float64[4, 2, N], what the trade could be closed at: open, low, high, close. The stop is looked at before
-    the target; a candle that opens beyond the stop fills at its open; a target fills at its price, never better.
+    end: candles from there on are not looked at. quotes: float64[4, 2, N], what the trade could be closed at: open,
+    low, high, close. The stop is looked at before the target; a candle that opens beyond the stop fills at its open; a
+    target fills at its price, never better.
     """
-    n = quotes.shape[2]
     last = entry + horizon
-    if last > n:
-        last = n
+    if last > end:
+        last = end
     stop = fill - stop_distance
     target = fill + target_distance
     at = entry
@@ -57,9 +61,9 @@ def find_exit(
         if quotes[2, row, at] >= target:
             return at, target, TARGET
         at += 1
-    if last < n:
+    if last < end:
         return last, quotes[0, row, last], HORIZON
-    return n - 1, quotes[3, row, n - 1], END
+    return end - 1, quotes[3, row, end - 1], END
 
 
 def trade_result(
@@ -86,3 +90,79 @@ def trade_result(
     value = fill if row == 0 else -fill
     net = (out - fill) + paid_for * rates[row] * value
     return gross, net, out
+
+
+def add_trade(
+    gross: float,
+    net: float,
+    trades: float,
+    wins: float,
+    total_gross: float,
+    total_net: float,
+    squares: float,
+    peak: float,
+    drawdown: float,
+) -> tuple[float, float, float, float, float, float, float]:
+    """Take a trade into the sums of its set; the peak starts at 0, the drawdown is that of the net sum at the exits."""
+    total_net += net
+    if total_net > peak:
+        peak = total_net
+    if peak - total_net > drawdown:
+        drawdown = peak - total_net
+    if net > 0.0:
+        wins += 1.0
+    return trades + 1.0, wins, total_gross + gross, total_net, squares + net * net, peak, drawdown
+
+
+def decide(
+    null: int,
+    rupture: int,
+    entropy: float,
+    corrected: int,
+    trend: int,
+    least: int,
+    most_corrected: int,
+    most_entropy: float,
+    fade: int,
+) -> int:
+    """Decide the side of the collapse rule from the counts of a window and the sign of its trend: -1, 0, +1.
+
+    least: fewest nulls or ruptures of a collapse; most_corrected: corrections that stability allows.
+    """
+    if (null >= least or rupture >= least) and corrected <= most_corrected and entropy <= most_entropy:
+        return -trend if fade else trend
+    return 0
+
+
+def window_counts(bits: Int8, at: int, window: int) -> tuple[int, int, int, int, int]:
+    """Count by definition over the `window` bits that end at `at`: (null, flip, rupture, corrected, disagreement)."""
+    first = at - window + 1
+    half = window // 2
+    null, flip, rupture, corrected, apart = 0, 0, 0, 0, 0
+    for i in range(first + 1, at + 1):
+        total = bits[i - 1] + bits[i]
+        if total == 0:
+            null += 1
+        elif total == 1:
+            flip += 1
+        else:
+            rupture += 1
+        if i >= first + 3 and (bits[i - 3] + bits[i - 2] + bits[i - 1] >= 2) != (bits[i] == 1):
+            corrected += 1
+        if i > at - half and bits[i] != bits[i - half]:
+            apart += 1
+    return null, flip, rupture, corrected, apart
+
+
+def trend_sign(bits: Int8, at: int, window: int, entropy: float, apart: int, k1: float, k2: float) -> int:
+    """Sign of the damped trend of the window that ends at `at`, from its entropy and its disagreement of halves."""
+    half = window // 2
+    coherence = ((half - 2 * apart) / half) ** 2
+    damping = min(max(k1 * entropy + k2 * (1.0 - coherence), 0.01), 1.0)
+    weight = math.exp(-damping)
+    total = 0.0
+    for k in range(window - 1, -1, -1):
+        total = total * weight + (1.0 if bits[at - k] == 1 else -1.0)
+    if total > 0.0:
+        return 1
+    return -1 if total < 0.0 else 0

@@ -72,7 +72,9 @@ def run_trades(
         row = 0 if side[at] > 0 else 1
         entry = at + 1
         fill = fills[row, entry]
-        leave, out, reason = find_exit(row, entry, fill, stop[at], target[at], horizon, quotes, block_low, block_high)
+        leave, out, reason = find_exit(
+            row, entry, fill, stop[at], target[at], horizon, n, quotes, block_low, block_high
+        )
         gross, net, out = trade_result(row, entry, leave, fill, out, reason, slippage, half, nights, rates)
         sign = 1.0 if row == 0 else -1.0
         index[count, 0], index[count, 1], index[count, 2], index[count, 3] = entry, leave, row, reason

@@ -1,0 +1,156 @@
+"""How a sweep is cut into tasks, and where it runs. Imports numpy and numba only (and the kernels)."""
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from numba import config as numba_config
+
+from sep_trader.errors import InputError
+from sep_trader.qfh.engine import entropy_table, entropy_terms
+from sep_trader.research.kernels.scalar import CHUNK, Float, Int8, Int32
+from sep_trader.research.kernels.sets import SUMS, run_sets
+from sep_trader.research.kernels.signals import marks_of_window
+
+Int = npt.NDArray[np.int64]
+K1, K2 = 0.3, 0.2
+DEVICES = ("auto", "cpu", "cuda")
+# Marks of one task: so many bytes at most, whatever the number of rules.
+MARK_BYTES = 32 << 20
+Key = tuple[int, float, float, float, bool]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Series:
+    """One series with everything the kernels read of it; see `trade_prices` and `run_sets`."""
+
+    bits: Int8
+    starts: npt.NDArray[np.bool_]
+    folds: Int
+    scale: Float
+    fills: Float
+    quotes: Float
+    half: Float
+    block_low: Float
+    block_high: Float
+    slippage: float
+    nights: Int32
+    rates: Float
+
+    def __len__(self) -> int:
+        return len(self.bits)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Rules:
+    """Distinct decision rules: window int64[R]; limits float64[R, 4] of least, most_corrected, most_entropy, fade."""
+
+    window: Int
+    limits: Float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SetColumns:
+    """Parameter sets as columns of one length: rule and horizon int64, stop and target float64."""
+
+    rule: Int
+    horizon: Int
+    stop: Float
+    target: Float
+
+
+def rules_of(keys: Sequence[Key]) -> tuple[Rules, Int]:
+    """Find the distinct rules, ordered by window, and the rule of every set."""
+    distinct = sorted(set(keys))
+    place = {key: at for at, key in enumerate(distinct)}
+    limits = np.array([_limits(*key) for key in distinct])
+    windows = np.array([key[0] for key in distinct], dtype=np.int64)
+    return Rules(windows, limits), np.array([place[key] for key in keys], dtype=np.int64)
+
+
+def _limits(window: int, theta: float, max_entropy: float, min_stability: float, fade: bool) -> tuple[float, ...]:
+    """Turn shares into counts, exactly: n / (W - 1) >= theta, 1 - n / (W - 3) >= min_stability as float64 has it."""
+    least = int(np.argmax(np.append(np.arange(window) / (window - 1) >= theta, True)))
+    stable = 1.0 - np.arange(window - 2) / (window - 3) >= min_stability
+    return float(least), float(np.count_nonzero(stable) - 1), max_entropy, float(fade)
+
+
+def run(series: Sequence[Series], rules: Rules, sets: SetColumns, device: str, threads: int) -> tuple[str, list[Float]]:
+    """Run all sets over all series: (device used, per series float64[folds, sets, SUMS])."""
+    if device not in DEVICES:
+        raise InputError(f"unknown device '{device}'", f"one of {', '.join(DEVICES)}")
+    if device != "cpu":
+        from sep_trader.research.kernels import cuda
+
+        missing = cuda.why_not()
+        if missing is None:
+            return f"cuda: {cuda.name()}", cuda.run(series, rules, sets)
+        if device == "cuda":
+            raise InputError(f"no CUDA device: {missing}", "use --device cpu or auto")
+        return f"cpu ({missing})", run_cpu(series, rules, sets, threads)
+    return "cpu", run_cpu(series, rules, sets, threads)
+
+
+def run_cpu(series: Sequence[Series], rules: Rules, sets: SetColumns, threads: int) -> list[Float]:
+    """Run the tasks of all series on threads; every set is summed by one thread in the order of time."""
+    workers = threads or int(vars(numba_config)["NUMBA_DEFAULT_NUM_THREADS"])
+    sums = [np.zeros((len(one.folds), len(sets.rule), SUMS)) for one in series]
+    tasks = [
+        (one, out, *task)
+        for one, out in zip(series, sums, strict=True)
+        for task in tasks_of(len(one), rules, sets, workers * 4 if len(series) < 4 * workers else 1)
+    ]
+    if workers == 1:
+        for task in tasks:
+            _run_task(rules, sets, *task)
+    else:
+        with ThreadPoolExecutor(workers) as pool:
+            list(pool.map(lambda task: _run_task(rules, sets, *task), tasks))
+    return sums
+
+
+def tasks_of(n: int, rules: Rules, sets: SetColumns, parts: int) -> list[tuple[Int, Int]]:
+    """Cut a sweep over n candles into tasks of (rules of one window, sets that follow them), in about `parts` parts."""
+    most_rules = max(1, MARK_BYTES // (4 * (n + CHUNK)))
+    most_sets = max(1, -(-len(sets.rule) // parts))
+    by_rule = [np.flatnonzero(sets.rule == rule) for rule in range(len(rules.window))]
+    tasks: list[tuple[Int, Int]] = []
+    taken: list[int] = []
+    members: list[Int] = []
+
+    def close() -> None:
+        if taken:
+            tasks.append((np.array(taken, dtype=np.int64), np.concatenate(members)))
+            taken.clear()
+            members.clear()
+
+    for rule, of_rule in enumerate(by_rule):
+        for lo in range(0, len(of_rule), most_sets):
+            part = of_rule[lo : lo + most_sets]
+            full = sum(map(len, members)) + len(part) > most_sets or len(taken) == most_rules
+            if taken and (full or rules.window[taken[0]] != rules.window[rule]):
+                close()
+            taken.append(rule)
+            members.append(part)
+    close()
+    return tasks
+
+
+def _run_task(rules: Rules, sets: SetColumns, one: Series, sums: Float, taken: Int, members: Int) -> None:
+    window = int(rules.window[taken[0]])
+    chunks = -(-len(one) // CHUNK)
+    marks = np.empty((len(taken), chunks * CHUNK), dtype=np.int32)
+    counts = np.empty((len(taken), chunks), dtype=np.int32)
+    table, terms = entropy_table(window), entropy_terms(window)
+    marks_of_window(one.bits, one.starts, window, table, terms, K1, K2, rules.limits[taken], marks, counts)
+    place = np.searchsorted(taken, sets.rule[members])
+    out = np.empty((len(members), SUMS))
+    for fold, (first, last) in enumerate(one.folds.tolist()):
+        run_sets(
+            marks, counts, place, sets.horizon[members], sets.stop[members], sets.target[members], one.scale, first,
+            last, one.fills, one.quotes, one.half, one.block_low, one.block_high, one.slippage, one.nights,
+            one.rates, out,
+        )  # fmt: skip
+        sums[fold, members] = out
