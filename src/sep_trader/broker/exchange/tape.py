@@ -17,7 +17,7 @@ Ints = npt.NDArray[np.int64]
 Rows = npt.NDArray[np.int64]
 """Candles, one a row: start (s), bid o h l c, ask o h l c (ticks), number of prices."""
 NO_ROWS: Rows = np.empty((0, 10), np.int64)
-_CACHED_CHUNKS = 256
+_CACHED_ROWS = 1024
 # Offsets (seconds) of a recorded candle's quotes within its minute; the close comes a millisecond before its end.
 OPEN_AT, LOW_AT, HIGH_AT = 0, 20, 40
 
@@ -163,7 +163,7 @@ class Tape:
             points = self._chunk(instrument, number)
             rows = NO_ROWS if points is None else aggregate(points.time, points.bid, points.ask, seconds)
             self._rows[key] = rows
-            if len(self._rows) > _CACHED_CHUNKS * 4:
+            if len(self._rows) > _CACHED_ROWS:
                 self._rows.popitem(last=False)
         known = rows[(rows[:, 0] + seconds) * SECOND <= now]
         if len(known) == len(rows):
@@ -181,6 +181,6 @@ class Tape:
             self._points.move_to_end(key)
             return self._points[key]
         points = self._points[key] = self.source.points(instrument, number)
-        if len(self._points) > max(_CACHED_CHUNKS, 3 * len(self.instruments)):
+        if len(self._points) > 2 * len(self.instruments) + 8:
             self._points.popitem(last=False)
         return points
