@@ -57,7 +57,7 @@ def load_settings(**overrides: object) -> Settings:
     """Read the settings; raises InputError that names the variable and what was expected."""
     try:
         # Secrets that systemd hands to a unit lie in files: LoadCredential=oanda_api_key:...
-        return Settings(_secrets_dir=os.environ.get("CREDENTIALS_DIRECTORY"), **overrides)  # type: ignore[arg-type]
+        return Settings(_secrets_dir=os.environ.get("CREDENTIALS_DIRECTORY"), **overrides)  # type: ignore[arg-type, call-arg]
     except ValidationError as error:
         first = error.errors()[0]
         name = first["loc"][0] if first["loc"] else "setting"
