@@ -5,6 +5,7 @@ pair has 1,440 minutes a day, so a million need two). Figures are medians of fiv
 """
 
 import argparse
+import itertools
 import json
 import os
 import platform
@@ -36,7 +37,7 @@ SCRIPTS = Path(__file__).parents[1] / "scripts"
 SERVER = ["shared_buffers=512MB", "wal_compression=lz4", "max_wal_size=4GB", "checkpoint_timeout=30min", "jit=off"]
 PAIRS = ("EUR_USD", "GBP_USD")
 DAYS, PER_DAY = 400, 1_250
-ROUNDS = int(os.environ.get("R", "5"))
+ROUNDS = 5
 START = 1_700_006_400
 
 
@@ -94,8 +95,8 @@ def finish(conn: PGconn) -> None:
 
 
 SELECT = (
-    "SELECT time, open, high, low, close, spread, volume FROM market_candles WHERE instrument_id = {} AND granularity = 5"
-    " ORDER BY time"
+    "SELECT time, open, high, low, close, spread, volume FROM market_candles"
+    " WHERE instrument_id = {} AND granularity = 5 ORDER BY time"
 )
 
 
@@ -199,12 +200,14 @@ def open_trades(database: Database) -> tuple[float, float]:
 
 
 EXECUTIONS = """
-INSERT INTO research_runs SELECT gen_random_uuid(), 'EUR_USD', 'M1', now(), now(), 1, '', '', '{}', 1, 1, 'READY', '', '{}';
+INSERT INTO research_runs
+SELECT gen_random_uuid(), 'EUR_USD', 'M1', now(), now(), 1, '', '', '{}', 1, 1, 'READY', '', '{}';
 INSERT INTO models SELECT 'm', 'EUR_USD', 'M1', id, '{}' FROM research_runs;
 INSERT INTO trading_signals (id, pair, model_id, granularity, candle_time, side, confidence, metrics, stop_distance,
     horizon, expires_at, status, reason_code)
-SELECT md5(n::text)::uuid, 'EUR_USD', 'm', 'M1', timestamptz '2024-01-01' + n * interval '1 minute', 1, 0.5, '{}', 0.001,
-    '1 hour', timestamptz '2024-01-01' + n * interval '1 minute', 'EXECUTED', 'FILLED' FROM generate_series(1, 200000) n;
+SELECT md5(n::text)::uuid, 'EUR_USD', 'm', 'M1', timestamptz '2024-01-01' + n * interval '1 minute', 1, 0.5, '{}',
+    0.001, '1 hour', timestamptz '2024-01-01' + n * interval '1 minute', 'EXECUTED', 'FILLED'
+FROM generate_series(1, 200000) n;
 INSERT INTO trade_executions (signal_id, account_id, pair, client_id, status, units, intent_time, intent_transaction_id,
     expected_price, trade_id, entry_price, entry_time, exit_time, exit_price)
 SELECT md5(n::text)::uuid, 'a', 'EUR_USD', n::text, CASE WHEN n > 199990 THEN 'OPEN' ELSE 'CLOSED' END, 1000,
@@ -217,6 +220,20 @@ def table_bytes(database: Database) -> int:
     """Heap and index of market_candles, chunks included."""
     with database.transaction() as connection:
         return int(queries.candle_bytes(connection))
+
+
+def dense_bytes(server: str) -> float:
+    """Bytes a candle where a daily chunk is full: 28 pairs of M1, three days, vacuumed."""
+    day = series("EUR_USD", 1).take(slice(0, 3 * PER_DAY))
+    pairs = [f"{a}_{b}" for a, b in itertools.combinations("EUR GBP AUD NZD USD CAD CHF SEK".split(), 2)]
+    whole = replace(day, time=START - START % 86_400 + 60 * np.arange(len(day)))
+    url = new_database(server, "dense", 1)
+    with Database(url) as database:
+        for pair in pairs:
+            load(database, replace(whole, instrument=pair))
+        with database.session() as connection:
+            connection.execute("VACUUM ANALYZE market_candles")
+        return table_bytes(database) / (len(whole) * len(pairs))
 
 
 def has_adbc() -> bool:
@@ -303,10 +320,11 @@ def main() -> None:
             print_chunks(chunk_lengths(server, data))
             return
         hyper, plain = measure(server, "hyper", 1, data), measure(server, "plain", None, data)
-        version = server_version(server)
+        version, dense = server_version(server), dense_bytes(server)
     finally:
         subprocess.run([SCRIPTS / "timescaledb_cluster.sh", "stop", folder], check=True)
     result = summary(hyper, plain, version)
+    result["bytes_per_candle_28_pairs"] = round(dense, 1)
     if options.json:
         print(json.dumps(result))
     else:
@@ -361,9 +379,8 @@ def summary(hyper: Figures, plain: Figures, version: dict[str, str]) -> dict[str
 
 def print_table(result: dict[str, Any]) -> None:
     """The same for people."""
-    print(
-        f"PostgreSQL {result['postgresql']}, TimescaleDB {result['timescaledb']} ({result['license']}); {result['machine']}"
-    )
+    versions = f"PostgreSQL {result['postgresql']}, TimescaleDB {result['timescaledb']} ({result['license']})"
+    print(f"{versions}; Python {result['python']}; {result['machine']}")
     print(f"{'':22}{'hypertable':>12}{'plain table':>12}   wanted")
     wanted = {
         "load_ratio": ">= 0.85", "reload_ratio": "<= 1.3", "read_ratio": ">= 0.8", "latest_p99_ms": "< 1",
@@ -371,6 +388,7 @@ def print_table(result: dict[str, Any]) -> None:
     }  # fmt: skip
     for name, plain in result["plain"].items():
         print(f"{name:22}{result[name]!s:>12}{plain!s:>12}   {wanted.get(name, '')}")
+    print(f"a candle in full daily chunks (28 pairs): {result['bytes_per_candle_28_pairs']} bytes")
 
 
 def print_chunks(rows: list[dict[str, float]]) -> None:
