@@ -237,9 +237,8 @@ def _reading(database: Database) -> Iterator[Connection]:
 def _copy_out(
     source: Connection, query: str, instrument: str, granularity: Granularity, bounds: dict[str, Any]
 ) -> Candles:
-    statement = sql.SQL("COPY ({}) TO STDOUT (FORMAT BINARY)").format(sql.SQL(_STATEMENTS[query]))
     parameters = {"instrument": instrument, "granularity": granularity.code, **bounds}
-    with source.cursor() as cursor, cursor.copy(statement, parameters):
+    with source.cursor() as cursor, cursor.copy(_COPY_OUT[query], parameters):
         return unpack(_drain(source.pgconn), instrument, granularity)
 
 
@@ -256,7 +255,11 @@ def _drain(pgconn: psycopg.pq.abc.PGconn) -> bytes:
     return b"".join(blocks)
 
 
-_STATEMENTS = {name: text.rstrip().rstrip(";") for name, text in all_queries().items()}
+_COPY_OUT = {
+    name: f"COPY ({text.rstrip().rstrip(';')}) TO STDOUT (FORMAT BINARY)".encode()
+    for name, text in all_queries().items()
+    if name.startswith("candles_")
+}
 
 
 def _insert_missing(connection: Connection, missing: Candles, ident: int) -> int:
