@@ -1,12 +1,11 @@
 """`sep serve`: the HTTP API and the dashboard."""
 
-import socket
 from typing import Annotated
 
 import typer
 
 from sep_trader.cli.wiring import open_database
-from sep_trader.errors import InputError
+from sep_trader.listening import listen
 from sep_trader.settings import load_settings
 
 app = typer.Typer()
@@ -24,18 +23,9 @@ def serve(
 
     settings = load_settings()
     where = (host or settings.api_host, settings.api_port if port is None else port)
-    listening = bind(*where)
+    listening = listen(*where)
     with open_database(settings) as database:
         address = f"http://{where[0]}:{listening.getsockname()[1]}"
         typer.echo(f"sep: serving {address}/api/status, documentation at {address}/docs", err=True)
         config = uvicorn.Config(create_app(database), log_level="warning", access_log=False)
         uvicorn.Server(config).run(sockets=[listening])
-
-
-def bind(host: str, port: int) -> socket.socket:
-    """A listening socket; raises InputError when the port is taken or the address is not ours."""
-    try:
-        listening = socket.create_server((host, port))
-    except OSError as error:
-        raise InputError(f"cannot listen on {host}:{port}: {error.strerror}", "choose another with --port") from None
-    return listening

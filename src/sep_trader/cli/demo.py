@@ -21,6 +21,7 @@ from sep_trader.cli.demo_market import DemoMarket, find_market, trading_day
 from sep_trader.cli.demo_processes import DemoProcess, wait_for
 from sep_trader.cli.trade import show_closed
 from sep_trader.errors import InputError, SepError
+from sep_trader.listening import listen
 from sep_trader.market.clock import format_rfc3339, from_epoch, parse_rfc3339
 from sep_trader.market.granularity import Granularity
 from sep_trader.store.database import Database
@@ -89,12 +90,10 @@ def demo(
     port: Annotated[int, typer.Option("--port", help="Port of the API; 0 takes a free one.")] = 8080,
 ) -> None:
     """Run the whole loop: database, candles, training, verdicts, exchange, signals, trades, report, API."""
-    from sep_trader.cli.api import bind
-
     # Ctrl-C and SIGTERM alike end the children in order, also where a shell started this in the background.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)
-    bind("127.0.0.1", port).close()  # better to hear of a taken port now than after the work
+    listen("127.0.0.1", port).close()  # better to hear of a taken port now than after the work
     folder = Path(tempfile.mkdtemp(prefix="sep-demo-"))
     folder.chmod(0o755)  # a server started by root runs as another user
     try:

@@ -60,7 +60,7 @@ def test_a_port_in_use_is_one_line() -> None:
         done = subprocess.run([*MAIN, "serve", "--port", port, *BASIC], capture_output=True, text=True, timeout=30)
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1
-    assert f"port {port}" in done.stderr
+    assert f":{port}: Address already in use" in done.stderr
 
 
 def snapshot(client: httpx.Client, url: str) -> Any:
