@@ -2,6 +2,7 @@
 
 import shutil
 import signal
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -34,6 +35,7 @@ app = typer.Typer()
 
 ACCOUNT = "101-001-0000001-001"
 TOKEN = "demo-token"  # noqa: S105 - of the simulated exchange, on this machine, for these minutes
+UNATTENDED_S = 60
 FIRST_HOUR, LAST_HOUR = 6, 16
 """UTC hours of the trading day between which signals are generated."""
 
@@ -320,10 +322,14 @@ def _percent(share: Decimal | None) -> str:
 
 
 def _stay(address: str) -> None:
-    """Keep the API up until Ctrl-C."""
-    render.errors.print(f"sep: {address} stays up; Ctrl-C ends the demo and removes its database")
+    """Keep the API up until Ctrl-C; where no terminal can send one, for a minute."""
+    attended = sys.stdin.isatty()
+    until = "until Ctrl-C" if attended else f"for {UNATTENDED_S} s (there is no terminal to press Ctrl-C on)"
+    render.errors.print(f"sep: {address} stays up {until}; then the demo's database is removed")
     try:
         while True:
-            time.sleep(3600)
+            time.sleep(3600 if attended else UNATTENDED_S)
+            if not attended:
+                return
     except KeyboardInterrupt:
         render.errors.print("sep: ended")
