@@ -8,16 +8,17 @@ host=$1
 shift
 
 python=${PYTHON:-python3}
-if ! deploy/.venv/bin/ansible-playbook --version >/dev/null 2>&1; then
-    echo "deploy: making deploy/.venv with the deployment tool"
-    "$python" -m venv --clear deploy/.venv
-    deploy/.venv/bin/pip install --quiet --disable-pip-version-check -r deploy/requirements.txt
+venv=${SEP_DEPLOY_VENV:-deploy/.venv}
+if ! "$venv"/bin/ansible-playbook --version >/dev/null 2>&1; then
+    echo "deploy: making $venv with the deployment tool"
+    "$python" -m venv --clear "$venv"
+    "$venv"/bin/pip install --quiet --disable-pip-version-check -r deploy/requirements.txt
 fi
 
 # The wheel of this working tree; equal trees give equal wheels, so a second run has nothing to ship.
 build=$PWD/.cache/deploy
 rm -rf "$build" && mkdir -p "$build"
-deploy/.venv/bin/pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir "$build" .
+"$venv"/bin/pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir "$build" .
 wheel=$(echo "$build"/sep_trader-*.whl)
 
 # The broker's account and token travel in the environment, never on a command line or in a file of the repository.
@@ -36,5 +37,5 @@ if [ -z "${SEP_BUNDLE_SIGNERS:-}" ] && [ -f "$key.pub" ]; then
 fi
 
 export ANSIBLE_CONFIG=$PWD/deploy/ansible.cfg
-exec deploy/.venv/bin/ansible-playbook deploy/playbook.yml -i "${host##*@}," \
+exec "$venv"/bin/ansible-playbook deploy/playbook.yml -i "${host##*@}," \
     -u "$([[ $host == *@* ]] && echo "${host%@*}" || echo root)" -e "wheel=$wheel" -e "constraints=$PWD/constraints.txt" "$@"

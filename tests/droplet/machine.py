@@ -14,6 +14,7 @@ import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import IO
 
 from . import base_system
 
@@ -76,15 +77,18 @@ class Machine:
         home_cache = base_system.CACHE / "home-cache"
         for folder in (archives / "partial", home_cache):
             folder.mkdir(parents=True, exist_ok=True)
-        console = (self.folder / "console.log").open("ab")
-        self._process = subprocess.Popen(
+        with (self.folder / "console.log").open("ab") as console:
+            self._process = self._nspawn(archives, home_cache, console)
+        self.wait_for_ssh(timeout_s)
+
+    def _nspawn(self, archives: Path, home_cache: Path, console: IO[bytes]) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
             ["systemd-nspawn", "--quiet", "-D", str(self.root), "--boot", f"--machine={self.name}", "--console=pipe",
              f"--network-bridge={self.name}", "--register=no", "--keep-unit", f"--bind={self.loop}:{DEVICE}",
              f"--bind={archives}:/var/cache/apt/archives", f"--bind={home_cache}:/root/.cache",
              "--resolv-conf=copy-host", "--link-journal=no", "--kill-signal=SIGRTMIN+3"],
             stdin=subprocess.DEVNULL, stdout=console, stderr=console, start_new_session=True,
         )  # fmt: skip
-        self.wait_for_ssh(timeout_s)
 
     def wait_for_ssh(self, timeout_s: float = 60) -> None:
         """Wait until a command runs over ssh and the system has finished booting."""

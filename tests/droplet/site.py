@@ -105,8 +105,8 @@ class Site:
         command = [str(SEP), "exchange", "serve", "--token", TOKEN, "--account", ACCOUNT, "--clock", "live", "--hours",
                    "always", "--instruments", "EUR_USD", "--host", self.machine.gateway, "--port", "18099",
                    "--state", str(self.folder / "exchange.state")]  # fmt: skip
-        log = (self.folder / "exchange.log").open("w")
-        self._exchange = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True)
+        with (self.folder / "exchange.log").open("w") as log:
+            self._exchange = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True)
         assert self._exchange.stdout is not None
         assert self._exchange.stdout.readline(), (self.folder / "exchange.log").read_text()
         self.exchange_url = f"http://{self.machine.gateway}:18099"
@@ -126,6 +126,7 @@ class Site:
         options = " ".join(self.machine.ssh_options())
         return kept | {
             "ANSIBLE_SSH_COMMON_ARGS": options,
+            "SEP_DEPLOY_VENV": str(base_system.CACHE / f"deploy-venv-{sys.version_info.minor}"),
             "SSH_OPTIONS": options,
             "SEP": str(SEP),
             "SEP_HOME": str(self.home),
@@ -145,9 +146,6 @@ class Site:
                 continue
             (self.tree / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(REPOSITORY / name, self.tree / name)
-        venv = base_system.CACHE / f"deploy-venv-{sys.version_info.minor}"
-        venv.mkdir(parents=True, exist_ok=True)
-        (self.tree / "deploy/.venv").symlink_to(venv)
 
     def _train(self) -> None:
         """One enabled pair, as training leaves it."""
@@ -155,10 +153,11 @@ class Site:
         run(SEP, "db", "migrate", env=self._environment())
         with psycopg.connect(self.database) as connection:
             connection.execute(
-                "INSERT INTO research_runs VALUES (gen_random_uuid(), 'EUR_USD', 'M1', now(), now(), 10, 'data', 'v', '{}',"
-                " 1, 1, 'READY', 'rehearsal', '{}')"
+                "INSERT INTO research_runs VALUES (gen_random_uuid(), 'EUR_USD', 'M1', now(), now(), 10, 'data', 'v',"
+                " '{}', 1, 1, 'READY', 'rehearsal', '{}')"
             )
             connection.execute("INSERT INTO models SELECT 'model', 'EUR_USD', 'M1', id, '{}' FROM research_runs")
             connection.execute(
-                "INSERT INTO trading_pairs (pair, enabled, model_id, verdict) VALUES ('EUR_USD', true, 'model', 'READY')"
+                "INSERT INTO trading_pairs (pair, enabled, model_id, verdict)"
+                " VALUES ('EUR_USD', true, 'model', 'READY')"
             )
