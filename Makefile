@@ -3,7 +3,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help setup demo test lint bench clean
+.PHONY: help setup demo test test-droplet lint bench clean
 .DEFAULT_GOAL := help
 
 help:  ## Show this list
@@ -21,6 +21,9 @@ demo: setup  ## Candles to filled trades and a daily report, on a simulated exch
 test: setup  ## Set up what the tests need and run them all
 	scripts/test_setup.sh
 	$(BIN)/pytest -m "not droplet" $(PYTEST_ARGS)
+
+test-droplet: setup  ## Rehearse the droplet on a booted machine (root, systemd-nspawn): deploy, trade, break, restore, rebuild
+	$(BIN)/pytest -m droplet tests/droplet $(PYTEST_ARGS)
 
 lint: setup  ## ruff, mypy strict, import contracts, shellcheck
 	scripts/lint.sh
