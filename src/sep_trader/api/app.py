@@ -1,5 +1,6 @@
 """The HTTP API: reads through the same named queries as the command line. It changes nothing."""
 
+from collections.abc import Callable
 from importlib.resources import files
 from typing import Annotated, Any, Literal
 
@@ -10,8 +11,11 @@ from sep_trader import __version__
 from sep_trader.api import models
 from sep_trader.errors import InputError, SepError, StoreUnavailable
 from sep_trader.market.instrument import parse_pair
-from sep_trader.store.database import Database
+from sep_trader.store.database import Connection, Database
 from sep_trader.store.queries import queries
+from sep_trader.store.storage import Usage
+
+Measure = Callable[[Connection], Usage]
 
 _ALIVE_S = 30.0
 """A trader that has not reported for so long counts as gone."""
@@ -21,8 +25,8 @@ Limit = Annotated[int, Query(ge=1, le=1000)]
 SignalStatus = Literal["NEW", "EXECUTED", "REFUSED", "EXPIRED"]
 
 
-def create_app(database: Database) -> FastAPI:
-    """The application over one database."""
+def create_app(database: Database, measure_storage: Measure) -> FastAPI:
+    """The application over one database; `measure_storage` measures the volume behind it."""
     app = FastAPI(
         title="SEP Trader",
         version=__version__,
@@ -43,7 +47,7 @@ def create_app(database: Database) -> FastAPI:
     def status() -> models.Status:
         """Version, database, broker, switch, enabled pairs, what is newest, open trades, age of the trader's report."""
         with database.transaction() as connection:
-            return _status(connection)
+            return _status(connection, measure_storage(connection))
 
     @app.get("/api/performance/daily", tags=["performance"])
     def performance_daily(days: Days = 30) -> list[models.DailyPerformance]:
@@ -82,7 +86,7 @@ def create_app(database: Database) -> FastAPI:
     return app
 
 
-def _status(connection: Any) -> models.Status:
+def _status(connection: Any, storage: Usage) -> models.Status:
     components = list(queries.component_status(connection))
     trader = next((c for c in components if c["component"] == "trader"), None)
     details = trader["details"] if trader else {}
@@ -105,6 +109,7 @@ def _status(connection: Any) -> models.Status:
         open_trades=len(list(queries.open_trades(connection))),
         stream_age_s=_stream_age(trader),
         components=models.rows(models.ComponentStatus, components),
+        storage=models.Storage.model_validate(storage.as_dict()),
     )
 
 

@@ -53,6 +53,26 @@ class Newest(BaseModel):
     trade: datetime | None
 
 
+class StorageArea(BaseModel):
+    """One area of the volume. level: ok, warning (80 %) or act (95 %)."""
+
+    area: str
+    used_bytes: int
+    budget_bytes: int
+    share: float
+    growth_bytes_a_day: int | None
+    days_to_full: float | None
+    level: str
+
+
+class Storage(BaseModel):
+    """The volume's areas against their budgets."""
+
+    areas: list[StorageArea]
+    total: StorageArea
+    bytes_per_candle: float | None
+
+
 class Status(BaseModel):
     """GET /api/status."""
 
@@ -68,6 +88,7 @@ class Status(BaseModel):
     stream_age_s: float | None
     """Seconds since the trader last heard anything on its streams; null when it never has."""
     components: list[ComponentStatus]
+    storage: Storage
 
 
 class DailyPerformance(BaseModel):

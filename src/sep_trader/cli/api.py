@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from sep_trader.cli.storage import measure_on
 from sep_trader.cli.wiring import open_database
 from sep_trader.listening import listen
 from sep_trader.settings import load_settings
@@ -27,5 +28,7 @@ def serve(
     with open_database(settings) as database:
         address = f"http://{where[0]}:{listening.getsockname()[1]}"
         typer.echo(f"sep: serving {address}/api/status, documentation at {address}/docs", err=True)
-        config = uvicorn.Config(create_app(database), log_level="warning", access_log=False)
+        config = uvicorn.Config(
+            create_app(database, lambda c: measure_on(c, settings)), log_level="warning", access_log=False
+        )
         uvicorn.Server(config).run(sockets=[listening])

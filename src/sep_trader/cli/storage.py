@@ -15,7 +15,7 @@ from sep_trader.errors import InputError
 from sep_trader.market.gaps import expected_count
 from sep_trader.market.granularity import Granularity
 from sep_trader.settings import Settings, load_settings
-from sep_trader.store.database import Database
+from sep_trader.store.database import Connection, Database
 from sep_trader.store.storage import DEFAULT_BUDGETS_GB, GB, Area, Usage, measure
 
 app = typer.Typer(invoke_without_command=True, help="The volume: areas, budgets, growth, days to full.")
@@ -73,7 +73,12 @@ def plan(
 def measured(database: Database, settings: Settings) -> Usage:
     """Measure the volume of this machine."""
     with database.transaction() as connection:
-        return measure(connection, settings.storage_budget_gb, folders(settings), datetime.now(UTC).date())
+        return measure_on(connection, settings)
+
+
+def measure_on(connection: Connection, settings: Settings) -> Usage:
+    """`measured`, on a connection that is there."""
+    return measure(connection, settings.storage_budget_gb, folders(settings), datetime.now(UTC).date())
 
 
 def folders(settings: Settings) -> Mapping[str, Path]:

@@ -4,6 +4,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from datetime import date
 
 import httpx
 import pytest
@@ -11,13 +12,20 @@ import uvicorn
 
 from sep_trader.api.app import create_app
 from sep_trader.store.database import Database
+from sep_trader.store.storage import measure
 
 
 @pytest.fixture
 def client(database: Database) -> Iterator[httpx.Client]:
     """A client of the API, which serves over real HTTP."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
-        server = uvicorn.Server(uvicorn.Config(create_app(database), log_level="warning", access_log=False))
+        server = uvicorn.Server(
+            uvicorn.Config(
+                create_app(database, lambda c: measure(c, {}, {}, date(2026, 1, 5))),
+                log_level="warning",
+                access_log=False,
+            )
+        )
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
         thread.start()
         while not server.started:
@@ -44,6 +52,7 @@ def test_the_status_of_a_house_where_nothing_has_happened(client: httpx.Client) 
         "connected": False, "account": None, "environment": None, "broker_time": None, "last_transaction_id": None,
     }  # fmt: skip
     assert status["last"] == {"candle": None, "signal": None, "trade": None}
+    assert {a["area"] for a in status["storage"]["areas"]} >= {"candles", "signals", "executions", "backups"}
     assert (status["open_trades"], status["enabled_pairs"], status["stream_age_s"]) == (0, [], None)
 
 
