@@ -1,0 +1,89 @@
+"""Independent calls spread over processes of this machine, or over a Dask or Ray cluster."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+from joblib import Parallel, delayed, parallel_config
+
+from sep_trader.errors import InputError
+
+R = TypeVar("R")
+WAIT_SECONDS = 10
+"""How long a cluster may take to answer and to show its first worker."""
+
+
+def run_many(
+    function: Callable[..., R],
+    arguments: Sequence[tuple[Any, ...]],
+    *,
+    cluster: str | None = None,
+    jobs: int = -1,
+) -> list[R]:
+    """Call `function(*arguments[i])` for every i in parallel; results in the order of the arguments.
+
+    cluster: None for processes of this machine, tcp://HOST:PORT for a Dask scheduler, ray://HOST:PORT for Ray. jobs:
+    processes at once, -1 for all cores of the machine or the cluster. Workers need this package in the same version;
+    the function must be one that can be pickled. An error of a call is raised here. Raises InputError for a cluster
+    that is unknown, not reachable, without workers, or whose client is not installed.
+    """
+    if jobs == 0:
+        raise InputError("0 jobs do nothing", "-1 for all cores")
+    with _backend(cluster):
+        # No memory maps: they are read-only, and numba would compile every kernel once more for read-only arrays.
+        calls = (delayed(function)(*one) for one in arguments)
+        return list(Parallel(n_jobs=jobs, max_nbytes=None)(calls))
+
+
+@contextmanager
+def _backend(cluster: str | None) -> Iterator[None]:
+    """What joblib runs on inside the `with`."""
+    if cluster is None:
+        with parallel_config(backend="loky"):
+            yield
+    elif cluster.startswith("tcp://"):
+        with _dask(cluster):
+            yield
+    elif cluster.startswith("ray://"):
+        with _ray(cluster):
+            yield
+    else:
+        raise InputError(f"unknown cluster '{cluster}'", "tcp://HOST:PORT for Dask or ray://HOST:PORT for Ray")
+
+
+@contextmanager
+def _dask(address: str) -> Iterator[None]:
+    try:
+        from distributed import Client
+    except ImportError:
+        raise InputError("Dask is not installed", "pip install 'sep-trader[cluster]'") from None
+    try:
+        client = Client(address, timeout=WAIT_SECONDS, set_as_default=False)  # type: ignore[no-untyped-call]
+    except (OSError, ValueError) as error:
+        raise InputError(f"no Dask scheduler at {address}: {str(error).splitlines()[0]}", "is it running?") from None
+    with client:
+        try:
+            client.wait_for_workers(1, timeout=WAIT_SECONDS)
+        except TimeoutError:
+            raise InputError(f"the Dask cluster at {address} has no workers", f"dask worker {address}") from None
+        with parallel_config(backend="dask", client=client):
+            yield
+
+
+@contextmanager
+def _ray(address: str) -> Iterator[None]:
+    try:
+        import ray
+        from ray.util.joblib import register_ray
+    except ImportError:
+        raise InputError("Ray is not installed", "pip install 'ray[client]' here and on the cluster") from None
+    try:
+        ray.init(address=address)
+    except ConnectionError as error:
+        raise InputError(f"no Ray cluster at {address}: {str(error).splitlines()[0]}", "is it running?") from None
+    try:
+        register_ray()
+        with parallel_config(backend="ray"):
+            yield
+    finally:
+        ray.shutdown()

@@ -1,0 +1,135 @@
+"""Sweeps spread over processes and over a real Dask cluster give what one process gives, to the last bit."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import fields
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from sep_trader.errors import InputError
+from sep_trader.market.candles import Candles
+from sep_trader.market.granularity import Granularity
+from sep_trader.qfh import Encoder
+from sep_trader.research.cluster import run_many
+from sep_trader.research.costs import CostModel
+from sep_trader.research.sweep import SweepResult, grid, sweep
+
+SETS = grid(window=(16, 33), theta=(0.28, 0.35), horizon=(5, 40), stop=(0.0004, float("inf")), target=(0.0006,))
+SWEEP = partial(sweep, device="cpu", threads=1)
+
+
+def market(seed: int, n: int = 4000) -> Candles:
+    """A seeded random walk of M1 candles."""
+    rng = np.random.default_rng(seed)
+    time_ = 1_388_534_400 + 60 * np.arange(n, dtype=np.int64)
+    close = 1.1 * np.exp(np.cumsum(rng.standard_normal(n) * 1e-4))
+    open_ = np.concatenate((close[:1], close[:-1]))
+    high, low = np.maximum(open_, close) + 5e-5, np.minimum(open_, close) - 5e-5
+    return Candles("EUR_USD", Granularity.M1, time_, open_, high, low, close, np.full(n, 1e-4), np.ones(n, np.int64))
+
+
+ARGUMENTS = [(market(seed), SETS, Encoder(), CostModel()) for seed in range(5)]
+
+
+def the_same(found: list[SweepResult], expected: list[SweepResult]) -> None:
+    assert len(found) == len(expected)
+    for a, b in zip(found, expected, strict=True):
+        for name in (field.name for field in fields(SweepResult) if field.name != "device"):
+            assert getattr(a, name).tobytes() == getattr(b, name).tobytes(), name
+
+
+@pytest.fixture(scope="module")
+def expected() -> list[SweepResult]:
+    """What this process computes; the five series differ from each other."""
+    results = [SWEEP(*one) for one in ARGUMENTS]
+    assert len({result.net.tobytes() for result in results}) == len(results)
+    return results
+
+
+@pytest.fixture(scope="module")
+def dask_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, set[int]]]:
+    """A scheduler and two workers of one thread each on free ports: its address, the workers' process ids."""
+    folder = tmp_path_factory.mktemp("dask")
+    where = folder / "scheduler.json"
+    start = [sys.executable, "-m"]
+    place = ["--host", "127.0.0.1", "--no-dashboard", "--scheduler-file", str(where)]
+    with (folder / "log").open("w") as log:
+        running = [
+            subprocess.Popen(
+                [*start, "distributed.cli.dask_scheduler", "--port", "0", *place], cwd=folder, stdout=log, stderr=log
+            )
+        ]
+        try:
+            until(where.exists, folder / "log")
+            running += [
+                subprocess.Popen(
+                    [*start, "distributed.cli.dask_worker", "--nthreads", "1", "--no-nanny", *place],
+                    cwd=folder, stdout=log, stderr=log,
+                )
+                for _ in range(2)
+            ]  # fmt: skip
+            until(lambda: (folder / "log").read_text().count("Registered to:") == 2, folder / "log")
+            yield json.loads(where.read_text())["address"], {worker.pid for worker in running[1:]}
+        finally:
+            for process in reversed(running):
+                process.terminate()
+            for process in running:
+                process.wait(30)
+
+
+def until(condition: Callable[[], bool], log: Path) -> None:
+    end = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < end, log.read_text()
+        time.sleep(0.05)
+
+
+def test_processes_give_the_same_in_the_order_of_the_arguments(expected: list[SweepResult]) -> None:
+    the_same(run_many(SWEEP, ARGUMENTS, jobs=2), expected)
+    assert os.getpid() not in run_many(os.getpid, [()] * 4, jobs=2)
+
+
+def test_a_dask_cluster_of_two_workers_gives_the_same(
+    dask_cluster: tuple[str, set[int]], expected: list[SweepResult]
+) -> None:
+    address, workers = dask_cluster
+    the_same(run_many(SWEEP, ARGUMENTS, cluster=address), expected)
+    # Calls that take a while go to both.
+    pids = run_many(eval, [("__import__('time').sleep(0.3) or __import__('os').getpid()",)] * 6, cluster=address)
+    assert set(pids) == workers
+
+
+def test_an_error_of_a_call_comes_back(dask_cluster: tuple[str, set[int]]) -> None:
+    wrong = [*ARGUMENTS[:2], (market(0, 10), SETS, Encoder(), CostModel())]
+    for cluster in (None, dask_cluster[0]):
+        with pytest.raises(InputError, match="window 33 is longer than the series of 10 candles"):
+            run_many(SWEEP, wrong, cluster=cluster, jobs=2)
+
+
+def test_a_cluster_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sep_trader.research.cluster.WAIT_SECONDS", 1)
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        address = f"tcp://127.0.0.1:{taken.getsockname()[1]}"
+        with pytest.raises(InputError, match=f"no Dask scheduler at {address}"):
+            run_many(SWEEP, ARGUMENTS, cluster=address)
+    with pytest.raises(InputError, match="unknown cluster 'http://localhost'"):
+        run_many(SWEEP, ARGUMENTS, cluster="http://localhost")
+    with pytest.raises(InputError, match="0 jobs"):
+        run_many(SWEEP, ARGUMENTS, jobs=0)
+
+
+@pytest.mark.parametrize("module", ["ray", "distributed"])
+def test_a_client_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch, module: str) -> None:
+    monkeypatch.setitem(sys.modules, module, None)
+    address, name = {"ray": ("ray://localhost:10001", "Ray"), "distributed": ("tcp://localhost:8786", "Dask")}[module]
+    with pytest.raises(InputError, match=f"{name} is not installed"):
+        run_many(SWEEP, ARGUMENTS, cluster=address)
