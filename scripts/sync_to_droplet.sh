@@ -41,25 +41,6 @@ sync_once() {
     rm -f "$bundle"
 }
 
-sync_once() {
-    local bundle
-    # The receiver says what it has: a lost answer, a rebuilt machine and a first run are all the same.
-    "${ssh[@]}" "$host" sep signals receipt --json >"$outbox/receipt.json"
-    bundle=$("$sep" signals export --receipt "$outbox/receipt.json" --out "$outbox" "${export_options[@]}")
-    if [ -z "$bundle" ]; then
-        [ -n "$watch" ] || echo "sync: $host has everything"
-        return
-    fi
-    # A broken transfer leaves its part, and the next run goes on from there.
-    rsync --partial --chmod=F640 -e "ssh ${SSH_OPTIONS:-}" "$bundle" "$host:$inbox/"
-    # shellcheck disable=SC2029
-    "${ssh[@]}" "$host" "chown sep-trader: $inbox/$(basename "$bundle") && sep signals import $inbox/$(basename "$bundle"); \
-        status=\$?; rm -f $inbox/$(basename "$bundle"); exit \$status"
-    rm -f "$bundle"
-    "${ssh[@]}" "$host" sep signals receipt --json >"$outbox/receipt.json"
-    "$sep" signals export --receipt "$outbox/receipt.json" --out "$outbox" --acknowledge
-}
-
 sync_once
 while [ -n "$watch" ]; do
     sleep "${SEP_SYNC_EVERY:-5}"
