@@ -7,7 +7,7 @@ from pathlib import Path
 
 import platformdirs
 from pydantic import Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from sep_trader.errors import InputError
 
@@ -58,6 +58,8 @@ def load_settings(**overrides: object) -> Settings:
     try:
         # Secrets that systemd hands to a unit lie in files: LoadCredential=oanda_api_key:...
         return Settings(_secrets_dir=os.environ.get("CREDENTIALS_DIRECTORY"), **overrides)  # type: ignore[arg-type, call-arg]
+    except SettingsError as error:  # a value that is no JSON where JSON is expected
+        raise InputError(str(error), "see .env.example") from None
     except ValidationError as error:
         first = error.errors()[0]
         name = first["loc"][0] if first["loc"] else "setting"

@@ -45,11 +45,20 @@ def test_an_unreachable_database() -> None:
     assert "secret" not in done.stderr
 
 
-def test_a_database_address_that_is_none() -> None:
-    done = sep("status", SEP_DATABASE_URL="nonsense")
-    assert done.returncode == 4
-    assert len(done.stderr.strip().splitlines()) == 1
-    assert "SEP_DATABASE_URL" in done.stderr
+@pytest.mark.parametrize(
+    "url",
+    [
+        "nonsense",
+        "postgre://u:topsecret@127.0.0.1:1/db",
+        "host=127.0.0.1 port=1 dbname=db user=u password=topsecret",
+        "postgresql://127.0.0.1:1/db?password=topsecret",
+        "postgresql://u:top%40topsecret@127.0.0.1:1/db",
+    ],
+)
+def test_no_form_of_a_bad_database_address_shows_a_password(url: str) -> None:
+    done = sep("status", SEP_DATABASE_URL=url)
+    one_line(done, 4, "SEP_DATABASE_URL")
+    assert "topsecret" not in done.stderr
 
 
 def test_a_database_behind_on_migrations(database: Database, home: dict[str, str]) -> None:
@@ -111,6 +120,13 @@ def test_a_port_in_use(home: dict[str, str], command: tuple[str, ...]) -> None:
 
 def test_a_bad_setting(home: dict[str, str]) -> None:
     one_line(sep("status", **home, SEP_RISK_PER_TRADE="much"), 2, "SEP_RISK_PER_TRADE", "'much'")
+    one_line(sep("status", **home, SEP_STORAGE_BUDGET_GB="abc"), 2, "storage_budget_gb")
+
+
+def test_the_live_address_under_another_name(home: dict[str, str]) -> None:
+    live = {"OANDA_API_URL": "https://api-fxtrade.oanda.com", "OANDA_ENVIRONMENT": "custom"}
+    done = sep("trade", "run", **home, **live, OANDA_API_KEY="x", OANDA_ACCOUNT_ID="1")
+    one_line(done, 2, "OANDA's live address", "OANDA_ENVIRONMENT=live")
 
 
 def test_the_switch_wants_a_name_and_a_reason(home: dict[str, str], database: Database) -> None:

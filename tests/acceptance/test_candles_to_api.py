@@ -172,6 +172,6 @@ def test_the_demo_ends_by_itself_with_reconciled_books(tmp_path: Path, data_dir:
     assert found["signals"] > 0
     assert found["trades"] > 0
     assert found["reconciled"] is True
-    assert found["net_pl"] == pytest.approx(found["exchange_net_pl"], abs=0.005)
+    assert found["net_pnl"] == pytest.approx(found["exchange_net_pnl"], abs=0.005)
     assert set(found["verdicts"]) == {"EUR_USD", "NZD_USD"}
     assert found["prices"] == "recorded"

@@ -42,7 +42,7 @@ class DemoMarket:
 def find_market(data: Path | None, scratch: Path) -> DemoMarket:
     """The market to demonstrate on; raises InputError when a folder that was named holds no M1 candles."""
     if data is not None:
-        market = DemoMarket(data, simulated=False)
+        market = DemoMarket(data.resolve(), simulated=False)
         if not market.pairs():
             raise InputError(f"{data} holds no candles", "expected minute/eurusd/YYYYMMDD_quote.zip in it")
         return market

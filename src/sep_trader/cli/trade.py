@@ -41,10 +41,15 @@ def run(
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopping.set())
     wait = 1.0
+
+    def healthy() -> None:
+        nonlocal wait
+        wait = 1.0
+
     while not stopping.is_set():
         try:
             with open_database(settings) as database:
-                _one_life(settings, database, poll, stopping.is_set)
+                _one_life(settings, database, poll, stopping.is_set, healthy)
         except SepError as error:
             if not error.retryable:
                 raise
@@ -53,7 +58,9 @@ def run(
             wait = min(2 * wait, _LONGEST_WAIT_S)
 
 
-def _one_life(settings: Settings, database: Database, poll: float, stopped: Callable[[], bool]) -> None:
+def _one_life(
+    settings: Settings, database: Database, poll: float, stopped: Callable[[], bool], healthy: Callable[[], None]
+) -> None:
     """From reconciliation to the end of this life of the daemon, under the lock that keeps a second one out."""
     with database.session() as lock, open_broker(settings) as broker:
         taken = lock.execute("SELECT pg_try_advisory_lock(%s) AS ok", (_TRADER_LOCK,)).fetchone()
@@ -61,6 +68,7 @@ def _one_life(settings: Settings, database: Database, poll: float, stopped: Call
             raise InputError("another trader runs on this database", "stop it first: two would double every order")
         trader = Trader(database, broker, trader_settings(settings, poll))
         trader.start()
+        healthy()
         events: queue.Queue[Any] = queue.Queue()
         with database.transaction() as connection:
             pairs = [row["pair"] for row in queries.active_pairs(connection)]

@@ -2,18 +2,28 @@
 
 import getpass
 import threading
-from typing import Annotated
+import time
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from sep_trader.cli import render
 from sep_trader.cli.wiring import open_broker, open_database
-from sep_trader.errors import InputError, NotAllowed
+from sep_trader.errors import InputError, NotAllowed, SepError
 from sep_trader.market.clock import parse_rfc3339
 from sep_trader.market.granularity import Granularity
 from sep_trader.market.instrument import parse_pair
 from sep_trader.settings import OandaEnvironment, load_settings
+from sep_trader.store.database import Connection, Database
 from sep_trader.store.queries import queries
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sep_trader.research.artifact import Model
+    from sep_trader.signals.job import Follower, Generated
+
+SIGN_OF_LIFE_S = 5.0
 
 app = typer.Typer()
 Json = Annotated[bool, typer.Option("--json", help="One JSON document instead of tables.")]
@@ -103,9 +113,14 @@ def generate_signals(
     from sep_trader.signals.job import Follower, Generated, generate_newest, load_models
 
     settings = load_settings()
+    wanted = [parse_pair(p) for p in pairs] if pairs else None
+
+    def choose(connection: Connection) -> "list[Model]":
+        return load_models(connection, wanted, enabled_only=enabled)
+
     with open_database(settings) as database:
         with database.transaction() as connection:
-            models = load_models(connection, [parse_pair(p) for p in pairs] if pairs else None, enabled_only=enabled)
+            models = choose(connection)
         if not models:
             raise InputError("no trained pair to generate signals for", "run: train_manager.py train-all")
 
@@ -131,25 +146,33 @@ def generate_signals(
             report(generate_newest(database, models, candles=candles))
             return
         with open_broker(settings) as broker:
-            _follow(Follower(database, broker, models), poll, report)
+            _follow(Follower(database, broker, choose), database, poll, report)
 
 
-def _follow(follower, poll, report) -> None:  # type: ignore[no-untyped-def]
-    """Step until Ctrl-C or SIGTERM; a broker out of reach is reported and tried again."""
+def _follow(follower: "Follower", database: Database, poll: float, report: "Callable[[Generated], None]") -> None:
+    """Step until Ctrl-C or SIGTERM; a broker or a database out of reach is reported and tried again."""
     import signal
 
-    from sep_trader.errors import BrokerUnavailable
+    from sep_trader.signals.job import report_alive
 
     stopping = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopping.set())
+    next_sign = 0.0
     while not stopping.is_set():
         try:
-            report(follower.step())
-        except BrokerUnavailable as error:
+            found = follower.step()
+            report(found)
+            if time.monotonic() >= next_sign:
+                report_alive(database, "running", {"pairs": sorted(found.candles)})
+                next_sign = time.monotonic() + SIGN_OF_LIFE_S
+        except SepError as error:
+            if not error.retryable:
+                raise
             render.errors.print(f"sep: {error}; trying again")
             stopping.wait(5 * poll)
         stopping.wait(poll)
+    report_alive(database, "stopped", {})
 
 
 @app.command()

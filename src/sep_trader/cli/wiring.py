@@ -49,6 +49,8 @@ def open_broker(settings: Settings) -> Iterator[OandaClient]:
         api_url, stream_url = settings.oanda_api_url, settings.oanda_stream_url or settings.oanda_api_url
     else:
         api_url, stream_url = hosts(settings.oanda_environment.value)
+    if settings.oanda_environment is not OandaEnvironment.LIVE and "fxtrade" in api_url:
+        raise InputError(f"{api_url} is OANDA's live address", "set OANDA_ENVIRONMENT=live, with all that it asks for")
     client = OandaClient(
         api_url=api_url,
         stream_url=stream_url,

@@ -29,6 +29,7 @@ class Permission:
     trading_state: str
     state_reason: str
     pair_enabled: bool
+    pair_ready: bool
     enabled_model_id: str | None
     environment: str
     live_allowed: bool
@@ -55,7 +56,8 @@ def decide(
     limits: RiskLimits,
 ) -> Approved | Refused:
     """The order for a signal, or the reason why there is none. The broker's clock is the only clock."""
-    refusal = _permitted(signal, permission, market) or _tradeable(signal, market, instrument, limits)
+    refusal = _expired(signal, market) or permitted(signal.pair, signal.model_id, permission)
+    refusal = refusal or _tradeable(signal, market, instrument, limits)
     refusal = refusal or check_exposure(signal.pair, exposure, limits)
     if refusal is not None:
         return refusal
@@ -81,20 +83,27 @@ def decide(
     return Approved(units * signal.side, entry, stop, target)
 
 
-def _permitted(signal: SignalToTrade, permission: Permission, market: MarketView) -> Refused | None:
-    if market.now > signal.expires_at:
-        late = (market.now - signal.expires_at).total_seconds()
-        return Refused(Reason.EXPIRED, f"expired {late:.0f} s ago by the broker's clock")
+def permitted(pair: str, model_id: str, permission: Permission) -> Refused | None:
+    """Refuse what nobody has allowed; needs nothing of the broker. None when it is allowed."""
     if permission.environment == "live" and not permission.live_allowed:
         return Refused(Reason.LIVE_NOT_ALLOWED, "SEP_LIVE_TRADING is not set")
+    if permission.environment == "live" and not permission.pair_ready:
+        return Refused(Reason.NOT_READY_ON_LIVE, f"{pair} is not READY; an override does not hold on a live account")
     if permission.trading_state == "HALTED":
         return Refused(Reason.TRADING_HALTED, permission.state_reason)
     if permission.trading_state == "REDUCING":
         return Refused(Reason.TRADING_REDUCING, permission.state_reason)
     if not permission.pair_enabled:
-        return Refused(Reason.PAIR_DISABLED, f"{signal.pair} is not enabled")
-    if permission.enabled_model_id != signal.model_id:
+        return Refused(Reason.PAIR_DISABLED, f"{pair} is not enabled")
+    if permission.enabled_model_id != model_id:
         return Refused(Reason.MODEL_REPLACED, f"the enabled model is {permission.enabled_model_id}")
+    return None
+
+
+def _expired(signal: SignalToTrade, market: MarketView) -> Refused | None:
+    if market.now > signal.expires_at:
+        late = (market.now - signal.expires_at).total_seconds()
+        return Refused(Reason.EXPIRED, f"expired {late:.0f} s ago by the broker's clock")
     return None
 
 

@@ -32,6 +32,10 @@ from sep_trader.store.queries import queries
 _ZERO = Decimal(0)
 
 
+class RecordIncomplete(BrokerUnavailable):
+    """The broker's record has a hole, or does not yet reach as far as the account: nothing may be concluded from it."""
+
+
 class Journal:
     """The books of one broker account."""
 
@@ -57,17 +61,22 @@ class Journal:
     def catch_up(self) -> int:
         """Read and book everything the broker has recorded since; return how many transactions that was.
 
-        Raises BrokerUnavailable when the record has a hole: nothing of it is booked then.
+        Raises RecordIncomplete when the record has a hole (nothing of it is booked then) or lags behind the account
+        (what there is, is booked).
         """
-        batch = self._broker.transactions_since(self.last_id)
-        return self.book(batch.items)
+        before = self.last_id
+        batch = self._broker.transactions_since(before)
+        booked = self.book(batch.items)
+        if not batch.complete_since(before):
+            raise RecordIncomplete(f"the broker's record ends at {self.last_id}, the account is at {batch.last_id}")
+        return booked
 
     def book(self, transactions: Sequence[Transaction]) -> int:
         """Book transactions that follow the last booked one; those already booked are left out."""
         fresh = sorted((t for t in transactions if t.id > self.last_id), key=lambda t: t.id)
         if missing := missing_ids(self.last_id, fresh):
             # It may only lag: nothing is booked, and the next look asks again.
-            raise BrokerUnavailable(f"the broker's record lacks transactions {missing[:5]} after {self.last_id}")
+            raise RecordIncomplete(f"the broker's record lacks transactions {missing[:5]} after {self.last_id}")
         if not fresh:
             return 0
         with self._database.transaction() as connection:
@@ -180,6 +189,7 @@ class Journal:
             financing=part.financing,
             commission=part.commission,
             half_spread_cost=part.half_spread_cost,
+            units=part.units,
             closed=change.closed,
             price=part.price,
             cause=change.cause,
@@ -206,6 +216,7 @@ class Journal:
         financing: Decimal = _ZERO,
         commission: Decimal = _ZERO,
         half_spread_cost: Decimal = _ZERO,
+        units: Decimal = _ZERO,
         closed: bool = False,
         price: Decimal | None = None,
         cause: str = "",
@@ -222,6 +233,7 @@ class Journal:
             financing=financing,
             commission=commission,
             half_spread_cost=half_spread_cost,
+            units=units,
             closed=closed,
             time=time,
             price=price,

@@ -6,7 +6,8 @@ from decimal import Decimal
 from typing import Any
 
 from sep_trader.broker.port import AccountSummary, Broker, MarketOrder, Outcome, Pricing, Rejected, Unknown
-from sep_trader.execution.decide import MarketView, Permission, SignalToTrade, decide
+from sep_trader.errors import BrokerAuthError, BrokerError
+from sep_trader.execution.decide import MarketView, Permission, SignalToTrade, decide, permitted
 from sep_trader.execution.journal import Journal
 from sep_trader.market.instrument import Instrument, standard_instrument
 from sep_trader.risk.limits import Approved, Exposure, Reason, Refused, RiskLimits
@@ -28,6 +29,7 @@ class TraderSettings:
     status_s: float = 2.0
     unknown_patience_s: float = 30.0
     close_retry_s: float = 5.0
+    record_patience_s: float = 60.0
 
 
 class OrderDesk:
@@ -49,16 +51,39 @@ class OrderDesk:
                 late = (now - signal["expires_at"]).total_seconds()
                 self._refuse(signal, Refused(Reason.EXPIRED, f"expired {late:.0f} s ago by the broker's clock"), now)
             else:
-                now = max(now, self._trade(signal))
+                now = max(now, self._trade_or_refuse(signal, now))
         return now
+
+    def broker_time(self) -> datetime:
+        """The broker's clock. Asked for with the first instrument of the account, since a quote carries it."""
+        names = [i.name for i in self._broker.instruments()]
+        return self._broker.pricing(names[:1]).time
+
+    def _trade_or_refuse(self, signal: dict[str, Any], now: datetime) -> datetime:
+        """`_trade`; an error that concerns this signal alone ends this signal alone."""
+        with self._database.transaction() as connection:
+            refusal = permitted(signal["pair"], signal["model_id"], self._permission(connection, signal["pair"]))
+        if refusal is not None:
+            self._refuse(signal, refusal, now)
+            return now
+        try:
+            return self._trade(signal)
+        except BrokerAuthError:
+            raise
+        except BrokerError as error:
+            if error.retryable:
+                raise
+            self._refuse(signal, Refused(Reason.BROKER_REFUSED, str(error)), now)
+            return now
 
     def _trade(self, signal: dict[str, Any]) -> datetime:
         instrument = self._instrument(signal["pair"])
         account = self._broker.summary()
+        held = frozenset(trade.instrument for trade in self._broker.open_trades())
         pricing = self._broker.pricing([signal["pair"]])
         with self._database.transaction() as connection:
             permission = self._permission(connection, signal["pair"])
-            exposure = self._exposure(connection, account, pricing.time)
+            exposure = self._exposure(connection, account, pricing.time, held)
         market = _market_view(pricing, instrument, account.currency)
         wanted = SignalToTrade(
             pair=signal["pair"],
@@ -168,19 +193,25 @@ class OrderDesk:
             trading_state=state["state"],
             state_reason=f"{state['reason']} ({state['changed_by']})",
             pair_enabled=bool(row and row["enabled"]),
+            pair_ready=bool(row and row["verdict"] == "READY" and row["override_reason"] is None),
             enabled_model_id=row["model_id"] if row else None,
             environment=self._settings.environment,
             live_allowed=self._settings.live_allowed,
         )
 
-    def _exposure(self, connection: Connection, account: AccountSummary, now: datetime) -> Exposure:
+    def _exposure(
+        self, connection: Connection, account: AccountSummary, now: datetime, held: frozenset[str]
+    ) -> Exposure:
+        """What is carried already; `held` are the pairs of every trade at the broker, a person's own included: an order
+        must not net against those."""
         unsettled = list(queries.unsettled_executions(connection, account_id=self._broker.account_id))
         midnight = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
         return Exposure(
             nav=account.nav,
+            balance=account.balance,
             margin_available=account.margin_available,
             open_trades=len(unsettled),
-            unsettled_pairs=frozenset(e["pair"] for e in unsettled),
+            unsettled_pairs=held.union(e["pair"] for e in unsettled),
             net_pl_today=queries.net_pl_of_day(connection, account_id=self._broker.account_id, day=midnight),
         )
 

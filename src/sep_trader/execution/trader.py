@@ -15,7 +15,7 @@ from psycopg.types.json import Jsonb
 
 from sep_trader.broker.port import Broker, Heartbeat, Price, StreamState, Transaction
 from sep_trader.errors import BrokerUnavailable, SepError
-from sep_trader.execution.journal import Journal
+from sep_trader.execution.journal import Journal, RecordIncomplete
 from sep_trader.execution.orders import OrderDesk, TraderSettings
 from sep_trader.execution.reconcile import Discrepancy, compare_open_trades
 from sep_trader.store.database import Connection, Database
@@ -61,6 +61,7 @@ class Trader:
         self._unsettled: list[dict[str, Any]] = []
         self._status_at = 0.0
         self._heard_at: float | None = None
+        self._incomplete_since: float | None = None
 
     def start(self) -> None:
         """Reconcile with the broker. Differences that its record does not explain halt trading until a person looks."""
@@ -68,6 +69,7 @@ class Trader:
         with self._database.transaction() as connection:
             text = f"account {summary.account_id}, balance {summary.balance} {summary.currency}"
             self._log.write(connection, "trader_starting", text)
+        self._now = self._desk.broker_time()
         self.journal.open(summary, self._settings.environment)
         booked = self.journal.catch_up()
         self._reload()
@@ -136,9 +138,21 @@ class Trader:
         """`process`, where a broker out of reach is logged and survived: the next tick looks again."""
         try:
             self.process(event)
+            self._incomplete_since = None if isinstance(event, Tick) else self._incomplete_since
         except BrokerUnavailable as error:
+            if isinstance(error, RecordIncomplete):
+                self._reload()
+                self._doubt_record(error)
             with self._database.transaction() as connection:
                 self._log.write(connection, "broker_unavailable", str(error), level="warning")
+
+    def _doubt_record(self, error: RecordIncomplete) -> None:
+        """A record that stays incomplete is for a person to look at."""
+        clock = time.monotonic()
+        self._incomplete_since = clock if self._incomplete_since is None else self._incomplete_since
+        if clock - self._incomplete_since >= self._settings.record_patience_s and self._state() != "HALTED":
+            with self._database.transaction() as connection:
+                self._latch(connection, "HALTED", str(error), "reconciliation")
 
     def _advance(self, now: datetime) -> None:
         self._now = max(self._now, now)
@@ -163,7 +177,11 @@ class Trader:
             if execution["status"] == "OPEN":
                 continue
             since = self._noticed.setdefault(execution["id"], clock)
-            if clock - since >= self._settings.unknown_patience_s:
+            # The account itself must be no further than what was read: a record can lag behind it.
+            if (
+                clock - since >= self._settings.unknown_patience_s
+                and self._broker.summary().last_transaction_id <= self.journal.last_id
+            ):
                 self._desk.give_up(execution)
         self._reload()
 
@@ -172,7 +190,7 @@ class Trader:
             self._unsettled = list(queries.unsettled_executions(connection, account_id=self._broker.account_id))
 
     def _differences(self) -> list[Discrepancy]:
-        ours = {e["trade_id"]: e["units"] for e in self._unsettled if e["status"] == "OPEN"}
+        ours = {e["trade_id"]: e["open_units"] for e in self._unsettled if e["status"] == "OPEN"}
         return compare_open_trades(ours, self._broker.open_trades())
 
     def _state(self) -> str:

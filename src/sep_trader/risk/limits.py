@@ -16,6 +16,7 @@ class Reason(StrEnum):
     TRADING_HALTED = "TRADING_HALTED"
     TRADING_REDUCING = "TRADING_REDUCING"
     LIVE_NOT_ALLOWED = "LIVE_NOT_ALLOWED"
+    NOT_READY_ON_LIVE = "NOT_READY_ON_LIVE"
     NO_PRICE = "NO_PRICE"
     MARKET_CLOSED = "MARKET_CLOSED"
     STALE_PRICE = "STALE_PRICE"
@@ -28,6 +29,7 @@ class Reason(StrEnum):
     SIZE_BELOW_MINIMUM = "SIZE_BELOW_MINIMUM"
     INSUFFICIENT_MARGIN = "INSUFFICIENT_MARGIN"
     ORDER_NOT_FOUND = "ORDER_NOT_FOUND"
+    BROKER_REFUSED = "BROKER_REFUSED"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,7 @@ class Exposure:
     """What the account already carries. `unsettled_pairs` have an open trade or an order nobody knows the end of."""
 
     nav: Decimal
+    balance: Decimal
     margin_available: Decimal
     open_trades: int
     unsettled_pairs: frozenset[str]
@@ -81,14 +84,16 @@ def check_exposure(pair: str, exposure: Exposure, limits: RiskLimits) -> Refused
     if daily_loss_reached(exposure, limits):
         return Refused(
             Reason.DAILY_LOSS_LIMIT,
-            f"today's net P&L is {exposure.net_pl_today}, the limit is {limits.max_daily_loss:%} of {exposure.nav}",
+            f"NAV is {exposure.nav} after {exposure.balance - exposure.net_pl_today} at the start of the day, "
+            f"{limits.max_daily_loss:.1%} may be lost",
         )
     return None
 
 
 def daily_loss_reached(exposure: Exposure, limits: RiskLimits) -> bool:
-    """Has today's loss reached its limit? Measured against the NAV at the start of the day."""
-    return exposure.net_pl_today <= -limits.max_daily_loss * (exposure.nav - exposure.net_pl_today)
+    """Has today's loss, open positions included, reached its limit? Measured against the balance at the day's start."""
+    opening = exposure.balance - exposure.net_pl_today
+    return exposure.nav - opening <= -limits.max_daily_loss * opening
 
 
 def price_age_s(price_time: datetime, now: datetime) -> float:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from psycopg.types.json import Jsonb
 
@@ -56,8 +57,9 @@ def generate_newest(database: Database, models: Sequence[Model], *, candles: int
 class Follower:
     """Keeps fetching complete candles from the broker, and generates signals as each arrives."""
 
-    def __init__(self, database: Database, broker: Broker, models: Sequence[Model]) -> None:
-        self._database, self._broker, self._models = database, broker, models
+    def __init__(self, database: Database, broker: Broker, choose: Callable[[Connection], Sequence[Model]]) -> None:
+        """choose: the models to follow, asked for at every step: a retrained or newly enabled pair is taken up."""
+        self._database, self._broker, self._choose = database, broker, choose
         self._seen: dict[str, datetime] = {}
 
     def step(self) -> Generated:
@@ -67,7 +69,9 @@ class Follower:
         """
         counts: dict[str, int] = {}
         stored: list[Signal] = []
-        for model in self._models:
+        with self._database.transaction() as connection:
+            models = self._choose(connection)
+        for model in models:
             seen = self._seen.get(model.id)
             if seen is None:
                 page = self._broker.candles(model.pair, model.granularity, count=min(5_000, _history(model)))
@@ -86,12 +90,13 @@ class Follower:
             self._seen[model.id] = from_epoch(int(fresh.time[-1]))
         return Generated(counts, tuple(stored))
 
-    def follow(self, *, pause: Callable[[], bool], report: Callable[[Generated], None]) -> None:
-        """Step until `pause()` (which waits) says to stop."""
-        while True:
-            report(self.step())
-            if pause():
-                return
+
+def report_alive(database: Database, state: str, details: dict[str, Any]) -> None:
+    """Leave the generator's sign of life."""
+    with database.transaction() as connection:
+        queries.set_component_status(
+            connection, component="signals", broker_time=None, state=state, details=Jsonb(details)
+        )
 
 
 def store(connection: Connection, signals: Sequence[Signal]) -> list[Signal]:

@@ -1,11 +1,11 @@
 """The connection pool: plain synchronous psycopg, rows as dictionaries, errors as the house's own."""
 
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
 import psycopg
+import psycopg.conninfo
 from psycopg.rows import DictRow, dict_row
 from psycopg_pool import ConnectionPool, PoolTimeout
 
@@ -21,6 +21,11 @@ class Database:
         """Connect; raises StoreUnavailable naming the address (never the password) when nothing answers."""
         self.url = url
         kwargs = {"row_factory": dict_row, "connect_timeout": max(2, int(timeout_s)), "options": "-c timezone=UTC"}
+        try:
+            psycopg.conninfo.conninfo_to_dict(url)
+        except psycopg.Error:
+            # The driver's own words would repeat the address, password and all.
+            raise StoreError("the database address is not usable", "check SEP_DATABASE_URL") from None
         try:
             # The pool would retry in the background and hide the reason: ask once, plainly, first.
             psycopg.connect(url, connect_timeout=max(2, int(timeout_s))).close()
@@ -75,8 +80,13 @@ class Database:
 
 
 def shown(url: str) -> str:
-    """A database address without its password, for people."""
-    return re.sub(r"(://[^:/@]*):[^@/]*@", r"\1:***@", url)
+    """A database address for people: host, port, database and user, and nothing that could be a password."""
+    try:
+        parts = psycopg.conninfo.conninfo_to_dict(url)
+    except psycopg.Error:
+        return "the address in SEP_DATABASE_URL"
+    place = f"{parts.get('host') or 'localhost'}:{parts.get('port') or 5432}/{parts.get('dbname') or ''}"
+    return f"{parts['user']}@{place}" if parts.get("user") else place
 
 
 def first_line(error: Exception) -> str:

@@ -11,7 +11,7 @@ from sep_trader.store.queries import queries
 
 LOG_CHUNK = timedelta(days=7)
 COMPRESS_AFTER = timedelta(days=14)
-_LOCK = 7_305_842_218_114_302
+_LOCK = 7_305_842_218_114_303
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,7 @@ def store_model(world: Any) -> None:
 def test_live_signals_equal_the_batchs(world: Any) -> None:
     store_model(world)
     broker: Broker = world.client()
-    follower = Follower(world.database, broker, [MODEL])
+    follower = Follower(world.database, broker, lambda _: [MODEL])
     assert follower.step().signals == (), "nothing is generated for the past"
     live = []
     for seconds in [60] * 90 + [300] * 6 + [7]:
@@ -42,7 +42,7 @@ def test_live_signals_equal_the_batchs(world: Any) -> None:
 
 def test_generating_again_adds_nothing(world: Any) -> None:
     store_model(world)
-    Follower(world.database, world.client(), [MODEL]).step()
+    Follower(world.database, world.client(), lambda _: [MODEL]).step()
     first = generate_newest(world.database, [MODEL], candles=200)
     again = generate_newest(world.database, [MODEL], candles=200)
     assert len(first.signals) > 5
@@ -52,7 +52,7 @@ def test_generating_again_adds_nothing(world: Any) -> None:
 
 def test_a_follower_that_was_away_takes_up_the_market_where_it_is(world: Any) -> None:
     store_model(world)
-    follower = Follower(world.database, world.client(), [MODEL])
+    follower = Follower(world.database, world.client(), lambda _: [MODEL])
     follower.step()
     world.step(3600)
     missed = follower.step()

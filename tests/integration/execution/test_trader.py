@@ -169,7 +169,7 @@ def test_a_trade_that_ended_while_the_trader_was_away_is_booked_at_the_next_star
 def test_a_difference_that_the_record_does_not_explain_halts_trading(world: Any) -> None:
     world.signal(horizon=600)
     world.trader().process(SignalNotice())
-    world.execute("UPDATE trade_executions SET units = units + 7")
+    world.execute("UPDATE trade_executions SET open_units = open_units + 7")
     world.trader()
     state = world.row("SELECT state, changed_by, reason FROM trading_state")
     assert (state["state"], state["changed_by"]) == ("HALTED", "reconciliation")
@@ -192,3 +192,72 @@ def httpx_delete(world: Any) -> None:
     import httpx
 
     httpx.delete(f"{world.url}/_exchange/faults").raise_for_status()
+
+
+def test_an_override_does_not_hold_on_a_live_account(world: Any) -> None:
+    from sep_trader.execution.orders import TraderSettings
+    from sep_trader.execution.trader import Trader
+
+    trader = Trader(world.database, world.client(), TraderSettings(environment="live", live_allowed=True))
+    trader.start()
+    signal = world.signal()
+    trader.process(SignalNotice())
+    assert (
+        world.row("SELECT reason_code FROM trading_signals WHERE id = %s", signal)["reason_code"] == "NOT_READY_ON_LIVE"
+    )
+    assert world.account()["openTradeCount"] == 0
+
+
+def test_a_signal_that_the_broker_cannot_answer_for_ends_alone(world: Any) -> None:
+    trader = world.trader()
+    good = world.signal()
+    world.execute(
+        "INSERT INTO trading_pairs SELECT 'USD_TRY', enabled, model_id, verdict, verdict_reason, judged_at,"
+        " override_by, override_reason FROM trading_pairs"
+    )
+    world.execute(
+        "INSERT INTO trading_signals (id, pair, model_id, granularity, candle_time, side, confidence, metrics,"
+        " stop_distance, horizon, expires_at) SELECT gen_random_uuid(), 'USD_TRY', model_id, granularity,"
+        " candle_time - interval '1 min', side, confidence, metrics, stop_distance, horizon, expires_at"
+        " FROM trading_signals WHERE id = %s",
+        good,
+    )
+    trader.process(SignalNotice())
+    ended = {r["pair"]: r["reason_code"] for r in world.rows("SELECT pair, reason_code FROM trading_signals")}
+    assert ended == {"EUR_USD": "FILLED", "USD_TRY": "BROKER_REFUSED"}
+
+
+def test_a_partial_close_is_booked_and_explains_the_difference(world: Any) -> None:
+    trader = world.trader()
+    world.signal(horizon=600)
+    trader.process(SignalNotice())
+    trade = world.row("SELECT trade_id, units FROM trade_executions")
+    world.client().close_trade(trade["trade_id"], Decimal(1_000))
+    world.trader()
+    row = world.row("SELECT status, units, open_units FROM trade_executions")
+    assert (row["status"], row["open_units"]) == ("OPEN", trade["units"] - 1_000)
+    assert world.row("SELECT state FROM trading_state")["state"] == "ACTIVE"
+    assert world.books_balance()
+
+
+def test_a_persons_own_trade_is_not_netted_against(world: Any) -> None:
+    from sep_trader.broker.port import Filled, MarketOrder
+
+    assert isinstance(world.client().place(MarketOrder("EUR_USD", Decimal(-100), "by-hand")), Filled)
+    trader = world.trader()
+    signal = world.signal()
+    trader.process(SignalNotice())
+    assert world.row("SELECT reason_code FROM trading_signals WHERE id = %s", signal)["reason_code"] == "PAIR_BUSY"
+
+
+def test_a_lagging_record_is_not_taken_for_a_complete_one(world: Any) -> None:
+    trader = world.trader(unknown_patience_s=0.0)
+    world.signal()
+    world.fault("sinceid_lag", "GET transactions", seconds=600)
+    world.fault("drop_after", "POST orders", times=1)
+    for event in (SignalNotice(), Tick(), Tick()):
+        trader._process_kept(event)
+    assert world.row("SELECT status FROM trade_executions")["status"] == "UNKNOWN", "given up on an incomplete record"
+    httpx_delete(world)
+    trader.process(Tick())
+    assert world.row("SELECT status FROM trade_executions")["status"] == "OPEN"

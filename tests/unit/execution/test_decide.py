@@ -14,7 +14,7 @@ from sep_trader.risk.limits import Approved, Exposure, Refused, RiskLimits
 NOW = datetime(2014, 5, 15, 8, 0, tzinfo=UTC)
 EUR_USD = standard_instrument("EUR_USD")
 SIGNAL = SignalToTrade("EUR_USD", "m1", 1, Decimal("0.00100"), Decimal("0.00150"), NOW + timedelta(minutes=2))
-PERMISSION = Permission("ACTIVE", "on", True, "m1", "practice", False)
+PERMISSION = Permission("ACTIVE", "on", True, False, "m1", "practice", False)
 PRICE = Price("EUR_USD", NOW - timedelta(seconds=2), Decimal("1.37000"), Decimal("1.37015"), True)
 MARKET = MarketView(NOW, PRICE, loss_factor=Decimal(1), base_factor=Decimal("1.37"))
 ACCOUNT = AccountSummary(
@@ -22,7 +22,7 @@ ACCOUNT = AccountSummary(
     margin_used=Decimal(0), margin_available=Decimal(10_000), open_trade_count=0, hedging_enabled=False,
     last_transaction_id=1,
 )  # fmt: skip
-EXPOSURE = Exposure(Decimal(10_000), Decimal(10_000), 0, frozenset(), Decimal(0))
+EXPOSURE = Exposure(Decimal(10_000), Decimal(10_000), Decimal(10_000), 0, frozenset(), Decimal(0))
 
 
 def decided(
@@ -46,6 +46,7 @@ def test_a_sell_enters_at_the_bid() -> None:
     [
         ("EXPIRED", {"expires_at": NOW - timedelta(seconds=1)}, {}, {}),
         ("LIVE_NOT_ALLOWED", {}, {"environment": "live"}, {}),
+        ("NOT_READY_ON_LIVE", {}, {"environment": "live", "live_allowed": True}, {}),
         ("TRADING_HALTED", {}, {"trading_state": "HALTED"}, {}),
         ("TRADING_REDUCING", {}, {"trading_state": "REDUCING"}, {}),
         ("PAIR_DISABLED", {}, {"pair_enabled": False}, {}),
@@ -72,4 +73,6 @@ def test_each_refusal_has_its_code(
 
 
 def test_live_trading_needs_the_owner_to_have_turned_it_on() -> None:
-    assert isinstance(decided(permission=replace(PERMISSION, environment="live", live_allowed=True)), Approved)
+    assert isinstance(
+        decided(permission=replace(PERMISSION, environment="live", live_allowed=True, pair_ready=True)), Approved
+    )

@@ -7,7 +7,9 @@ from sep_trader.risk.limits import Exposure, Reason, RiskLimits, check_exposure
 
 def exposure(**changes: object) -> Exposure:
     base = {
-        "nav": Decimal(10_000), "margin_available": Decimal(10_000), "open_trades": 0, "unsettled_pairs": frozenset(),
+        "nav": Decimal(10_000),
+        "balance": Decimal(10_000),
+        "margin_available": Decimal(10_000), "open_trades": 0, "unsettled_pairs": frozenset(),
         "net_pl_today": Decimal(0),
     }  # fmt: skip
     return Exposure(**{**base, **changes})  # type: ignore[arg-type]
@@ -31,7 +33,14 @@ def test_the_number_of_trades_is_limited() -> None:
     assert code(open_trades=2) == Reason.MAX_OPEN_TRADES
 
 
-def test_the_daily_loss_is_measured_against_the_nav_at_the_start_of_the_day() -> None:
+def test_the_daily_loss_is_measured_against_the_balance_at_the_start_of_the_day() -> None:
     # 3 % of 10,000 is 300: reached when 300 of the day's opening 10,000 are gone, not a cent earlier.
-    assert code(nav=Decimal("9700.01"), net_pl_today=Decimal("-299.99")) is None
-    assert code(nav=Decimal(9_700), net_pl_today=Decimal(-300)) == Reason.DAILY_LOSS_LIMIT
+    almost, gone = Decimal("9700.01"), Decimal(9_700)
+    assert code(nav=almost, balance=almost, net_pl_today=Decimal("-299.99")) is None
+    assert code(nav=gone, balance=gone, net_pl_today=Decimal(-300)) == Reason.DAILY_LOSS_LIMIT
+
+
+def test_losses_of_open_trades_count_towards_the_daily_loss() -> None:
+    assert code(nav=Decimal(9_700), balance=Decimal(10_000)) == Reason.DAILY_LOSS_LIMIT
+    assert code(nav=Decimal(9_800), balance=Decimal(9_900), net_pl_today=Decimal(-100)) is None
+    assert code(nav=Decimal(9_700), balance=Decimal(9_900), net_pl_today=Decimal(-100)) == Reason.DAILY_LOSS_LIMIT

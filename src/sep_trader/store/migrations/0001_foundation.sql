@@ -192,8 +192,8 @@ COMMENT ON COLUMN trading_signals.candle_time IS 'Start of the newest candle it 
 COMMENT ON COLUMN trading_signals.side IS '1 buys, -1 sells.';
 COMMENT ON COLUMN trading_signals.confidence IS '0 to 1; for the rule strategy the strength of the damped trend.';
 COMMENT ON COLUMN trading_signals.metrics IS 'QFH metrics at that candle.';
-COMMENT ON COLUMN trading_signals.stop_distance IS 'Stop loss distance from the fill, price units.';
-COMMENT ON COLUMN trading_signals.target_distance IS 'Take profit distance from the fill, price units; null for none.';
+COMMENT ON COLUMN trading_signals.stop_distance IS 'Stop loss distance from the quote that the order is sent on, price units.';
+COMMENT ON COLUMN trading_signals.target_distance IS 'Take profit distance from that quote, price units; null for none.';
 COMMENT ON COLUMN trading_signals.horizon IS 'The trade is closed this long after its fill at the latest, in broker time.';
 COMMENT ON COLUMN trading_signals.expires_at IS 'Not to be executed after this broker time.';
 COMMENT ON COLUMN trading_signals.status IS 'NEW, EXECUTED, REFUSED or EXPIRED.';
@@ -210,6 +210,7 @@ CREATE TABLE trade_executions (
     client_id text NOT NULL UNIQUE,
     status text NOT NULL CHECK (status IN ('INTENT', 'OPEN', 'CLOSED', 'REJECTED', 'UNKNOWN')),
     units numeric NOT NULL CHECK (units <> 0),
+    open_units numeric NOT NULL DEFAULT 0,
     intent_time timestamptz NOT NULL,
     intent_transaction_id bigint NOT NULL,
     expected_price numeric NOT NULL,
@@ -244,6 +245,7 @@ COMMENT ON COLUMN trade_executions.pair IS 'Instrument, as in EUR_USD.';
 COMMENT ON COLUMN trade_executions.client_id IS 'Our id on the order and the trade: how a lost answer is found again.';
 COMMENT ON COLUMN trade_executions.status IS 'INTENT (written, may be sent), OPEN, CLOSED, REJECTED (nothing was opened), UNKNOWN (being looked for).';
 COMMENT ON COLUMN trade_executions.units IS 'Signed size; positive buys.';
+COMMENT ON COLUMN trade_executions.open_units IS 'Signed size still open at the broker: less than units after a partial close, 0 when closed.';
 COMMENT ON COLUMN trade_executions.intent_time IS 'Broker time of the intent.';
 COMMENT ON COLUMN trade_executions.intent_transaction_id IS 'The account''s last transaction before the order was sent: a search starts behind it.';
 COMMENT ON COLUMN trade_executions.expected_price IS 'The ask (buy) or bid (sell) that the decision saw.';

@@ -15,7 +15,7 @@ INSERT INTO models (id, pair, granularity, run_id, artifact) VALUES (:id, :pair,
 ON CONFLICT (id) DO NOTHING;
 
 -- name: record_verdict!
--- Give a pair its newest verdict and model. A new model withdraws the right to trade that an older one had.
+-- Give a pair its newest verdict and model. Any override is withdrawn, and the right to trade unless it is READY.
 INSERT INTO trading_pairs (pair, model_id, verdict, verdict_reason, judged_at)
 VALUES (:pair, :model_id, :verdict, :reason, now())
 ON CONFLICT (pair) DO UPDATE SET

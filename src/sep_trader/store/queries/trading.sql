@@ -8,7 +8,7 @@ RETURNING id;
 
 -- name: unsettled_executions
 -- Executions that have, or may have, something at the broker; oldest first.
-SELECT e.id, e.signal_id, e.account_id, e.pair, e.client_id, e.status, e.units, e.intent_time, e.intent_transaction_id,
+SELECT e.id, e.signal_id, e.account_id, e.pair, e.client_id, e.status, e.units, e.open_units, e.intent_time, e.intent_transaction_id,
     e.expected_price, e.stop_price, e.target_price, e.trade_id, e.entry_time, e.entry_price, e.horizon_at, s.horizon
 FROM trade_executions e JOIN trading_signals s ON s.id = e.signal_id
 WHERE e.account_id = :account_id AND e.status IN ('INTENT', 'OPEN', 'UNKNOWN') ORDER BY e.id;
@@ -25,7 +25,7 @@ WHERE e.account_id = :account_id AND e.trade_id = :trade_id;
 
 -- name: set_execution_open!
 -- The order was filled and opened a trade.
-UPDATE trade_executions SET status = 'OPEN', order_id = :order_id, trade_id = :trade_id, units = :units,
+UPDATE trade_executions SET status = 'OPEN', order_id = :order_id, trade_id = :trade_id, units = :units, open_units = :units,
     entry_time = :entry_time, entry_price = :entry_price, horizon_at = :entry_time::timestamptz + :horizon::interval,
     gross_pl = gross_pl + :gross_pl, financing = financing + :financing, commission = commission + :commission,
     half_spread_cost = half_spread_cost + :half_spread_cost, reason = NULL, updated_at = now()
@@ -35,6 +35,7 @@ WHERE id = :id AND status IN ('INTENT', 'UNKNOWN', 'REJECTED');
 -- Add realised amounts to a trade, and close it where that was its end.
 UPDATE trade_executions SET gross_pl = gross_pl + :gross_pl, financing = financing + :financing,
     commission = commission + :commission, half_spread_cost = half_spread_cost + :half_spread_cost,
+    open_units = CASE WHEN :closed THEN 0 ELSE open_units + :units END,
     status = CASE WHEN :closed THEN 'CLOSED' ELSE status END,
     exit_time = CASE WHEN :closed THEN :time::timestamptz END, exit_price = CASE WHEN :closed THEN :price::numeric END,
     exit_reason = CASE WHEN :closed THEN :exit_reason::text END, updated_at = now()
@@ -102,6 +103,11 @@ SELECT coalesce(sum(net_pl), 0)::numeric(20, 4) FROM trade_executions WHERE acco
 -- name: trading_state^
 -- The switch and who set it.
 SELECT state, reason, changed_by, changed_at FROM trading_state;
+
+-- name: reduce_trading!
+-- Let a protection turn ACTIVE down to REDUCING; a person's HALTED stays.
+UPDATE trading_state SET state = 'REDUCING', reason = :reason, changed_by = :changed_by, changed_at = now()
+WHERE state = 'ACTIVE';
 
 -- name: set_trading_state!
 -- Turn the switch.
