@@ -17,7 +17,8 @@ from sep_trader.market.instrument import standard_instrument
 from sep_trader.research import evidence as ev
 from sep_trader.research.artifact import Model, data_hash
 from sep_trader.research.costs import CostModel
-from sep_trader.research.strategies import RuleParameters
+from sep_trader.research.labels import net_outcomes
+from sep_trader.research.strategies import RuleParameters, propose
 from sep_trader.research.walk_forward import Grid, OutOfSample, WalkForwardPlan, daily_totals, walk_forward
 from sep_trader.store import candles as candle_store
 from sep_trader.store.database import Database
@@ -104,6 +105,17 @@ def _examine(database: Database, pair: str, spec: TrainingSpec, progress: Progre
     return _Examined(candles, result, costs, last, figures)
 
 
+def _label_mean(examined: _Examined) -> float | None:
+    """Mean net outcome, in pips, of every proposal of the chosen set on its own: with no trade left out because another
+    one was open, it says whether the rule or the order of its signals made the result."""
+    proposals = propose(examined.candles, examined.parameters)
+    labels = net_outcomes(
+        examined.candles, proposals.side, proposals.stop, proposals.target, examined.parameters.horizon, examined.costs
+    )
+    labels = labels[np.isfinite(labels)]
+    return float(labels.mean()) / examined.costs.pip if len(labels) else None
+
+
 def _mean(values: npt.NDArray[np.float64]) -> float:
     return float(values.mean()) if len(values) else 0.0
 
@@ -134,6 +146,7 @@ def _record(
                 {
                     **asdict(examined.evidence),
                     "adjusted_p": verdict.adjusted_p,
+                    "label_mean_pips": _label_mean(examined),
                     "chosen": [p.to_json() if p else None for p in examined.result.chosen],
                 }
             ),
