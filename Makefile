@@ -3,7 +3,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help setup demo test test-droplet lint bench clean
+.PHONY: help setup demo test test-droplet lint bench check-cuda clean
 .DEFAULT_GOAL := help
 
 help:  ## Show this list
@@ -30,6 +30,9 @@ lint: setup  ## ruff, mypy strict, import contracts, shellcheck
 
 bench: setup  ## Print every figure the documentation claims
 	scripts/bench.sh
+
+check-cuda:  ## Compile the CUDA kernels without a card: registers and spills
+	scripts/check_cuda.sh "$(PYTHON)"
 
 clean:  ## Remove the virtual environment and caches
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

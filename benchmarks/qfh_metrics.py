@@ -11,7 +11,6 @@ import argparse
 import json
 import statistics
 import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -35,7 +34,7 @@ def main() -> None:
     arguments = parser.parse_args()
     runs = max(5, arguments.runs)
     if arguments.pandas:
-        with_pandas(*arguments.pandas, arguments.window, runs)
+        with_pandas(arguments.pandas[0], arguments.pandas[1], arguments.window, runs)
         return
     show(machine("numba", "numpy") | measure(arguments.window, runs), arguments.json)
 
@@ -82,7 +81,7 @@ def triad_seconds() -> Any:
     n = ROWS * BYTES_PER_ROW // 24
     a, b, c = np.zeros(n), np.ones(n), np.ones(n)
 
-    @numba.njit(fastmath=True)  # type: ignore[untyped-decorator]
+    @numba.njit(fastmath=True)
     def triad(a: Any, b: Any, c: Any, s: float) -> None:
         for i in range(len(a)):
             a[i] = b[i] + s * c[i]
@@ -103,13 +102,13 @@ def against_pandas(bits: Any, values: Any, window: int, runs: int, seconds: floa
         theirs = np.load(found)
         worst = float(np.nanmax(np.abs(theirs["tail"] - values[:, -len(theirs["tail"][0]) :])))
         assert worst < 1e-5, f"pandas differs by {worst}"
-        figures = json.loads(str(theirs["figures"]))
+        figures = dict(json.loads(str(theirs["figures"])))
     return figures | {"pandas_ratio": figures["pandas_ns_per_row"] * 1e-9 * ROWS / seconds}
 
 
 def with_pandas(given: str, found: str, window: int, runs: int) -> None:
     """In the other environment: the same columns with pandas rolling, timed."""
-    import pandas as pd
+    import pandas as pd  # type: ignore[import-untyped]
 
     bits = np.load(given)
 
@@ -131,15 +130,14 @@ def with_pandas(given: str, found: str, window: int, runs: int) -> None:
         named = (null, flip, rupture, up, entropy, coherence, stability, damping)
         return pd.DataFrame(dict(zip(COLUMNS, named, strict=True)), dtype=np.float32)
 
-    times, tail = [], None
+    times = []
     for _ in range(runs):
         begun = time.perf_counter()
         frame = columns()
         times.append(time.perf_counter() - begun)
-        tail = frame.to_numpy()[-100_000:].T
     figures = {"pandas": pd.__version__, "pandas_ns_per_row": statistics.median(times) / len(bits) * 1e9}
-    np.savez(found, tail=tail, figures=json.dumps(figures))
+    np.savez(found, tail=frame.to_numpy()[-100_000:].T, figures=json.dumps(figures))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()
