@@ -37,13 +37,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument("--runs", type=int, default=5)
-    parser.add_argument("--child", choices=("first", "whole"), help=argparse.SUPPRESS)
+    parser.add_argument("--child", choices=("first", "whole", "decade"), help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.child:
         print(json.dumps(child(arguments.child)))
         return
     figures = machine("numba", "numpy") | speed(max(5, arguments.runs))
     figures["peak_mb"] = started("whole")["peak_mb"]
+    figures |= {f"decade_{name}": value for name, value in started("decade").items()}
     figures["cold_start_cached_s"] = statistics.median(started("first")["first_s"] for _ in range(5))
     with tempfile.TemporaryDirectory() as empty:
         figures["cold_start_uncached_s"] = started("first", NUMBA_CACHE_DIR=empty)["first_s"]
@@ -133,6 +134,8 @@ def speed(runs: int) -> dict[str, Any]:
         seconds = median_seconds(partial(sweep, candles, sets, Encoder(), CostModel(), device="cpu"), runs)
         figures[f"{kind}_seconds"] = seconds
         figures[f"{kind}_bar_sets_per_s"] = CANDLES * SETS / seconds
+    one = partial(sweep, candles, sets_of("exits"), Encoder(), CostModel(), device="cpu", threads=1)
+    figures["exits_one_thread_seconds"] = median_seconds(one, runs)
     figures["bar_sets_per_s"] = min(figures["horizon_bar_sets_per_s"], figures["exits_bar_sets_per_s"])
     return figures
 
@@ -145,7 +148,7 @@ def started(what: str, **environment: str) -> dict[str, float]:
 
 
 def child(what: str) -> dict[str, float]:
-    """In a fresh process: seconds of the first small sweep with its imports, or peak memory of the whole sweep."""
+    """In a fresh process: seconds of the first small sweep with its imports, or the peak memory of whole sweeps."""
     begun = time.perf_counter()
     from sep_trader.qfh import Encoder
     from sep_trader.research.costs import CostModel
@@ -154,9 +157,16 @@ def child(what: str) -> dict[str, float]:
     if what == "first":
         sweep(market(5_000), sets_of("exits")[:50], Encoder(), CostModel(), device="cpu")
         return {"first_s": time.perf_counter() - begun}
-    for kind in ("horizon", "exits"):
-        sweep(market(), sets_of(kind), Encoder(), CostModel(), device="cpu")
-    return {"peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}
+    figures = {}
+    if what == "decade":
+        candles, sets = market(10 * CANDLES), sets_of("exits")
+        figures["exits_seconds"] = median_seconds(
+            partial(sweep, candles, sets, Encoder(), CostModel(), device="cpu"), 5
+        )
+    else:
+        for kind in ("horizon", "exits"):
+            sweep(market(), sets_of(kind), Encoder(), CostModel(), device="cpu")
+    return figures | {"peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}
 
 
 def against_vectorbt(ours: float, runs: int) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import fields
+from dataclasses import fields, replace
 from functools import partial
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from sep_trader.qfh import Encoder
 from sep_trader.research.cluster import run_many
 from sep_trader.research.costs import CostModel
 from sep_trader.research.sweep import SweepResult, grid, sweep
+from sep_trader.research.walk_forward import Grid, WalkForwardPlan, walk_forward
 
 SETS = grid(window=(16, 33), theta=(0.28, 0.35), horizon=(5, 40), stop=(0.0004, float("inf")), target=(0.0006,))
 SWEEP = partial(sweep, device="cpu", threads=1)
@@ -105,6 +106,17 @@ def test_a_dask_cluster_of_two_workers_gives_the_same(
     # Calls that take a while go to both.
     pids = run_many(eval, [("__import__('time').sleep(0.3) or __import__('os').getpid()",)] * 6, cluster=address)
     assert set(pids) == workers
+
+
+def test_walk_forwards_on_the_cluster_give_the_same(dask_cluster: tuple[str, set[int]]) -> None:
+    costs, plan = CostModel(), WalkForwardPlan(min_trades=5)
+    jobs = [(one[0], Grid(), costs, replace(costs, spread_multiplier=1.5), plan, max) for one in ARGUMENTS[:3]]
+    for job, found in zip(jobs, run_many(walk_forward, jobs, cluster=dask_cluster[0]), strict=True):
+        expected = walk_forward(*job)
+        assert len(expected.net) > 0  # else nothing would be compared
+        assert found.chosen == expected.chosen
+        for name in ("entry_time", "net", "stressed", "days"):
+            assert getattr(found, name).tobytes() == getattr(expected, name).tobytes(), name
 
 
 def test_an_error_of_a_call_comes_back(dask_cluster: tuple[str, set[int]]) -> None:
