@@ -61,10 +61,16 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str]
 
 
 @pytest.fixture(scope="session")
-def new_database(servers: Callable[[str], Server], server_kind: str) -> NewDatabase:
-    """Make fresh databases: a context manager that gives a migrated one and drops it at its end."""
-    server = servers(server_kind)
-    return lambda: copied_database(server.url, server.template)
+def new_database_on(servers: Callable[[str], Server]) -> Callable[[str], AbstractContextManager[Database]]:
+    """Make fresh databases on a kind of server: a context manager that gives a migrated one and drops it at its end."""
+    return lambda kind: copied_database(servers(kind).url, servers(kind).template)
+
+
+# Not kept for the session: what is kept does not notice that the next test asks for another kind of server.
+@pytest.fixture
+def new_database(new_database_on: Callable[[str], AbstractContextManager[Database]], server_kind: str) -> NewDatabase:
+    """Make fresh databases on the server that the test runs on."""
+    return lambda: new_database_on(server_kind)
 
 
 @pytest.fixture

@@ -138,9 +138,11 @@ def prepared(schema_database: Database) -> Iterator[psycopg.Connection[Any]]:
 
 
 @pytest.fixture(scope="module")
-def schema_database(new_database: NewDatabase) -> Iterator[Database]:
+def schema_database(
+    new_database_on: Callable[[str], AbstractContextManager[Database]], server_kind: str
+) -> Iterator[Database]:
     """One database for all queries: nothing is written to it."""
-    with new_database() as database:
+    with new_database_on(server_kind) as database:
         yield database
 
 

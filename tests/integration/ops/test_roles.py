@@ -54,9 +54,9 @@ REFUSED = [
 
 
 @pytest.fixture(scope="module")
-def server(new_database: Callable[[], AbstractContextManager[Database]]) -> Iterator[str]:
+def server(new_database_on: Callable[[str], AbstractContextManager[Database]]) -> Iterator[str]:
     """Address of a database whose rights are those of a droplet."""
-    with new_database() as database:
+    with new_database_on("embedded") as database:
         apply(database.url, "roles")
         with psycopg.connect(database.url, autocommit=True) as connection:
             try:
