@@ -23,6 +23,7 @@ test: setup  ## Set up what the tests need and run them all
 	$(BIN)/pytest -m "not droplet" $(PYTEST_ARGS)
 
 test-droplet: setup  ## Rehearse the droplet on a booted machine (root, systemd-nspawn): deploy, trade, break, restore, rebuild
+	scripts/rehearsal_setup.sh
 	$(BIN)/pytest -m droplet tests/droplet $(PYTEST_ARGS)
 
 lint: setup  ## ruff, mypy strict, import contracts, shellcheck
