@@ -4,9 +4,10 @@ import os
 from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
+from typing import Annotated, Any
 
 import platformdirs
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import AfterValidator, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from sep_trader.errors import InputError
@@ -20,16 +21,28 @@ class OandaEnvironment(StrEnum):
     CUSTOM = "custom"
 
 
+FilePath = Annotated[Path, AfterValidator(Path.expanduser)]
+"""A path as people write it: `~` is their home, in a file as in a shell."""
+
+
 class Settings(BaseSettings):
-    """Settings by environment variable; `.env.example` lists each with its meaning."""
+    """Settings by environment variable; `.env.example` lists each with its meaning. An empty value counts as unset."""
 
     model_config = SettingsConfigDict(
-        env_file=(".env", "OANDA.env"), env_file_encoding="utf-8", extra="ignore", frozen=True, populate_by_name=True
+        env_file=(".env", "OANDA.env"),
+        env_file_encoding="utf-8",
+        env_ignore_empty=True,
+        extra="ignore",
+        frozen=True,
+        populate_by_name=True,
     )
 
-    home: Path = Field(Path(platformdirs.user_data_dir("sep-trader")), alias="SEP_HOME")
+    home: FilePath = Field(Path(platformdirs.user_data_dir("sep-trader")), alias="SEP_HOME")
+    data_dir: FilePath | None = Field(None, alias="SEP_DATA_DIR")
     database_url: SecretStr | None = Field(None, alias="SEP_DATABASE_URL")
     log_level: str = Field("info", alias="SEP_LOG_LEVEL")
+    debug: bool = Field(False, alias="SEP_DEBUG")
+    test_data: FilePath = Field(Path("../shared/data"), alias="SEP_TEST_DATA")
 
     api_host: str = Field("127.0.0.1", alias="SEP_API_HOST")
     api_port: int = Field(8080, alias="SEP_API_PORT", ge=1, le=65535)
@@ -52,15 +65,57 @@ class Settings(BaseSettings):
     candle_retention_days: int = Field(0, alias="SEP_CANDLE_RETENTION_DAYS", ge=0)
     log_retention_days: int = Field(90, alias="SEP_LOG_RETENTION_DAYS", ge=0)
 
+    bundle_key: FilePath = Field(platformdirs.user_config_path("sep-trader") / "bundle_key", alias="SEP_BUNDLE_KEY")
+    allowed_signers: FilePath = Field(Path("/etc/sep-trader/allowed_signers"), alias="SEP_ALLOWED_SIGNERS")
+
+    backup_dir: FilePath | None = Field(None, alias="SEP_BACKUP_DIR")
+    backup_budget_gb: float = Field(8.0, alias="SEP_BACKUP_BUDGET_GB", ge=0.1, allow_inf_nan=False)
+    backup_scratch: FilePath | None = Field(None, alias="SEP_BACKUP_SCRATCH")
+    backup_copy_to: str | None = Field(None, alias="SEP_BACKUP_COPY_TO")
+    backup_age_recipient: str | None = Field(None, alias="SEP_BACKUP_AGE_RECIPIENT")
+
+    @field_validator("backup_copy_to")
+    @classmethod
+    def _is_a_target(cls, target: str | None) -> str | None:
+        """rsync takes what begins with a dash as an option."""
+        if target is not None and target.startswith("-"):
+            raise ValueError("expected a folder, HOST:FOLDER or rsync://HOST/MODULE")
+        return target
+
+    @field_validator("backup_age_recipient")
+    @classmethod
+    def _is_public(cls, recipient: str | None) -> str | None:
+        """What backups are encrypted for is public; its secret key has no place on this machine."""
+        if recipient is not None and not recipient.startswith(("age1", "ssh-ed25519 ", "ssh-rsa ")):
+            raise ValueError("expected the public half: age1... (of age-keygen), ssh-ed25519 ... or ssh-rsa ...")
+        return recipient
+
+    @property
+    def data_folder(self) -> Path:
+        """Where the raw cache and, unless they have a place of their own, the backups lie."""
+        return self.data_dir or self.home
+
+    @property
+    def backup_folder(self) -> Path:
+        """Where backups lie."""
+        return self.backup_dir or self.data_folder / "backups"
+
 
 def load_settings(**overrides: object) -> Settings:
-    """Read the settings; raises InputError that names the variable and what was expected."""
+    """Read the settings; `overrides` (by field name) win over every other source, unless they are None.
+
+    Raises InputError that names the variable and what was expected.
+    """
+    fields = Settings.model_fields
+    given: dict[str, Any] = {str(fields[name].alias): value for name, value in overrides.items() if value is not None}
     try:
         # Secrets that systemd hands to a unit lie in files: LoadCredential=oanda_api_key:...
-        return Settings(_secrets_dir=os.environ.get("CREDENTIALS_DIRECTORY"), **overrides)  # type: ignore[arg-type, call-arg]
+        return Settings(_secrets_dir=os.environ.get("CREDENTIALS_DIRECTORY"), **given)  # type: ignore[call-arg]
     except SettingsError as error:  # a value that is no JSON where JSON is expected
         raise InputError(str(error), "see .env.example") from None
     except ValidationError as error:
         first = error.errors()[0]
         name = first["loc"][0] if first["loc"] else "setting"
-        raise InputError(f"setting {name}: {first['msg']}", f"it is {first['input']!r}") from None
+        secret = "SECRET" in str(first["input"]).upper()
+        shown = "it looks like a secret and is not shown" if secret else f"it is {first['input']!r}"
+        raise InputError(f"setting {name}: {first['msg'].removeprefix('Value error, ')}", shown) from None

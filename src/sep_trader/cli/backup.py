@@ -17,9 +17,7 @@ from sep_trader.store.database import Database
 
 app = typer.Typer(no_args_is_help=True, help="Back up, prove the backups, restore.")
 
-Folder = Annotated[
-    Path | None, typer.Option("--dir", envvar="SEP_BACKUP_DIR", help="Where backups lie; SEP_HOME/backups by default.")
-]
+Folder = Annotated[Path | None, typer.Option("--dir", help="Where backups lie (default SEP_BACKUP_DIR).")]
 Name = Annotated[str | None, typer.Argument(help="File name; the newest by default.")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON document.")]
 
@@ -27,23 +25,32 @@ Json = Annotated[bool, typer.Option("--json", help="One JSON document.")]
 @app.command()
 def create(
     folder: Folder = None,
-    budget_gb: Annotated[float, typer.Option("--budget-gb", envvar="SEP_BACKUP_BUDGET_GB", min=0.1)] = 8.0,
+    budget_gb: Annotated[
+        float | None, typer.Option("--budget-gb", help="What all backups may take (default SEP_BACKUP_BUDGET_GB).")
+    ] = None,
     copy_to: Annotated[
-        str | None, typer.Option("--copy-to", envvar="SEP_BACKUP_COPY_TO", help="rsync target of a second place.")
+        str | None, typer.Option("--copy-to", help="rsync target of a second place (default SEP_BACKUP_COPY_TO).")
     ] = None,
     age_recipient: Annotated[
-        str | None, typer.Option("--age-recipient", envvar="SEP_BACKUP_AGE_RECIPIENT", help="Encrypt what is sent.")
+        str | None,
+        typer.Option("--age-recipient", help="Encrypt what is sent for this key (default SEP_BACKUP_AGE_RECIPIENT)."),
     ] = None,
     json: Json = False,
 ) -> None:
     """Dump the database with a manifest, then delete what is beyond 14 days, 8 weeks and the budget."""
-    folder = _folder(folder)
-    with Database(database_url(load_settings()), max_size=1) as database:
-        made = dumps.create_backup(database, folder, now=datetime.now(UTC))
-    for old in dumps.to_prune(dumps.list_backups(folder), budget=int(budget_gb * 2**30)):
+    settings = load_settings(
+        backup_dir=folder,
+        backup_budget_gb=budget_gb,
+        backup_copy_to=copy_to,
+        backup_age_recipient=age_recipient,
+    )
+    with Database(database_url(settings), max_size=1) as database:
+        made = dumps.create_backup(database, settings.backup_folder, now=datetime.now(UTC))
+    kept = dumps.list_backups(settings.backup_folder)
+    for old in dumps.to_prune(kept, budget=int(settings.backup_budget_gb * 2**30)):
         dumps.delete_backup(old)
-    if copy_to:
-        dumps.send_off_site(made, copy_to, age_recipient)
+    if settings.backup_copy_to:
+        dumps.send_off_site(made, settings.backup_copy_to, settings.backup_age_recipient)
     if json:
         render.print_json(_row(made))
     else:
@@ -56,14 +63,16 @@ def verify(
     name: Name = None,
     folder: Folder = None,
     scratch: Annotated[
-        Path | None, typer.Option("--scratch", envvar="SEP_BACKUP_SCRATCH", help="Where the scratch cluster may lie.")
+        Path | None,
+        typer.Option("--scratch", help="Where the scratch cluster may lie (default SEP_BACKUP_SCRATCH)."),
     ] = None,
     json: Json = False,
 ) -> None:
     """Restore a backup into a scratch cluster and compare counts, hashes and open trades with its manifest."""
-    backup = dumps.find_backup(_folder(folder), name)
+    settings = load_settings(backup_dir=folder, backup_scratch=scratch)
+    backup = dumps.find_backup(settings.backup_folder, name)
     start = time.monotonic()
-    fault = verify_backup(backup, scratch)
+    fault = verify_backup(backup, settings.backup_scratch)
     seconds = time.monotonic() - start
     dumps.record_verification(backup, at=datetime.now(UTC), seconds=seconds, fault=fault)
     if json:
@@ -79,7 +88,7 @@ def verify(
 @app.command(name="list")
 def list_command(folder: Folder = None, json: Json = False) -> None:
     """Show the backups, newest first."""
-    rows = [_row(b) for b in dumps.list_backups(_folder(folder))]
+    rows = [_row(b) for b in dumps.list_backups(load_settings(backup_dir=folder).backup_folder)]
     if json:
         render.print_json(rows)
         return
@@ -111,15 +120,12 @@ def restore(
         target = restore_cluster(at.replace(tzinfo=UTC))
         typer.echo(f"restored to {target}; trading is HALTED until: sep trade state active --by NAME --reason TEXT")
         return
-    backup = dumps.find_backup(_folder(folder), name)
+    settings = load_settings(backup_dir=folder)
+    backup = dumps.find_backup(settings.backup_folder, name)
     if fault := dumps.check_file(backup):
         raise StoreError(f"{backup.name}: {fault}", "take another: sep backup list")
-    census = restore_dump(backup, database_url(load_settings()), into)
+    census = restore_dump(backup, database_url(settings), into)
     typer.echo(f"{backup.name} is restored as database {into}: {sum(c.rows for c in census.values())} rows")
-
-
-def _folder(folder: Path | None) -> Path:
-    return folder or load_settings().home / "backups"
 
 
 def _row(backup: dumps.Backup) -> dict[str, Any]:

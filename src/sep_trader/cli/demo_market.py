@@ -1,11 +1,11 @@
 """What the demo trades on: the owner's folder, the real candles beside the repository, or a simulated market."""
 
-import os
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from sep_trader.errors import InputError
+from sep_trader.settings import load_settings
 
 _FULL_DAY_BYTES = 10_000
 """A day's zip is at least so large when the market was open all day."""
@@ -46,7 +46,7 @@ def find_market(data: Path | None, scratch: Path) -> DemoMarket:
         if not market.pairs():
             raise InputError(f"{data} holds no candles", "expected minute/eurusd/YYYYMMDD_quote.zip in it")
         return market
-    beside = Path(os.environ.get("SEP_TEST_DATA", "../shared/data")) / "lean-oanda"
+    beside = load_settings().test_data / "lean-oanda"
     if beside.is_dir() and DemoMarket(beside, simulated=False).pairs():
         return DemoMarket(beside.resolve(), simulated=False)
     from sep_trader.broker.exchange.lean import write_market

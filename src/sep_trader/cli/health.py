@@ -18,14 +18,20 @@ app = typer.Typer()
 
 @app.command()
 def health(
-    backups: Annotated[Path | None, typer.Option("--backups", envvar="SEP_BACKUP_DIR")] = None,
-    volume: Annotated[Path | None, typer.Option("--volume", envvar="SEP_DATA_DIR")] = None,
+    backups: Annotated[
+        Path | None, typer.Option("--backups", help="Backups to look at (default SEP_BACKUP_DIR; unset: not asked).")
+    ] = None,
+    volume: Annotated[
+        Path | None, typer.Option("--volume", help="Volume to look at (default SEP_DATA_DIR; unset: not asked).")
+    ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="Say only what is wrong.")] = False,
     json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
 ) -> None:
     """Check database, backups, archive, disk and trader; exit code 1 when something is wrong."""
-    url = database_url(load_settings())
-    findings = examine(lambda: Database(url, max_size=1), backups, volume, now=datetime.now(UTC))
+    settings = load_settings(backup_dir=backups, data_dir=volume)
+    url = database_url(settings)
+    now = datetime.now(UTC)
+    findings = examine(lambda: Database(url, max_size=1), settings.backup_dir, settings.data_dir, now=now)
     good = all(f.ok for f in findings)
     if json:
         render.print_json({"ok": good, "findings": [asdict(f) for f in findings]})

@@ -23,6 +23,7 @@ from sep_trader.cli import (
     train,
 )
 from sep_trader.errors import SepError, StoreError
+from sep_trader.settings import load_settings
 from sep_trader.store.database import first_line
 
 app = typer.Typer(name="sep", no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode="rich")
@@ -45,7 +46,7 @@ app.add_typer(health.app)
 def root(debug: bool = typer.Option(False, "--debug", help="Show tracebacks.")) -> None:
     """SEP Trader: analyse, prove, sign, trade and account for forex, on your own machines."""
     if debug:
-        os.environ["SEP_DEBUG"] = "1"
+        os.environ["SEP_DEBUG"] = "1"  # also for the processes that a command starts
 
 
 def main() -> None:
@@ -62,8 +63,15 @@ def main() -> None:
         )
 
 
+def _wants_traceback() -> bool:
+    try:
+        return load_settings().debug
+    except SepError:  # settings that cannot be read: they are what the error is about
+        return "SEP_DEBUG" in os.environ
+
+
 def _fail(error: SepError) -> None:
-    if os.environ.get("SEP_DEBUG"):
+    if _wants_traceback():
         traceback.print_exc()
     else:
         sys.stderr.write(f"sep: {error}\n")

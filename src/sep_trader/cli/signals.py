@@ -1,7 +1,6 @@
 """`sep signals`: the signed hand-over of signals, models and pairs to the machine that trades."""
 
 import json as jsonlib
-import os
 import sys
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
@@ -19,15 +18,11 @@ from sep_trader.signals.bundle_format import read_bundle
 
 app = typer.Typer(no_args_is_help=True, help="Hand signals over to the trading machine, signed.")
 
-_CONFIGURATION = Path(os.environ.get("XDG_CONFIG_HOME", Path.home() / ".config")) / "sep-trader"
 Signers = Annotated[
-    Path,
-    typer.Option(
-        "--allowed-signers", envvar="SEP_ALLOWED_SIGNERS", help="Who may sign, in ssh's allowed_signers form."
-    ),
+    Path | None,
+    typer.Option("--allowed-signers", help="Who may sign, in ssh's form (default SEP_ALLOWED_SIGNERS)."),
 ]
 Json = Annotated[bool, typer.Option("--json", help="One JSON document.")]
-_SIGNERS = Path("/etc/sep-trader/allowed_signers")
 
 
 @app.command(name="export")
@@ -37,18 +32,19 @@ def export_command(
     ],
     out: Annotated[Path, typer.Option("--out", help="Folder for the bundle.")] = Path(),
     key: Annotated[
-        Path, typer.Option("--key", envvar="SEP_BUNDLE_KEY", help="The ssh private key that signs.")
-    ] = _CONFIGURATION / "bundle_key",
+        Path | None, typer.Option("--key", help="The ssh private key that signs (default SEP_BUNDLE_KEY).")
+    ] = None,
     valid_hours: Annotated[float, typer.Option("--valid-hours", min=0.01, help="It is refused after this.")] = 24.0,
     candles: Annotated[int, typer.Option("--candles", min=0, help="Newest candles of each enabled pair, too.")] = 0,
 ) -> None:
     """Write the next signed bundle for a receiver, and print its path; print nothing when it has everything."""
-    with open_database(load_settings()) as database:
+    settings = load_settings(bundle_key=key)
+    with open_database(settings) as database:
         path = export_bundle(
             database,
             out,
             _read_receipt(receipt),
-            key=key,
+            key=settings.bundle_key,
             now=datetime.now(UTC),
             valid_for=timedelta(hours=valid_hours),
             candles=candles,
@@ -58,9 +54,10 @@ def export_command(
 
 
 @app.command()
-def verify(bundle: Path, allowed_signers: Signers = _SIGNERS, json: Json = False) -> None:
+def verify(bundle: Path, allowed_signers: Signers = None, json: Json = False) -> None:
     """Check a bundle's signature, hashes and times. Needs no database; order is checked by the import."""
-    checked = read_bundle(bundle, allowed_signers, now=datetime.now(UTC))
+    settings = load_settings(allowed_signers=allowed_signers)
+    checked = read_bundle(bundle, settings.allowed_signers, now=datetime.now(UTC))
     manifest = checked.manifest
     if json:
         render.print_json({**asdict(manifest), "signer": checked.signer, "manifest_sha256": checked.manifest_sha256})
@@ -75,10 +72,11 @@ def verify(bundle: Path, allowed_signers: Signers = _SIGNERS, json: Json = False
 
 
 @app.command(name="import")
-def import_command(bundle: Path, allowed_signers: Signers = _SIGNERS, json: Json = False) -> None:
+def import_command(bundle: Path, allowed_signers: Signers = None, json: Json = False) -> None:
     """Verify a bundle and import it in one transaction; print the receipt."""
-    checked = read_bundle(bundle, allowed_signers, now=datetime.now(UTC))
-    with open_database(load_settings()) as database:
+    settings = load_settings(allowed_signers=allowed_signers)
+    checked = read_bundle(bundle, settings.allowed_signers, now=datetime.now(UTC))
+    with open_database(settings) as database:
         _print_receipt(import_bundle(database, checked), json)
 
 

@@ -1,6 +1,5 @@
 """`sep storage`: how the volume is used, and what a plan of pairs and years will need."""
 
-import os
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,7 +8,6 @@ from typing import Annotated
 import typer
 
 from sep_trader.cli import render
-from sep_trader.cli.data import data_folder
 from sep_trader.cli.wiring import open_database
 from sep_trader.errors import InputError
 from sep_trader.market.gaps import expected_count
@@ -83,8 +81,7 @@ def measure_on(connection: Connection, settings: Settings) -> Usage:
 
 def folders(settings: Settings) -> Mapping[str, Path]:
     """Where the areas outside the database lie."""
-    base = data_folder(settings)
-    return {"raw_cache": base / "raw_cache", "backups": Path(os.environ.get("SEP_BACKUP_DIR", base / "backups"))}
+    return {"raw_cache": settings.data_folder / "raw_cache", "backups": settings.backup_folder}
 
 
 def size(count: float) -> str:
