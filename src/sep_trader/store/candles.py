@@ -238,25 +238,36 @@ def _copy_out(
     source: Connection, query: str, instrument: str, granularity: Granularity, bounds: dict[str, Any]
 ) -> Candles:
     parameters = {"instrument": instrument, "granularity": granularity.code, **bounds}
-    with source.cursor() as cursor, cursor.copy(_COPY_OUT[query], parameters):
-        return unpack(_drain(source.pgconn), instrument, granularity)
+    statement = psycopg.ClientCursor(source).mogrify(_COPY_OUT[query], parameters)
+    if not source.autocommit and source.info.transaction_status == TransactionStatus.IDLE:
+        source.execute("")  # the driver's own BEGIN comes first
+    return unpack(_drain(source.pgconn, statement.encode()), instrument, granularity)
 
 
-def _drain(pgconn: psycopg.pq.abc.PGconn) -> bytes:
-    """All of a COPY's data. libpq is asked directly: the driver's own iteration costs four times as much a row."""
+def _drain(pgconn: psycopg.pq.abc.PGconn, statement: bytes) -> bytes:
+    """All data of a COPY TO. libpq is asked directly: the driver's own way costs a small read a quarter of its time,
+    and a large one four times as much a row."""
+    _expect(pgconn.exec_(statement), psycopg.pq.ExecStatus.COPY_OUT)
     blocks = []
     length, block = pgconn.get_copy_data(0)
     while length > 0:
         blocks.append(bytes(block))  # a copy frees libpq's buffer at once: keeping views is four times slower
         length, block = pgconn.get_copy_data(0)
     while (result := pgconn.get_result()) is not None:
-        if result.status != psycopg.pq.ExecStatus.COMMAND_OK:
-            raise psycopg.errors.error_from_result(result)
+        _expect(result, psycopg.pq.ExecStatus.COMMAND_OK)
     return b"".join(blocks)
 
 
+def _expect(result: psycopg.pq.abc.PGresult, status: psycopg.pq.ExecStatus) -> None:
+    if result.status == status:
+        return
+    if result.error_field(psycopg.pq.DiagnosticField.SQLSTATE) is None:  # no word of the server: it is gone
+        raise psycopg.OperationalError(result.error_message.decode(errors="replace"))
+    raise psycopg.errors.error_from_result(result)
+
+
 _COPY_OUT = {
-    name: f"COPY ({text.rstrip().rstrip(';')}) TO STDOUT (FORMAT BINARY)".encode()
+    name: f"COPY ({text.rstrip().rstrip(';')}) TO STDOUT (FORMAT BINARY)"
     for name, text in all_queries().items()
     if name.startswith("candles_")
 }

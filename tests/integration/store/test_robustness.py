@@ -124,3 +124,23 @@ def test_sigkill_in_mid_import_leaves_whole_files_only(database: Database, data_
     subprocess.run(command, env=environment, cwd=tmp_path, check=True, stdout=subprocess.DEVNULL)
     assert len(store.read(database, "EUR_USD", M1)) == 18_184
     assert len(store.read(database, "NZD_USD", M1)) == 15_543
+
+
+def test_a_read_whose_server_went_away_is_said(database: Database) -> None:
+    store.load(database, series(10))
+    with pytest.raises(StoreUnavailable, match="does not answer"), database.transaction() as connection:
+        store.latest(connection, "EUR_USD", M1, 5)
+        with psycopg.connect(database.url, autocommit=True) as other:
+            other.execute("SELECT pg_terminate_backend(%s)", (connection.info.backend_pid,))
+        store.latest(connection, "EUR_USD", M1, 5)
+    assert len(store.latest(database, "EUR_USD", M1, 5)) == 5
+
+
+def test_a_read_in_a_transaction_sees_it_and_leaves_it_open(database: Database) -> None:
+    with database.transaction() as connection:
+        assert len(store.read(connection, "EUR_USD", M1)) == 0
+        assert connection.info.transaction_status == psycopg.pq.TransactionStatus.INTRANS
+        store.upsert_live(connection, series(3))
+        assert len(store.read(connection, "EUR_USD", M1)) == 3
+        connection.rollback()
+    assert len(store.read(database, "EUR_USD", M1)) == 0
