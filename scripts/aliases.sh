@@ -1,0 +1,57 @@
+# Shell commands for the local machine's daily work, for bash and zsh; scripts/setup_fedora.sh makes new shells read it.
+# Each runs in the repository, whose .env holds the settings: give files by their whole path.
+# SEP_DROPLET names the trading machine, [USER@]HOST. `sep-help` prints what there is.
+# shellcheck shell=bash
+
+# zsh has no BASH_SOURCE, but $0 names the file being read.
+SEP_REPOSITORY=$(cd "$(dirname "${BASH_SOURCE[0]:-$0}")/.." && pwd)
+
+_sep_here() (cd "$SEP_REPOSITORY" && exec "$@")
+_sep_droplet() {
+    if [ -z "${SEP_DROPLET:-}" ]; then
+        echo "which droplet? export SEP_DROPLET=[USER@]HOST" >&2
+        return 2
+    fi
+    case $SEP_DROPLET in *@*) echo "$SEP_DROPLET" ;; *) echo "root@$SEP_DROPLET" ;; esac
+}
+
+sep() { _sep_here .venv/bin/sep "$@"; }
+sep-status() { sep status "$@"; }
+sep-download() { sep data download "$@"; }
+sep-train() { sep train-all "$@"; }
+sep-signals() { sep generate_signals --follow "$@"; }
+
+sep-deploy() { _sep_droplet >/dev/null && _sep_here scripts/deploy_to_droplet.sh "$(_sep_droplet)" "$@"; }
+sep-sync() { _sep_droplet >/dev/null && _sep_here scripts/sync_to_droplet.sh "$(_sep_droplet)" "$@"; }
+sep-droplet() {
+    _sep_droplet >/dev/null || return
+    # The words travel quoted: the other side's shell reads them once more.
+    # shellcheck disable=SC2029
+    ssh "$(_sep_droplet)" "sep$([ $# = 0 ] || printf ' %q' "$@")"
+}
+sep-trades() { sep-droplet trade trades "$@"; }
+sep-health() { sep-droplet health "$@"; }
+# No new order from now on; stops and targets rest at the broker.
+sep-halt() {
+    if [ $# = 0 ]; then
+        echo "usage: sep-halt REASON" >&2
+        return 2
+    fi
+    sep-droplet trade state halted --by "$(id -un)" --reason "$*"
+}
+
+sep-help() {
+    cat <<'HELP'
+sep ...                 any command, in the repository, with its .env
+sep-status              pairs, verdicts, the switch
+sep-download ...        candles from the broker              sep data download
+sep-train               train and judge every pair           sep train-all
+sep-signals             signals as candles complete          sep generate_signals --follow
+sep-deploy [--check]    the droplet as it should be          scripts/deploy_to_droplet.sh
+sep-sync [--watch]      signals and models to the droplet    scripts/sync_to_droplet.sh
+sep-droplet ...         any command, on the droplet
+sep-trades              open and recent trades there
+sep-health              what its health timer asks
+sep-halt REASON         no new orders
+HELP
+}
