@@ -26,7 +26,10 @@ FilePath = Annotated[Path, AfterValidator(Path.expanduser)]
 
 
 class Settings(BaseSettings):
-    """Settings by environment variable; `.env.example` lists each with its meaning. An empty value counts as unset."""
+    """Settings by environment variable; `.env.example` lists each with its meaning. An empty value counts as unset.
+
+    Only the aliases are names: with `populate_by_name`, HOME, DEBUG or DATABASE_URL of other programs would be read.
+    """
 
     model_config = SettingsConfigDict(
         env_file=(".env", "OANDA.env"),
@@ -34,7 +37,6 @@ class Settings(BaseSettings):
         env_ignore_empty=True,
         extra="ignore",
         frozen=True,
-        populate_by_name=True,
     )
 
     home: FilePath = Field(Path(platformdirs.user_data_dir("sep-trader")), alias="SEP_HOME")

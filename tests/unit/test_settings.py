@@ -127,6 +127,22 @@ def test_what_a_setting_refuses(monkeypatch: pytest.MonkeyPatch, name: str, valu
         load_settings()
 
 
+def test_no_other_name_is_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """HOME is everybody's and DATABASE_URL, DEBUG and the like are other programs'."""
+    for name in {field.upper() for field in Settings.model_fields} - NAMES:
+        monkeypatch.setenv(name, str(tmp_path))
+    assert load_settings() == Settings.model_construct()
+
+
+def test_a_secret_may_come_as_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """As systemd hands it to a unit: LoadCredential=oanda_api_key:..."""
+    (tmp_path / "oanda_api_key").write_text("token-of-the-file\n")
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
+    key = load_settings().oanda_api_key
+    assert key is not None
+    assert key.get_secret_value() == "token-of-the-file"
+
+
 def test_secrets_are_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OANDA_API_KEY", "very-secret")
     assert "very-secret" not in repr(load_settings())
