@@ -69,7 +69,7 @@ def test_regular_bits_reach_the_ends_of_every_range(pattern: list[int]) -> None:
     check(bits, starts, theta=1.0, k1=0.0, k2=0.0)
 
 
-@pytest.mark.parametrize("n", [0, 1, 7, 8, 9, 2047, 2048, 2049])
+@pytest.mark.parametrize("n", [0, 1, 7, 8, 9, 4095, 4096, 4097])
 def test_short_and_empty_series(n: int) -> None:
     bits = np.random.default_rng(n).integers(0, 2, n).astype(np.int8)
     check(bits, np.zeros(n, dtype=bool))

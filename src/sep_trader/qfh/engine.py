@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from sep_trader.qfh.bits import Bits, Bools
-from sep_trader.qfh.kernels.layout import BUFFER, CONTEXT, METRIC_ROWS, ROWS
-from sep_trader.qfh.kernels.series import metrics_of_newest, metrics_of_series
-from sep_trader.qfh.kernels.store import LINE
+from sep_trader.qfh.kernels.lanes import LINE
+from sep_trader.qfh.kernels.layout import CONTEXT, METRIC_ROWS, ROWS
+from sep_trader.qfh.kernels.series import buffers, metrics_of_newest, metrics_of_series
 from sep_trader.qfh.kernels.trend import STRIP
 
 Real = npt.NDArray[np.float32]
@@ -46,7 +46,10 @@ def joined_tables(windows: tuple[int, ...]) -> tuple[Real, npt.NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class MetricMatrix:
-    """Where the kernel writes: values float32[K, 9, N] on 64-byte boundaries, collapse and valid bool[K, N]."""
+    """Where the kernel writes: values float32[K, 9, N] on 64-byte boundaries, collapse and valid bool[K, N].
+
+    N is the length of the series rounded up to a whole strip of 64; what lies behind the series means nothing.
+    """
 
     values: Real
     collapse: Bools
@@ -55,11 +58,12 @@ class MetricMatrix:
     @classmethod
     def empty(cls, windows: int, n: int) -> "MetricMatrix":
         """Allocate room for `windows` windows over n rows; can be used again for any series of that length."""
-        padded = -(-n // LINE) * LINE
+        padded = -(-n // STRIP) * STRIP
         raw = np.empty(windows * METRIC_ROWS * padded + LINE, dtype=np.float32)
         shift = (-raw.ctypes.data % 64) // 4
         values = raw[shift : shift + windows * METRIC_ROWS * padded].reshape(windows, METRIC_ROWS, padded)
-        return cls(values, np.empty((windows, n), dtype=np.bool_), np.empty((windows, n), dtype=np.bool_))
+        flags = np.empty((2, windows, padded), dtype=np.bool_)
+        return cls(values, flags[0], flags[1])
 
 
 def compute(
@@ -92,8 +96,8 @@ def compute(
             tables,
             places,
             float(theta),
-            np.float32(k1),
-            np.float32(k2),
+            float(k1),
+            float(k2),
             trend,
             edges[part],
             edges[part + 1],
@@ -112,30 +116,19 @@ def compute(
 class NewestRow:
     """The state that gives the metrics of one more bit, for several windows, as `compute` gives them for a series."""
 
-    __slots__ = ("_after", "_before", "_state", "collapse", "values")
+    __slots__ = ("_arguments", "_collapse", "_out", "collapse", "values")
 
     def __init__(self, windows: tuple[int, ...], theta: float, k1: float, k2: float) -> None:
         count = len(windows)
-        self.values = np.empty((count, METRIC_ROWS), dtype=np.float32)
-        self.collapse = np.empty(count, dtype=np.bool_)
-        self._state = np.zeros(2 + count, dtype=np.int64)
-        self._state[0] = CONTEXT
-        buffers = (
-            np.zeros(BUFFER, np.int32),
-            np.zeros((count, BUFFER), np.int32),
-            np.zeros(BUFFER, np.int8),
-            np.ones(BUFFER, np.float32),
-        )
-        given = (
-            np.array(windows, dtype=np.int64),
-            *joined_tables(windows),
-            float(theta),
-            np.float32(k1),
-            np.float32(k2),
-        )
-        self._before = (self._state, *buffers, *given, np.empty(1, np.int32), np.empty(METRIC_ROWS * ROWS, np.float32))
-        self._after = (np.empty((5, STRIP), np.float32), np.empty(STRIP, np.int32), self.values)
+        self._out = np.empty((count, METRIC_ROWS, LINE), dtype=np.float32)
+        self._collapse = np.empty((count, LINE), dtype=np.bool_)
+        self.values, self.collapse = self._out[:, :, 0], self._collapse[:, 0]
+        state = np.zeros(2 + count, dtype=np.int64)
+        state[0] = CONTEXT
+        given = (np.array(windows, dtype=np.int64), *joined_tables(windows), float(theta), float(k1), float(k2))
+        valid = np.empty_like(self._collapse)
+        self._arguments = (state, *buffers(count), *given, self._out, self._collapse, valid)
 
     def take(self, bit: int) -> None:
         """Take the next bit; `values` and `collapse` are then those of the windows that end at it."""
-        metrics_of_newest(bit, *self._before, self.collapse, *self._after)
+        metrics_of_newest(bit, *self._arguments)

@@ -79,7 +79,7 @@ def metrics_by_window(
     out = engine.MetricMatrix.empty(len(windows), n)
     engine.compute(bits, starts, windows, out, theta=theta, k1=k1, k2=k2, threads=threads)
     return {
-        window: _named([row[:n] for row in out.values[at]], out.collapse[at], out.valid[at])
+        window: _named([row[:n] for row in out.values[at]], out.collapse[at, :n], out.valid[at, :n])
         for at, window in enumerate(windows)
     }
 

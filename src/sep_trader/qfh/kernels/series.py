@@ -4,39 +4,63 @@
 
 import numpy as np
 
-from sep_trader.qfh.kernels.counts import count_metrics, damp, look_up, pack, running_disagreement, running_sums
-from sep_trader.qfh.kernels.layout import (
-    BUFFER,
-    CONTEXT,
-    DAMPING,
-    ENTROPY,
-    METRIC_ROWS,
-    ROWS,
-    TREND,
-    f32,
-    i32,
-    kernel,
-)
-from sep_trader.qfh.kernels.store import stream_out
-from sep_trader.qfh.kernels.trend import STRIP, trend_rows
+from sep_trader.qfh.kernels.lanes import LINE, fetch_ahead
+from sep_trader.qfh.kernels.layout import BUFFER, CONTEXT, LEAD, OLD, ROWS, SPARE, f32, i32, kernel
+from sep_trader.qfh.kernels.line import line_in_cache, line_past_cache
+from sep_trader.qfh.kernels.sums import apart_line, count_line
+from sep_trader.qfh.kernels.trend import STRIP, trend_of_line, trend_past_cache
+
+
+@kernel
+def buffers(windows):
+    """Make the buffers of a driver: packed sums, disagreements by window, bits, spins, ages, damping."""
+    size = BUFFER + SPARE
+    return (
+        np.zeros(size, np.int32),
+        np.zeros((windows, size), np.int32),
+        np.zeros(size, np.int8),
+        np.ones(size, np.float32),
+        np.full(ROWS + SPARE, OLD, np.int32),
+        np.ones(ROWS + SPARE, np.float32),
+    )
 
 
 @kernel
 def copy_down(values, at):
     """Move the context before `at` to the start of a buffer."""
-    values[:CONTEXT] = values[at - CONTEXT : at].copy()
+    to, of = values[:CONTEXT], values[at - CONTEXT : at]
+    for i in range(CONTEXT):
+        to[i] = of[i]
 
 
 @kernel
-def take_bits(source, bits, spins):
-    """Copy bits, a missing one as 1 (its windows are blanked), and write them as spins; says whether any is missing."""
+def make_room(packed, apart, inner, spins, at, n):
+    """Where the next n rows go: at `at`, or behind the context moved down where the buffers end before."""
+    if at + n <= BUFFER:
+        return at
+    copy_down(packed, at)
+    copy_down(inner, at)
+    copy_down(spins, at)
+    for k in range(len(apart)):
+        copy_down(apart[k], at)
+    return CONTEXT
+
+
+@kernel
+def take_bits(source, bits):
+    """Copy bits, a missing one as 1 (its windows are blanked); says whether any is missing."""
     missing = np.int8(0)
     for i in range(len(source)):
         missing |= source[i]
         bits[i] = source[i] & 1
-    for i in range(len(source)):
-        spins[i] = f32(i32(2 * bits[i] - 1))
     return missing < 0
+
+
+@kernel
+def write_spins(bits, spins):
+    """Write bits as -1 and +1."""
+    for i in range(len(bits)):
+        spins[i] = f32(i32(2 * bits[i] - 1))
 
 
 @kernel
@@ -60,61 +84,68 @@ def bits_in_session(bits, starts, before, ages):
 
 
 @kernel
-def blank(ages, window, with_trend, out, collapse, valid):
-    """Write NaN and False where no full window ends."""
-    for i in range(len(ages)):
-        valid[i] = ages[i] >= window
-        collapse[i] &= valid[i]
-        if ages[i] < window:
-            for row in range(METRIC_ROWS - 1):
-                out[row * ROWS + i] = f32(np.nan)
-            if with_trend:
-                out[TREND * ROWS + i] = f32(np.nan)
+def ages_of(bits, starts, missing, before, longest, ages):
+    """Write the ages of a block's rows, OLD where none of them matters; returns the last one."""
+    n = len(bits)
+    if missing or before < longest or any_true(starts):
+        return bits_in_session(bits, starts, before, ages[:n])
+    if ages[0] != OLD or ages[-1] != OLD:
+        ages[:] = OLD
+    return before
 
 
 @kernel
-def scale_of(window, theta):
-    """Constants of a window for `count_metrics`; the least count is exact against count / (W - 1) >= theta."""
+def scale_of(window, theta, k1, k2):
+    """Constants of a window for its lines; the least count is exact against count / (W - 1) >= theta."""
     least = 0
     while least < window and least / (window - 1) < theta:
         least += 1
-    half = window // 2
     return (
-        i32(window),
-        i32(half),
         i32(least),
         f32(1.0 / (window - 1)),
         f32(1.0 / window),
-        f32(1.0 / half),
+        f32(2.0 / (window // 2)),
         f32(1.0 / (window - 3)),
+        f32(k1),
+        f32(k2),
     )
+
+
+# Sums and metrics take turns, so that counting hides behind writing; the sums run ahead, so that none is read while it
+# is on its way to the cache.
+@kernel
+def first_window(bits, starts, packed, apart, inner, ages, table, damped, at, n, w, scale, with_trend, out, lo, wanted,
+                 collapse, valid, total, total_apart):  # fmt: skip
+    """Sum the counts of a block's rows up and compute their metrics for one window; returns the totals behind them."""
+    for i in range(0, n + LEAD, LINE):
+        if i < n:
+            fetch_ahead(bits, lo + n + i)
+            fetch_ahead(starts, lo + n + i)
+            total = count_line(inner, at + i, total, packed)
+            total_apart = apart_line(inner, at + i, w // 2, total_apart, apart)
+        row = i - LEAD
+        if wanted and row >= 0:
+            line_past_cache(
+                packed, apart, inner, ages, table, damped, at + row, row, w, w // 2, scale, with_trend, out, lo + row,
+                collapse, valid,
+            )  # fmt: skip
+    return total, total_apart
 
 
 @kernel
-def metrics_of_rows(packed, apart, inner, spins, at, n, w, theta, table, k1, k2, with_trend, cells, block, collapse,
-                    scratch, reach):  # fmt: skip
-    """Compute the metrics of n rows for one window into `block`, from the sums and bits in the buffers at `at`."""
-    end = at + n
-    half = w // 2
-    count_metrics(
-        packed[at:end],
-        packed[at - w : end - w],
-        packed[at - w + 1 : end - w + 1],
-        packed[at - w + 3 : end - w + 3],
-        apart[at:end],
-        apart[at - half : end - half],
-        inner[at:end],
-        inner[at - w + 1 : end - w + 1],
-        scale_of(w, theta),
-        cells[:n],
-        block,
-        collapse,
-    )
-    look_up(cells[:n], table, block[ENTROPY * ROWS : ENTROPY * ROWS + n])
-    damp(n, block, k1, k2)
-    if with_trend:
-        damping = block[DAMPING * ROWS : DAMPING * ROWS + n]
-        trend_rows(spins, at, damping, w, scratch, reach, block[TREND * ROWS : TREND * ROWS + n])
+def further_window(packed, apart, inner, ages, table, damped, at, n, w, scale, with_trend, out, lo, wanted,
+                   collapse, valid, total_apart):  # fmt: skip
+    """Compute the metrics of a block's rows for another window over the same counts; returns the total behind them."""
+    for i in range(0, n + LEAD, LINE):
+        if i < n:
+            total_apart = apart_line(inner, at + i, w // 2, total_apart, apart)
+        row = i - LEAD
+        if wanted and row >= 0:
+            line_past_cache(
+                packed, apart, inner, ages, table, damped, at + row, row, w, w // 2, scale, with_trend, out, lo + row,
+                collapse, valid,
+            )  # fmt: skip
+    return total_apart
 
 
 @kernel
@@ -124,90 +155,65 @@ def metrics_of_series(
     """Compute the metrics of rows first..last-1 for every window.
 
     bits: int8[N]; starts: bool[N]; windows: int64[K]; tables: the float32[W * W] entropies by cell of all windows, at
-    places[k]. first: a multiple of ROWS. out: float32[K, 9, N], N rounded up to a whole line, every row of it at a
-    64-byte boundary; collapse, valid: bool[K, N].
+    places[k]. first: a multiple of ROWS. out: float32[K, 9, N], every row of it at a 64-byte boundary; collapse, valid:
+    bool[K, N]; the N of all three rounded up to a whole strip.
     """
-    packed = np.zeros(BUFFER, np.int32)
-    apart = np.zeros((len(windows), BUFFER), np.int32)
-    inner = np.zeros(BUFFER, np.int8)
-    spins = np.ones(BUFFER, np.float32)
-    block = np.empty(METRIC_ROWS * ROWS, np.float32)
-    cells = np.empty(ROWS, np.int32)
-    ages = np.empty(ROWS, np.int32)
-    scratch, reach = np.empty((5, STRIP), np.float32), np.empty(STRIP, np.int32)
+    packed, apart, inner, spins, ages, damped = buffers(len(windows))
     longest = windows.max()
-    rows = METRIC_ROWS if with_trend else METRIC_ROWS - 1
-
-    age = 0
-    at = CONTEXT
+    age, at = 0, CONTEXT
     lo = max(0, first - ROWS)
-    total = i32(0)
-    totals = np.zeros(len(windows), np.int32)
+    total, totals = i32(0), np.zeros(len(windows), np.int32)
     while lo < last:
         n = min(ROWS, last - lo)
-        if at + n > BUFFER:
-            copy_down(packed, at)
-            copy_down(inner, at)
-            copy_down(spins, at)
-            for k in range(len(windows)):
-                copy_down(apart[k], at)
-            at = CONTEXT
+        at = make_room(packed, apart, inner, spins, at, n)
         end = at + n
-        missing = take_bits(bits[lo : lo + n], inner[at:end], spins[at:end])
-        now = packed[at:end]
-        pack(inner[at:end], inner[at - 1 : end - 1], inner[at - 2 : end - 2], inner[at - 3 : end - 3], now)
-        total = running_sums(now, total)
-        broken = missing or any_true(starts[lo : lo + n]) or age < longest
-        if broken:
-            age = bits_in_session(bits[lo : lo + n], starts[lo : lo + n], age, ages[:n])
+        missing = take_bits(bits[lo : lo + n], inner[at:end])
+        inner[end : end + SPARE] = 0
+        if with_trend:
+            write_spins(inner[at:end], spins[at:end])
+        age = ages_of(bits[lo : lo + n], starts[lo : lo + n], missing, age, longest, ages)
         for k in range(len(windows)):
             w = windows[k]
-            half = w // 2
-            totals[k] = running_disagreement(inner[at:end], inner[at - half : end - half], apart[k, at:end], totals[k])
-            if lo < first:
-                continue
-            metrics_of_rows(
-                packed, apart[k], inner, spins, at, n, w, theta, tables[places[k] : places[k] + w * w], k1, k2,
-                with_trend, cells, block, collapse[k, lo : lo + n], scratch, reach,
-            )  # fmt: skip
-            if broken:
-                blank(ages[:n], w, with_trend, block, collapse[k, lo : lo + n], valid[k, lo : lo + n])
+            scale, table = scale_of(w, theta, k1, k2), tables[places[k] : places[k] + w * w]
+            if k == 0:
+                total, totals[k] = first_window(
+                    bits, starts, packed, apart[k], inner, ages, table, damped, at, n, w, scale, with_trend, out[k], lo,
+                    lo >= first, collapse[k], valid[k], total, totals[k],
+                )  # fmt: skip
             else:
-                valid[k, lo : lo + n] = True
-            for row in range(rows):
-                stream_out(block[row * ROWS : (row + 1) * ROWS], out[k, row], lo, n)
+                totals[k] = further_window(
+                    packed, apart[k], inner, ages, table, damped, at, n, w, scale, with_trend, out[k], lo,
+                    lo >= first, collapse[k], valid[k], totals[k],
+                )  # fmt: skip
+            if with_trend and lo >= first:
+                for row in range(0, n, STRIP):
+                    trend_past_cache(spins, at + row, damped, ages, row, w, out[k], lo + row)
         at = end
         lo += n
 
 
 @kernel
-def metrics_of_newest(bit, state, packed, apart, inner, spins, windows, tables, places, theta, k1, k2, cells, block,
-                      flag, scratch, reach, out):  # fmt: skip
+def metrics_of_newest(bit, state, packed, apart, inner, spins, ages, damped, windows, tables, places, theta, k1, k2,
+                      out, collapse, valid):  # fmt: skip
     """Take one bit and compute the metrics of the windows that end at it, as `metrics_of_series` for a block of one.
 
-    state: int64[2 + K], where the bit goes, the packed total, the totals of disagreement. out: float32[K, 9].
+    state: int64[2 + K], where the bit goes, the packed total, the totals of disagreement. out: float32[K, 9, LINE],
+    collapse, valid: bool[K, LINE], of which the first row counts.
     """
-    at = state[0]
-    if at == BUFFER:
-        copy_down(packed, at)
-        copy_down(inner, at)
-        copy_down(spins, at)
-        for k in range(len(windows)):
-            copy_down(apart[k], at)
-        at = CONTEXT
+    at = make_room(packed, apart, inner, spins, state[0], 1)
     inner[at] = bit
     spins[at] = f32(2 * bit - 1)
-    pack(inner[at : at + 1], inner[at - 1 : at], inner[at - 2 : at - 1], inner[at - 3 : at - 2], packed[at : at + 1])
-    state[1] = running_sums(packed[at : at + 1], i32(state[1]))
+    inner[at + 1 : at + LINE] = 0
+    count_line(inner, at, i32(state[1]), packed)
+    state[1] = packed[at]
     for k in range(len(windows)):
         w = windows[k]
         half = w // 2
-        older = inner[at - half : at - half + 1]
-        state[2 + k] = running_disagreement(inner[at : at + 1], older, apart[k, at : at + 1], i32(state[2 + k]))
-        metrics_of_rows(
-            packed, apart[k], inner, spins, at, 1, w, theta, tables[places[k] : places[k] + w * w], k1, k2, True, cells,
-            block, flag[k : k + 1], scratch, reach,
+        apart_line(inner, at, half, i32(state[2 + k]), apart[k])
+        state[2 + k] = apart[k, at]
+        line_in_cache(
+            packed, apart[k], inner, ages, tables[places[k] : places[k] + w * w], damped, at, 0, w, half,
+            scale_of(w, theta, k1, k2), True, out[k], 0, collapse[k], valid[k],
         )  # fmt: skip
-        for row in range(METRIC_ROWS):
-            out[k, row] = block[row * ROWS]
+        trend_of_line(spins, at, damped, ages, 0, w, out[k], 0)
     state[0] = at + 1

@@ -1,110 +1,134 @@
 """The damped trend: a sum of spins with weights that differ from row to row, cut off where they vanish."""
 
-# mypy: disable-error-code="no-untyped-def"
+# mypy: disable-error-code="untyped-decorator, no-untyped-call"
 
 import math
+from collections.abc import Callable, Sequence
+from typing import Any
 
-import numpy as np
+from llvmlite import ir  # type: ignore[import-untyped]
+from numba import types
+from numba.core import cgutils
 
-from sep_trader.qfh.kernels.layout import f32, i32, kernel
+from sep_trader.qfh.kernels.lanes import INT, LINE, REAL, Lanes, Variable, data_of, intrinsic, splat
+from sep_trader.qfh.kernels.layout import TREND
 
-STRIP = 64
-CHUNK = 8
 # Weights below e^-16 of the newest one are left out: a share of 1e-7 of the sum.
 REACH = 16.0
 # 1 - e^-d = d (1 - d/2 + d^2/6 - ...), to the tenth power: 2e-7 for d up to 1.
-C1, C2, C3, C4, C5, C6, C7, C8, C9, C10 = (np.float32((-1) ** (k + 1) / math.factorial(k)) for k in range(1, 11))
+SERIES = [(-1) ** (k + 1) / math.factorial(k) for k in range(1, 11)]
+# Lines whose sums are taken side by side, for none of them to wait for itself.
+ABREAST = 4
+STRIP = ABREAST * LINE
 
 
-@kernel
-def weights(damping, window, x, y, reach):
-    """Compute x = exp(-damping), y = 1 - x and how many bits matter, a multiple of CHUNK or the window."""
-    for i in range(len(damping)):
-        d = damping[i]
-        y[i] = d * (
-            C1 + d * (C2 + d * (C3 + d * (C4 + d * (C5 + d * (C6 + d * (C7 + d * (C8 + d * (C9 + d * C10))))))))
-        )
-        x[i] = f32(1) - y[i]
-        far = i32((i32(f32(REACH) / d) | (CHUNK - 1)) + 1)
-        reach[i] = far if far < window else window
+def _falls(damping: Lanes) -> Lanes:
+    """1 - exp(-damping)."""
+    falls = Lanes.of(damping.builder, SERIES[-1])
+    for coefficient in reversed(SERIES[:-1]):
+        falls = falls.times_plus(damping, coefficient)
+    return falls * damping
 
 
-@kernel
-def powers(x, exponent, square, power):
-    """Raise x to a whole exponent by squaring, row by row in the same order."""
-    for i in range(len(x)):
-        square[i] = x[i]
-        power[i] = f32(1)
-    while exponent > 0:
-        if exponent & 1:
-            for i in range(len(x)):
-                power[i] *= square[i]
-        for i in range(len(x)):
-            square[i] *= square[i]
-        exponent >>= 1
+def _reaches(damping: Sequence[Lanes], window: Any) -> tuple[list[Lanes], Any, Any]:
+    """How many spins matter to each row, the window at most; the fewest and the most of all rows."""
+    builder = damping[0].builder
+    length = splat(builder, builder.trunc(window, INT))
+    reaches = []
+    for one in damping:
+        far = (Lanes.of(builder, REACH) / one).to_int() + 1
+        reaches.append(length.where(far > length, far))
+    fewest, most = reaches[0], reaches[0]
+    for one in reaches[1:]:
+        fewest, most = one.where(fewest > one, fewest), one.where(one > most, most)
+    return reaches, builder.sext(fewest.least(), window.type), builder.sext(most.most(), window.type)
 
 
-@kernel
-def add_chunk(s0, s1, s2, s3, s4, s5, s6, s7, x, reach, upto, total):
-    """Take eight more spins into the sums, s7 the oldest; rows whose reach ends here start from nothing."""
-    for i in range(len(total)):
-        a = total[i] if reach[i] > upto else f32(0)
-        d = x[i]
-        a = (((a * d + s7[i]) * d + s6[i]) * d + s5[i]) * d + s4[i]
-        total[i] = (((a * d + s3[i]) * d + s2[i]) * d + s1[i]) * d + s0[i]
+def _count_down(builder: Any, start: Any, end: Any, body: Callable[[Any], None]) -> None:
+    """Run `body` for start - 1, start - 2, ..., end."""
+    place = cgutils.alloca_once_value(builder, start)
+    test, inside, after = (builder.append_basic_block(name) for name in ("test", "inside", "after"))
+    builder.branch(test)
+    builder.position_at_end(test)
+    builder.cbranch(builder.icmp_signed(">", builder.load(place), end), inside, after)
+    builder.position_at_end(inside)
+    builder.store(builder.sub(builder.load(place), place.type.pointee(1)), place)
+    body(builder.load(place))
+    builder.branch(test)
+    builder.position_at_end(after)
 
 
-@kernel
-def add_one(spin, x, total):
-    """Take one more spin into the sums."""
-    for i in range(len(total)):
-        total[i] = total[i] * x[i] + spin[i]
+def _power(ratios: Sequence[Lanes], exponent: Any) -> list[Lanes]:
+    """Each to a whole power, by squaring."""
+    builder = ratios[0].builder
+    squares, powers = ([Variable(one) for one in ratios], [Variable(Lanes.of(builder, 1.0)) for _ in ratios])
+    left = cgutils.alloca_once_value(builder, exponent)
+    test, inside, after = (builder.append_basic_block(name) for name in ("test", "inside", "after"))
+    builder.branch(test)
+    builder.position_at_end(test)
+    builder.cbranch(builder.icmp_signed(">", builder.load(left), exponent.type(0)), inside, after)
+    builder.position_at_end(inside)
+    with builder.if_then(builder.trunc(builder.load(left), ir.IntType(1))):
+        for power, square in zip(powers, squares, strict=True):
+            power.set(power.get() * square.get())
+    for square in squares:
+        square.set(square.get() * square.get())
+    builder.store(builder.lshr(builder.load(left), exponent.type(1)), left)
+    builder.branch(test)
+    builder.position_at_end(after)
+    return [power.get() for power in powers]
 
 
-@kernel
-def trend_rows(spins, at, damping, window, scratch, reach, out):
-    """Compute the damped trend of the rows whose newest spins are spins[at], spins[at+1], ...
+def _trend(lines: int, past_cache: bool) -> Any:
+    """The intrinsic for so many lines, whose result goes past the cache or stays in it."""
 
-    spins: float32, each row's older ones before it. scratch: float32[5, STRIP] and reach: int32[STRIP] are overwritten.
-    A row's value depends on its own window only, bit for bit, whichever rows are computed with it.
-    """
-    for lo in range(0, len(damping), STRIP):
-        n = min(STRIP, len(damping) - lo)
-        p = at + lo
-        x, y, square, power, total = scratch[0, :n], scratch[1, :n], scratch[2, :n], scratch[3, :n], scratch[4, :n]
-        far = reach[:n]
-        weights(damping[lo : lo + n], i32(window), x, y, far)
-        farthest = i32(0)
-        for i in range(n):
-            farthest = max(farthest, far[i])
-        total[:] = f32(0)
-        chunks = farthest // CHUNK
-        if farthest == window:
-            chunks = window // CHUNK
-            for k in range(window - 1, chunks * CHUNK - 1, -1):
-                add_one(spins[p - k : p - k + n], x, total)
-        for chunk in range(chunks - 1, -1, -1):
-            q = p - chunk * CHUNK
-            add_chunk(
-                spins[q : q + n],
-                spins[q - 1 : q - 1 + n],
-                spins[q - 2 : q - 2 + n],
-                spins[q - 3 : q - 3 + n],
-                spins[q - 4 : q - 4 + n],
-                spins[q - 5 : q - 5 + n],
-                spins[q - 6 : q - 6 + n],
-                spins[q - 7 : q - 7 + n],
-                x,
-                far,
-                i32((chunk + 1) * CHUNK),
-                total,
-            )
-        powers(x, window, square, power)
-        normalise(total, y, power, out[lo : lo + n])
+    @intrinsic
+    def trend(
+        _context: Any, spins: Any, at: Any, damped: Any, ages: Any, row: Any, window: Any, out: Any, lo: Any
+    ) -> Any:
+        """Compute the damped trend of the rows whose newest spins are spins[at:] into out[TREND, lo:].
+
+        spins: float32; damped: float32 and ages: int32, of which row: is the first. NaN where no full window ends. A
+        row's value depends on its own window only, bit for bit, whichever rows are computed with it.
+        """
+
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            data = data_of(context, builder, signature.args, arguments)
+            _, at, _, _, row, window, _, lo = arguments
+
+            def place(base: Any, line: int) -> Any:
+                return builder.add(base, base.type(line * LINE))
+
+            damping = [Lanes.load(builder, data(2), place(row, line), REAL) for line in range(lines)]
+            falls = [_falls(one) for one in damping]
+            ratios = [1.0 - one for one in falls]
+            reaches, fewest, most = _reaches(damping, window)
+            totals = [Variable(Lanes.of(builder, 0.0)) for _ in range(lines)]
+
+            def take(back: Any, masked: bool) -> None:
+                for line in range(lines):
+                    spin = Lanes.load(builder, data(0), builder.sub(place(at, line), back), REAL)
+                    if masked:
+                        spin = spin.where(reaches[line] > builder.trunc(back, INT), 0.0)
+                    totals[line].set(totals[line].get().times_plus(ratios[line], spin))
+
+            # From the oldest spin that matters to the newest; while it does not matter to all, with a mask.
+            _count_down(builder, most, fewest, lambda back: take(back, True))
+            _count_down(builder, fewest, fewest.type(0), lambda back: take(back, False))
+            rows = context.make_array(signature.args[6])(context, builder, arguments[6])
+            length = cgutils.unpack_tuple(builder, rows.shape)[1]
+            start = builder.add(builder.mul(length, length.type(TREND)), lo)
+            for line, power in enumerate(_power(ratios, window)):
+                # The sum of the weights is (1 - x^W) / (1 - x).
+                value = (totals[line].get() * falls[line] / (1.0 - power)).at_least(-1.0).at_most(1.0)
+                full = Lanes.load(builder, data(3), place(row, line)) >= builder.trunc(window, INT)
+                value.where(full, math.nan).store(rows.data, place(start, line), past_cache=past_cache)
+            return context.get_dummy_value()
+
+        whole = types.intp
+        return types.void(spins, whole, damped, ages, whole, whole, out, whole), generate
+
+    return trend
 
 
-@kernel
-def normalise(total, y, power, out):
-    """Divide by the sum of the weights, (1 - x^W) / (1 - x)."""
-    for i in range(len(out)):
-        out[i] = total[i] * y[i] / (f32(1) - power[i])
+trend_past_cache, trend_in_cache, trend_of_line = _trend(ABREAST, True), _trend(ABREAST, False), _trend(1, False)

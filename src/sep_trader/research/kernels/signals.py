@@ -4,21 +4,23 @@
 
 import numpy as np
 
-from sep_trader.qfh.kernels.counts import pack, running_disagreement, running_sums
+from sep_trader.qfh.kernels.lanes import LINE
 from sep_trader.qfh.kernels.layout import (
-    BUFFER,
     CONTEXT,
     CORRECTIONS_AT,
     FIELD,
     FLIPS_AT,
     METRIC_ROWS,
     ROWS,
+    SPARE,
     TREND,
     i32,
     kernel,
 )
-from sep_trader.qfh.kernels.series import any_true, bits_in_session, copy_down, metrics_of_rows, take_bits
-from sep_trader.qfh.kernels.trend import STRIP
+from sep_trader.qfh.kernels.line import line_in_cache
+from sep_trader.qfh.kernels.series import ages_of, buffers, make_room, scale_of, take_bits, write_spins
+from sep_trader.qfh.kernels.sums import apart_line, count_line
+from sep_trader.qfh.kernels.trend import STRIP, trend_in_cache
 from sep_trader.research.kernels import scalar
 from sep_trader.research.kernels.scalar import CHUNK
 
@@ -43,16 +45,36 @@ def count_rows(now, before, before_flips, before_corrections, newest, oldest, wi
 
 
 @kernel
-def sign_rows(block, n, bits, at, window, entropy, apart, apart_before, k1, k2, sign):
-    """Write the sign of every row's trend, exactly where float32 leaves it open."""
-    for i in range(n):
-        value = block[TREND * ROWS + i]
+def sign_rows(trend, bits, at, window, entropy, apart, apart_before, k1, k2, sign):
+    """Write the sign of every row's trend, exactly where float32 leaves it open; 0 where no full window ends."""
+    for i in range(len(sign)):
+        value = trend[i]
         if value > CERTAIN:
             sign[i] = 1
         elif value < -CERTAIN:
             sign[i] = -1
-        else:
+        elif value == value:
             sign[i] = trend_sign(bits, at + i, window, entropy[i], i32(apart[i] - apart_before[i]), k1, k2)
+        else:
+            sign[i] = 0
+
+
+@kernel
+def mark_rows(null, rupture, entropy, corrected, sign, first, rules, marks, counts, chunk):
+    """Add the marks of a block's rows, the first of them row `first` of the series, behind those of its chunk."""
+    for r in range(len(rules)):
+        least, most_corrected, most_entropy = i32(rules[r, 0]), i32(rules[r, 1]), rules[r, 2]
+        fade = i32(rules[r, 3])
+        count = counts[r, chunk]
+        to = marks[r, chunk * CHUNK : (chunk + 1) * CHUNK]
+        for i in range(len(sign)):
+            side = decide(
+                null[i], rupture[i], entropy[i], corrected[i], sign[i], least, most_corrected, most_entropy, fade
+            )
+            # Written in any case, kept if it counts: no branch to guess wrong.
+            to[count] = 2 * (first + i) + (side < 0)
+            count += side != 0
+        counts[r, chunk] = count
 
 
 @kernel
@@ -62,59 +84,55 @@ def marks_of_window(bits, starts, window, table, terms, k1, k2, rules, marks, co
     bits: int8[N]; table: float32[W * W] and terms: float64[W], entropy by cell and by count. rules: float64[R, 4] of
     (least, most_corrected, most_entropy, fade). marks: int32[R, chunks * CHUNK]; counts: int32[R, chunks].
     """
-    packed, apart = np.zeros(BUFFER, np.int32), np.zeros(BUFFER, np.int32)
-    inner, spins = np.zeros(BUFFER, np.int8), np.ones(BUFFER, np.float32)
-    block, cells = np.empty(METRIC_ROWS * ROWS, np.float32), np.empty(ROWS, np.int32)
-    ages, collapse = np.empty(ROWS, np.int32), np.empty(ROWS, np.bool_)
-    scratch, reach = np.empty((5, STRIP), np.float32), np.empty(STRIP, np.int32)
-    ints = np.empty((4, ROWS), np.int32)
-    entropy, sign = np.empty(ROWS, np.float64), np.empty(ROWS, np.int32)
+    packed, aparts, inner, spins, ages, damped = buffers(1)
+    apart = aparts[0]
+    block = np.empty((METRIC_ROWS, ROWS + SPARE), np.float32)
+    flags, ints = np.empty((2, ROWS + SPARE), np.bool_), np.empty((4, ROWS), np.int32)
+    entropy, signs = np.empty(ROWS, np.float64), np.empty(ROWS, np.int32)
+    scale = scale_of(window, 0.5, k1, k2)
     n_all, half, age, at = len(bits), window // 2, 0, CONTEXT
     total, total_apart = i32(0), i32(0)
     counts[:] = 0
     for lo in range(0, n_all, ROWS):
         n = min(ROWS, n_all - lo)
-        if at + n > BUFFER:
-            copy_down(packed, at)
-            copy_down(inner, at)
-            copy_down(spins, at)
-            copy_down(apart, at)
-            at = CONTEXT
+        at = make_room(packed, aparts, inner, spins, at, n)
         end = at + n
-        missing = take_bits(bits[lo : lo + n], inner[at:end], spins[at:end])
-        now = packed[at:end]
-        pack(inner[at:end], inner[at - 1 : end - 1], inner[at - 2 : end - 2], inner[at - 3 : end - 3], now)
-        total = running_sums(now, total)
-        total_apart = running_disagreement(inner[at:end], inner[at - half : end - half], apart[at:end], total_apart)
-        if missing or any_true(starts[lo : lo + n]) or age < window:
-            age = bits_in_session(bits[lo : lo + n], starts[lo : lo + n], age, ages[:n])
-        else:
-            ages[:n] = window
-        metrics_of_rows(
-            packed, apart, inner, spins, at, n, window, 0.5, table, np.float32(k1), np.float32(k2), True, cells, block,
-            collapse[:n], scratch, reach,
-        )  # fmt: skip
-        null, flip, rupture, corrected = ints[0, :n], ints[1, :n], ints[2, :n], ints[3, :n]
+        missing = take_bits(bits[lo : lo + n], inner[at:end])
+        inner[end : end + SPARE] = 0
+        write_spins(inner[at:end], spins[at:end])
+        age = ages_of(bits[lo : lo + n], starts[lo : lo + n], missing, age, window, ages)
+        for i in range(0, n, LINE):
+            total = count_line(inner, at + i, total, packed)
+            total_apart = apart_line(inner, at + i, half, total_apart, apart)
+        for i in range(0, n, LINE):
+            line_in_cache(
+                packed,
+                apart,
+                inner,
+                ages,
+                table,
+                damped,
+                at + i,
+                i,
+                window,
+                half,
+                scale,
+                True,
+                block,
+                i,
+                flags[0],
+                flags[1],
+            )
+        for row in range(0, n, STRIP):
+            trend_in_cache(spins, at + row, damped, ages, row, window, block, row)
+        null, flip, rupture, corrected, sign = ints[0, :n], ints[1, :n], ints[2, :n], ints[3, :n], signs[:n]
         count_rows(
-            now, packed[at - window : end - window], packed[at - window + 1 : end - window + 1],
+            packed[at:end], packed[at - window : end - window], packed[at - window + 1 : end - window + 1],
             packed[at - window + 3 : end - window + 3], inner[at:end], inner[at - window + 1 : end - window + 1],
             window, null, flip, rupture, corrected,
         )  # fmt: skip
         for i in range(n):
             entropy[i] = (terms[null[i]] + terms[flip[i]]) + terms[rupture[i]]
-        sign_rows(block, n, inner, at, window, entropy, apart[at:end], apart[at - half : end - half], k1, k2, sign)
-        chunk = lo // CHUNK
-        for r in range(len(rules)):
-            least, most_corrected, most_entropy = i32(rules[r, 0]), i32(rules[r, 1]), rules[r, 2]
-            fade = i32(rules[r, 3])
-            count = counts[r, chunk]
-            to = marks[r, chunk * CHUNK : (chunk + 1) * CHUNK]
-            for i in range(n):
-                side = decide(
-                    null[i], rupture[i], entropy[i], corrected[i], sign[i], least, most_corrected, most_entropy, fade
-                )
-                # Written in any case, kept if it counts: no branch to guess wrong.
-                to[count] = 2 * (lo + i) + (side < 0)
-                count += (side != 0) & (ages[i] >= window)
-            counts[r, chunk] = count
+        sign_rows(block[TREND], inner, at, window, entropy, apart[at:end], apart[at - half : end - half], k1, k2, sign)
+        mark_rows(null, rupture, entropy, corrected, sign, lo, rules, marks, counts, lo // CHUNK)
         at = end
