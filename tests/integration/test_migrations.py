@@ -100,7 +100,11 @@ def test_hypertables_where_the_server_can(database: Database, server_kind: str) 
             "SELECT hypertable_name AS name, time_interval::text AS chunk FROM timescaledb_information.dimensions"
         ).fetchall()
         indexes = connection.execute("SELECT 1 FROM pg_indexes WHERE tablename = 'market_candles'").fetchall()
-    assert {r["name"]: r["chunk"] for r in rows} == {"market_candles": "7 days", "system_logs": "7 days"}
+    assert {r["name"]: r["chunk"] for r in rows} == {
+        "market_candles": "7 days",
+        "candle_rollups": "30 days",
+        "system_logs": "7 days",
+    }
     assert len(indexes) == 1, "the key is the only index"
 
 

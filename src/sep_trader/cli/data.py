@@ -21,6 +21,7 @@ from sep_trader.market.gaps import Gap, expected_count
 from sep_trader.market.granularity import Granularity
 from sep_trader.market.instrument import parse_pair
 from sep_trader.settings import Settings, load_settings
+from sep_trader.store import rollups
 from sep_trader.store.candles import Corrections, coverage
 from sep_trader.store.database import Database
 from sep_trader.store.storage import DEFAULT_BUDGETS_GB, GB
@@ -196,6 +197,22 @@ def repair(pairs: Pairs, granularity: Length = "M1", start: From = None, end: To
             part = job.repair(name, wanted, lambda page, task=task: bar.advance(task))  # type: ignore[misc]
             report.merge(part)
     _print_download(report, json)
+
+
+@app.command()
+def rollup(
+    all_: Annotated[bool, typer.Option("--all", help="Make all again, such as after candles were changed by hand.")] = (
+        False
+    ),
+    json: Json = False,
+) -> None:
+    """Bring the M5 to D candles made of stored M1 ones up to date (v_candle_rollups), as the daily maintenance does."""
+    with open_database(load_settings()) as database:
+        made = rollups.refresh(database, everything=all_)
+    if json:
+        render.print_json({"made": made})
+        return
+    render.console.print(f"made {made:,} longer candles of the M1 ones that changed")
 
 
 def _rate_bar() -> Progress:

@@ -18,7 +18,7 @@ app = typer.Typer()
 
 @app.command()
 def maintenance(json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False) -> None:
-    """Apply retention and the storage budget, and record how the areas of the volume grow."""
+    """Apply retention and the storage budget, bring rollups up to date, and record how the areas of the volume grow."""
     settings = load_settings()
     with open_database(settings) as database:
         report = maintain(
@@ -33,7 +33,8 @@ def maintenance(json: Annotated[bool, typer.Option("--json", help="One JSON docu
         render.print_json(report.as_dict())
     else:
         done = f"dropped {report.candles_dropped:,} candles and {report.logs_dropped:,} log lines past their retention"
-        for line in (done, *report.made_room, *(f"warning: {text}" for text in report.warnings)):
+        rolled = f"made {report.rollups_made:,} longer candles of the M1 ones that changed"
+        for line in (done, rolled, *report.made_room, *(f"warning: {text}" for text in report.warnings)):
             render.console.print(line)
     if report.full:
         raise SepError("the volume is at 95 % and nothing more may be dropped", "make it larger, or see: sep storage")

@@ -1,4 +1,4 @@
-"""The daily maintenance: retention of candles and logs, the storage budget, and a sample of every area's size."""
+"""The daily maintenance: retention of candles and logs, rollups, the storage budget, a sample of every area's size."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -8,8 +8,9 @@ from typing import Any
 from psycopg.types.json import Jsonb
 
 from sep_trader.ops.storage import critical, make_room, reclaim, warnings
+from sep_trader.store import community, rollups
 from sep_trader.store.database import Database
-from sep_trader.store.hypertables import is_hypertable
+from sep_trader.store.hypertables import is_hypertable, state
 from sep_trader.store.queries import queries
 from sep_trader.store.storage import Usage
 
@@ -21,6 +22,7 @@ class MaintenanceReport:
     usage: Usage
     candles_dropped: int = 0
     logs_dropped: int = 0
+    rollups_made: int = 0
     made_room: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
@@ -34,6 +36,7 @@ class MaintenanceReport:
         return {
             "candles_dropped": self.candles_dropped,
             "logs_dropped": self.logs_dropped,
+            "rollups_made": self.rollups_made,
             "made_room": self.made_room,
             "warnings": self.warnings,
             "storage": self.usage.as_dict(),
@@ -52,9 +55,14 @@ def maintain(
     """Run the daily maintenance; running it again the same day is harmless. A retention of 0 days keeps everything."""
     candles = drop_candles(database, now - timedelta(days=candle_days)) if candle_days else 0
     logs = drop_logs(database, now - timedelta(days=log_days)) if log_days else 0
+    with database.transaction() as connection:
+        if state(connection).columnstore:  # so that retention goes on where this job does not
+            community.set_retention(connection, "market_candles", candle_days)
+            community.set_retention(connection, "system_logs", log_days)
+    made = rollups.refresh(database)
     room = make_room(database, measure, trim_cache, candle_days, now)
     usage = measure()
-    report = MaintenanceReport(usage, candles, logs, room, warnings(usage))
+    report = MaintenanceReport(usage, candles, logs, made, room, warnings(usage))
     with database.transaction() as connection:
         for area in usage.areas:
             queries.record_storage(connection, today=now.date(), area=area.name, bytes=area.used)
@@ -90,8 +98,9 @@ def _drop(database: Database, table: str, before: datetime) -> int:
         deleted = 0
         for granularity in list(queries.stored_granularities(connection, before=before)):
             deleted += int(queries.delete_candles(connection, granularity=granularity["code"], before=before))
+        queries.note_dropped_candles(connection, before=before)
     if deleted:
-        reclaim(database, before)
+        reclaim(database, table, before)
     return count + deleted
 
 

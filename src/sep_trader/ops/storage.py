@@ -1,12 +1,15 @@
 """What the storage budget commands: warn at 80 %, drop at 95 %, in a stated order, and never a trade's record.
 
-Order: raw cache; then candles older than the retention, finest granularity first. Signals, executions, transactions
-and logs of trades are never dropped for room.
+Order: raw cache; then candles older than the retention, finest granularity first, and with the M1 candles the rollups
+made of them. Signals, executions, transactions and logs of trades are never dropped for room.
 """
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
+from psycopg import sql
+
+from sep_trader.store import rollups
 from sep_trader.store.database import Database
 from sep_trader.store.hypertables import is_hypertable
 from sep_trader.store.queries import queries
@@ -52,29 +55,33 @@ def make_room(
             break
         with database.transaction() as connection:
             count = queries.delete_candles(connection, granularity=granularity["code"], before=before)
-        reclaim(database, before)
+            queries.note_dropped_candles(connection, before=before)
+        reclaim(database, "market_candles", before)
+        if granularity["code"] == rollups.M1.code:
+            rollups.refresh(database)
+            reclaim(database, "candle_rollups", before)
         done.append(f"candles: dropped {count} {granularity['name']} candles before {before:%Y-%m-%d}")
         usage = measure()
     return done
 
 
-def reclaim(database: Database, before: datetime) -> None:
+def reclaim(database: Database, table: str, before: datetime) -> None:
     """Give the room of deleted candles back: chunks that hold none any more go, the rest is vacuumed."""
     with database.session() as connection:
-        if is_hypertable(connection, "market_candles"):
+        if is_hypertable(connection, table):
             chunks = connection.execute(
                 "SELECT format('%%I.%%I', chunk_schema, chunk_name) AS name, range_start, range_end"
-                " FROM timescaledb_information.chunks WHERE hypertable_name = 'market_candles' AND range_end <= %s",
-                (before,),
+                " FROM timescaledb_information.chunks WHERE hypertable_name = %s AND range_end <= %s",
+                (table, before),
             ).fetchall()
             for chunk in chunks:
                 rows = connection.execute(f"SELECT 1 FROM {chunk['name']} LIMIT 1".encode()).fetchone()  # noqa: S608
                 if rows is None:
                     connection.execute(
-                        "SELECT drop_chunks('market_candles', older_than => %s, newer_than => %s)",
-                        (chunk["range_end"], chunk["range_start"]),
+                        "SELECT drop_chunks(%s::regclass, older_than => %s, newer_than => %s)",
+                        (table, chunk["range_end"], chunk["range_start"]),
                     )
-        connection.execute("VACUUM ANALYZE market_candles")
+        connection.execute(sql.SQL("VACUUM ANALYZE {}").format(sql.Identifier(table)))
 
 
 def _pressed(usage: Usage) -> bool:

@@ -105,6 +105,8 @@ def _load(connection: Connection, candles: Candles, corrections: Corrections) ->
     key = {"instrument_id": ident, "granularity": candles.granularity.code}
     span = {"first": from_epoch(int(candles.time[0])), "last": from_epoch(int(candles.time[-1]))}
     list(queries.lock_series(connection, lock_class=_LOCK_CLASS, series=ident * 32 + candles.granularity.code))
+    if candles.granularity is Granularity.M1:
+        queries.note_rollups(connection, instrument_id=ident, **span)
     if not queries.candles_exist(connection, **key, **span):
         try:
             with connection.transaction():
@@ -144,6 +146,7 @@ def upsert_live(connection: Connection, candles: Candles | Sequence[Candles]) ->
             granularities=[p.granularity.code for p in parts for _ in range(len(p))],
             first=from_epoch(int(times.min())),
             last=from_epoch(int(times.max())),
+            minute=Granularity.M1.code,
         )
     )
     inserted = next(int(row["inserted"]) for row in rows if row["inserted"] is not None)
@@ -172,11 +175,12 @@ def read(
     end: datetime | int | None = None,
 ) -> Candles:
     """The stored candles with start <= time < end, oldest first (aware datetimes or seconds since the epoch)."""
-    if isinstance(source, Database):
-        with _reading(source) as connection:
-            return read(connection, instrument, granularity, start, end)
-    bounds = {"start": _moment(start) or _EVER[0], "end": _moment(end) or _EVER[1]}
-    return _copy_out(source, "candles_between", instrument, granularity, bounds)
+    return copy_out(source, "candles_between", instrument, granularity, span_of(start, end))
+
+
+def span_of(start: datetime | int | None, end: datetime | int | None) -> dict[str, datetime]:
+    """A query's start and end; None is without a bound."""
+    return {"start": _moment(start) or _EVER[0], "end": _moment(end) or _EVER[1]}
 
 
 def latest(source: Connection | Database, instrument: str, granularity: Granularity, count: int) -> Candles:
@@ -207,7 +211,7 @@ _OLDEST: WeakKeyDictionary[Connection, dict[tuple[str, Granularity, int], int]] 
 def _newest(source: Connection, instrument: str, granularity: Granularity, count: int, start: int | None) -> Candles:
     query = "candles_latest" if start is None else "candles_latest_since"
     bounds = {"count": count, **({} if start is None else {"start": from_epoch(start)})}
-    return _copy_out(source, query, instrument, granularity, bounds).take(slice(None, None, -1))
+    return copy_out(source, query, instrument, granularity, bounds).take(slice(None, None, -1))
 
 
 def coverage(connection: Connection) -> list[dict[str, Any]]:
@@ -234,9 +238,13 @@ def _reading(database: Database) -> Iterator[Connection]:
                 connection.autocommit = False
 
 
-def _copy_out(
-    source: Connection, query: str, instrument: str, granularity: Granularity, bounds: dict[str, Any]
+def copy_out(
+    source: Connection | Database, query: str, instrument: str, granularity: Granularity, bounds: dict[str, Any]
 ) -> Candles:
+    """The candles that a named query of this table family gives, by binary COPY."""
+    if isinstance(source, Database):
+        with _reading(source) as connection:
+            return copy_out(connection, query, instrument, granularity, bounds)
     parameters = {"instrument": instrument, "granularity": granularity.code, **bounds}
     statement = psycopg.ClientCursor(source).mogrify(_COPY_OUT[query], parameters)
     if not source.autocommit and source.info.transaction_status == TransactionStatus.IDLE:

@@ -6,11 +6,12 @@ from datetime import timedelta
 import psycopg
 
 from sep_trader.errors import StoreError
+from sep_trader.store import community
 from sep_trader.store.database import Connection, Database, first_line
 from sep_trader.store.queries import queries
 
 LOG_CHUNK = timedelta(days=7)
-COMPRESS_AFTER = timedelta(days=14)
+ROLLUP_CHUNK = timedelta(days=30)
 _LOCK = 7_305_842_218_114_303
 
 
@@ -24,12 +25,12 @@ class Hypertables:
 
     @property
     def columnstore(self) -> bool:
-        """Whether chunks can be compressed."""
+        """Whether chunks can be compressed, and all else that only the Community build has."""
         return self.version is not None and self.license == "timescale"
 
 
 def ensure_hypertables(database: Database, chunk_days: int) -> Hypertables:
-    """Make market_candles and system_logs hypertables where the server can; running it again changes nothing.
+    """Make candles, rollups and logs hypertables where the server can; running it again changes nothing.
 
     chunk_days: length of a chunk of market_candles; a change holds for chunks yet to come. Existing rows are moved.
     Raises StoreError when the server refuses.
@@ -45,12 +46,13 @@ def ensure_hypertables(database: Database, chunk_days: int) -> Hypertables:
                     None, None, "TimescaleDB is there; a superuser must run: CREATE EXTENSION timescaledb"
                 )
             _hypertable(connection, "market_candles", timedelta(days=chunk_days))
+            _hypertable(connection, "candle_rollups", ROLLUP_CHUNK)
             _hypertable(connection, "system_logs", LOG_CHUNK)
         with database.transaction() as connection:
             state = queries.timescaledb_state(connection)
             found = Hypertables(state["version"], state["license"])
             if found.columnstore:
-                _columnstore(connection)
+                community.ensure(connection)
         return found
     except psycopg.Error as error:
         raise StoreError(f"the candle table cannot be made a hypertable: {first_line(error)}") from error
@@ -80,6 +82,8 @@ def _create_extension(connection: Connection) -> bool:
 
 
 def _hypertable(connection: Connection, table: str, chunk: timedelta) -> None:
+    if connection.execute("SELECT 1 FROM pg_class WHERE oid = to_regclass(%s)", (table,)).fetchone() is None:
+        return  # a migration that is still to run makes it
     # The default index on time would cost a third of the loading rate, and no query here needs it.
     connection.execute(
         "SELECT create_hypertable(%s::regclass, 'time', chunk_time_interval => %s, create_default_indexes => false,"
@@ -91,19 +95,3 @@ def _hypertable(connection: Connection, table: str, chunk: timedelta) -> None:
     ).fetchone()
     if current is None or current["time_interval"] != chunk:
         connection.execute("SELECT set_chunk_time_interval(%s::regclass, %s)", (table, chunk))
-
-
-def _columnstore(connection: Connection) -> None:
-    """Compress chunks of the Community build. One segment a pair keeps batches full, whatever the granularity."""
-    enabled = connection.execute(
-        "SELECT compression_enabled FROM timescaledb_information.hypertables WHERE hypertable_name = 'market_candles'"
-    ).fetchone()
-    if enabled is None or not enabled["compression_enabled"]:
-        connection.execute(
-            "ALTER TABLE market_candles SET (timescaledb.compress, timescaledb.compress_segmentby = 'instrument_id',"
-            " timescaledb.compress_orderby = 'granularity, time DESC')"
-        )
-    connection.execute(
-        "SELECT add_compression_policy('market_candles', compress_after => %s, if_not_exists => true)",
-        (COMPRESS_AFTER,),
-    )

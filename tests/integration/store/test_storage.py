@@ -9,9 +9,12 @@ import pytest
 from sep_trader.history.cache import RawCache
 from sep_trader.market.candles import Candles, QuoteCandles
 from sep_trader.market.granularity import Granularity
+from sep_trader.market.resample import resample
 from sep_trader.ops.maintenance import maintain
 from sep_trader.store import candles as store
+from sep_trader.store import rollups
 from sep_trader.store.database import Database
+from sep_trader.store.queries import queries
 from sep_trader.store.storage import Area, Usage, measure
 
 NOW = datetime(2026, 1, 15, tzinfo=UTC)
@@ -89,6 +92,38 @@ def test_retention_drops_old_candles_and_logs_only(filled: tuple[Database, RawCa
     assert cache.size() > 0
     again = maintain(database, lambda: usage(database, cache), cache.trim, candle_days=365, log_days=90, now=NOW)
     assert (again.candles_dropped, again.logs_dropped) == (0, 0)
+
+
+def rolled_up(database: Database) -> None:
+    """Assert that the hours and days made of minutes are those of the minutes that are stored."""
+    minutes = store.read(database, "EUR_USD", Granularity.M1)
+    for granularity in (Granularity.H1, Granularity.D):
+        made, expected = rollups.read(database, "EUR_USD", granularity), resample(minutes, granularity)
+        assert made.time.tolist() == expected.time.tolist()
+        assert made.volume.tolist() == expected.volume.tolist()
+
+
+def test_rollups_come_and_go_with_their_candles(filled: tuple[Database, RawCache]) -> None:
+    database, cache = filled
+
+    def run(days: int, now: datetime, **budgets_gb: float) -> int:
+        report = maintain(
+            database, lambda: usage(database, cache, **budgets_gb), cache.trim, candle_days=days, log_days=0, now=now
+        )
+        rolled_up(database)
+        return report.rollups_made
+
+    assert run(0, NOW) > 3 * (24 + 288)
+    assert run(0, NOW) > 0, "the newest day is made again"
+    run(500, NOW)
+    assert len(rollups.read(database, "EUR_USD", Granularity.H1)) == 2 * 24
+    run(365, NOW - timedelta(days=34, hours=11, minutes=-20))  # cuts an hour of the second day of candles
+    assert rollups.read(database, "EUR_USD", Granularity.H1).volume[0] == 40
+    run(0, NOW, candles=1e-6)  # full: what is older than a year goes
+    assert len(rollups.read(database, "EUR_USD", Granularity.H1)) == 24
+    with database.transaction() as connection:
+        table = next(row for row in queries.table_bytes(connection) if row["name"] == "candle_rollups")
+    assert table["bytes"] > 0
 
 
 def test_nothing_is_dropped_where_nothing_is_asked_for(filled: tuple[Database, RawCache]) -> None:

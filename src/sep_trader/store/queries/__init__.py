@@ -3,8 +3,9 @@
 A query is `-- name: NAME` + suffix, one comment line of description, the statement and a semicolon; its parameters are
 `:name` and are passed by keyword: `queries.NAME(connection, name=value)`. Suffixes: none gives an iterator of rows
 (dicts), `^` one row or None, `$` the one value of one row or None, `!` the number of rows changed, `<!` the row that
-RETURNING gives (its value, where it is a single column). A quoted literal may hold no colon that looks like a
-parameter, a percent sign is written twice, and comments inside a statement hold no apostrophe.
+RETURNING gives (its value, where it is a single column), `#` runs a statement that takes and gives nothing. A quoted
+literal may hold no colon that looks like a parameter, a percent sign is written twice, and comments inside a statement
+hold no apostrophe.
 """
 
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Any
 import aiosql
 from aiosql.adapters.pyformat import PyFormatAdapter
 
-__all__ = ["all_queries", "queries"]
+__all__ = ["all_queries", "load_queries", "queries"]
 
 
 class _DictRows(PyFormatAdapter):
@@ -24,7 +25,12 @@ class _DictRows(PyFormatAdapter):
         return next(iter(row.values())) if row is not None and len(row) == 1 else row
 
 
-queries: Any = aiosql.from_path(Path(__file__).parent, _DictRows, mandatory_parameters=False)
+def load_queries(folder: Path) -> Any:
+    """The named queries of a folder's .sql files, as functions."""
+    return aiosql.from_path(folder, _DictRows, mandatory_parameters=False)
+
+
+queries: Any = load_queries(Path(__file__).parent)
 """All named queries as functions. Untyped: the .sql file says what a row holds."""
 
 

@@ -110,14 +110,20 @@ SELECT DISTINCT x->>'instrument', (x->>'pip_location')::smallint, (x->>'display_
 FROM jsonb_array_elements(:rows::jsonb) AS x
 ON CONFLICT DO NOTHING;
 
--- name: import_bundle_candles!
--- Candles of a bundle that are not here yet.
-INSERT INTO market_candles (time, open, high, low, close, spread, volume, instrument_id, granularity)
+-- name: import_bundle_candles$
+-- Candles of a bundle that are not here yet; gives how many, and notes the M1 candles for the rollups.
+WITH added AS (INSERT INTO market_candles (time, open, high, low, close, spread, volume, instrument_id, granularity)
 SELECT x.time, x.open, x.high, x.low, x.close, x.spread, x.volume, i.id, g.code
 FROM jsonb_to_recordset(:rows::jsonb) AS x (instrument text, granularity text, time timestamptz, open float8, high float8,
     low float8, close float8, spread float8, volume integer)
 JOIN instruments i ON i.name = x.instrument JOIN granularities g ON g.name = x.granularity
-ON CONFLICT DO NOTHING;
+ON CONFLICT DO NOTHING RETURNING instrument_id, granularity, time
+), noted AS (
+    INSERT INTO candle_rollup_due (instrument_id, first, last)
+    SELECT instrument_id, min(time), max(time) FROM added JOIN granularities g ON g.code = granularity AND g.name = 'M1'
+    GROUP BY instrument_id
+)
+SELECT count(*) FROM added;
 
 -- name: insert_receipt!
 -- The receipt of a bundle, in the transaction that imported it.

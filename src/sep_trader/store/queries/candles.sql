@@ -62,13 +62,18 @@ SELECT 'warning', 'history', 'candle_correction', :message, c FROM unnest(:conte
 
 -- name: upsert_live
 -- Insert a batch of complete candles in one statement. Gives one row with how many were new and, for each candle that
--- is stored with other values, one row with both.
+-- is stored with other values, one row with both. A refresh of the rollups looks at the last day by itself; that M1
+-- candles changed before it is noted.
 WITH batch AS (
     SELECT * FROM unnest(:times::timestamptz[], :opens::float8[], :highs::float8[], :lows::float8[], :closes::float8[],
         :spreads::float8[], :volumes::integer[], :instrument_ids::smallint[], :granularities::smallint[])
         AS b (time, open, high, low, close, spread, volume, instrument_id, granularity)
 ), added AS (
     INSERT INTO market_candles SELECT * FROM batch ON CONFLICT DO NOTHING RETURNING 1
+), noted AS (
+    INSERT INTO candle_rollup_due (instrument_id, first, last)
+    SELECT instrument_id, min(time), max(time) FROM batch
+    WHERE granularity = :minute AND time < now() - interval '1 day' GROUP BY instrument_id
 )
 SELECT (SELECT count(*) FROM added) AS inserted, NULL::smallint AS instrument_id, NULL::smallint AS granularity,
     NULL::timestamptz AS time, NULL::float8[] AS old, NULL::float8[] AS new

@@ -13,9 +13,12 @@ WHERE c.oid = 'market_candles'::regclass
     OR c.oid IN (SELECT inhrelid FROM pg_inherits WHERE inhparent = 'market_candles'::regclass);
 
 -- name: table_bytes
--- Bytes of each table with its indexes; chunks count as their hypertable, compressed ones as market_candles.
+-- Bytes of each table with its indexes; chunks count as their hypertable, compressed ones as market_candles, and those
+-- of continuous aggregates as candle_rollups.
 SELECT CASE WHEN n.nspname = '_timescaledb_internal' AND coalesce(p.relname, c.relname) LIKE '%%compress%%'
-        THEN 'market_candles' ELSE coalesce(p.relname, c.relname) END AS name,
+        THEN 'market_candles'
+        WHEN n.nspname = '_timescaledb_internal' AND coalesce(p.relname, c.relname) LIKE '%%materialized_hypertable%%'
+        THEN 'candle_rollups' ELSE coalesce(p.relname, c.relname) END AS name,
     sum(pg_total_relation_size(c.oid))::bigint AS bytes, sum(greatest(c.reltuples, 0))::bigint AS rows
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 LEFT JOIN pg_inherits i ON i.inhrelid = c.oid LEFT JOIN pg_class p ON p.oid = i.inhparent

@@ -1,0 +1,114 @@
+"""Longer candles in the database, made of the stored M1 ones in SQL: equal to `market.resample`, and never mixed with
+candles that the broker or a file gave.
+
+On the Community build TimescaleDB keeps them as continuous aggregates; elsewhere they are rows of candle_rollups. Who
+writes M1 candles notes the span; a refresh makes what was noted and the newest days again, in whole trading days.
+"""
+
+from collections import defaultdict
+from datetime import datetime
+
+import numpy as np
+
+from sep_trader.errors import InputError
+from sep_trader.market.calendar import DAY, HOUR, candle_start
+from sep_trader.market.candles import Candles
+from sep_trader.market.clock import from_epoch
+from sep_trader.market.gaps import Span
+from sep_trader.market.granularity import Granularity
+from sep_trader.store import community
+from sep_trader.store.candles import copy_out, span_of
+from sep_trader.store.database import Connection, Database
+from sep_trader.store.hypertables import state
+from sep_trader.store.queries import queries
+
+M1, D = Granularity.M1, Granularity.D
+# Each is made of the one before it, the first of M1.
+GRANULARITIES = (Granularity.M5, Granularity.M15, Granularity.M30, Granularity.H1, Granularity.H4, D)
+_LOCK = 7_305_842_218_114_304
+# What is made in one transaction: a month of a pair.
+_PART_S = 31 * DAY
+
+
+def refresh(database: Database, *, everything: bool = False) -> int:
+    """Bring the rollups up to date with the stored M1 candles; return how many were made (0 by continuous aggregates).
+
+    everything: also where nothing was noted, such as after candles were changed by hand.
+    """
+    with database.session() as lock:
+        lock.execute("SELECT pg_advisory_lock(%s)", (_LOCK,))
+        if state(lock).columnstore:
+            community.refresh(lock)
+            return 0
+        if everything:
+            queries.note_all_rollups(lock, minute=M1.code)
+        due = list(queries.due_rollups(lock))
+        spans: dict[int, list[Span]] = defaultdict(list)
+        for row in due:
+            spans[row["instrument_id"]].append((row["first"], row["last"]))
+        for row in queries.rollup_edges(lock, minute=M1.code, day=D.code):
+            # A live candle is not noted: it may be a day late, and belong to the day before the newest that was made.
+            begin = row["first"] if row["made"] is None else row["made"] - DAY
+            spans[row["instrument_id"]].append((begin, row["last"]))
+        made = sum(
+            _remake(database, instrument, part)
+            for instrument, found in sorted(spans.items())
+            for span in whole_days(found)
+            for part in _parts(span)
+        )
+        queries.clear_due_rollups(lock, ids=[row["id"] for row in due])
+        return made
+
+
+def read(
+    source: Connection | Database,
+    instrument: str,
+    granularity: Granularity,
+    start: datetime | int | None = None,
+    end: datetime | int | None = None,
+) -> Candles:
+    """The rollups with start <= time < end, oldest first, as of the last refresh."""
+    if granularity not in GRANULARITIES:
+        raise InputError(f"there are no {granularity} rollups", f"one of {', '.join(GRANULARITIES)}")
+    bounds = {**span_of(start, end), "length": granularity.value}
+    return copy_out(source, "candles_rolled_up", instrument, granularity, bounds)
+
+
+def whole_days(spans: list[Span]) -> list[Span]:
+    """Spans from a first to a last M1 candle as spans of whole trading days, joined where they touch, in order."""
+    joined: list[Span] = []
+    for first, last in sorted(spans):
+        begin = _day(first)
+        # A day with a change of clocks has 25 hours.
+        end = _day(_day(max(first, last)) + 26 * HOUR)
+        if joined and begin <= joined[-1][1]:
+            joined[-1] = (joined[-1][0], max(end, joined[-1][1]))
+        else:
+            joined.append((begin, end))
+    return joined
+
+
+def _parts(span: Span) -> list[Span]:
+    cuts = [_day(cut) for cut in range(span[0] + _PART_S, span[1], _PART_S)]
+    return list(zip([span[0], *cuts], [*cuts, span[1]], strict=True))
+
+
+def _day(time: int) -> int:
+    return int(candle_start(np.array([time]), D)[0])
+
+
+def _remake(database: Database, instrument: int, part: Span) -> int:
+    where = {"instrument_id": instrument, "start": from_epoch(part[0]), "end": from_epoch(part[1])}
+    made = 0
+    with database.transaction() as connection:
+        queries.delete_rollups(connection, **where)
+        for source, target in zip((M1, *GRANULARITIES), GRANULARITIES, strict=False):
+            made += queries.roll_up(
+                connection,
+                source=source.code,
+                granularity=target.code,
+                seconds=target.seconds,
+                minute=M1.code,
+                **where,
+            )
+    return made
