@@ -1,9 +1,12 @@
 """Dumps of the database: one compressed SQL file and its manifest a backup, pruned to a number and a budget."""
 
+import fcntl
 import hashlib
 import json
 import os
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -124,10 +127,23 @@ def to_prune(backups: list[Backup], *, daily: int = 14, weekly: int = 8, budget:
     return [b for b in newest_first if b.name not in names]
 
 
-def delete_backup(backup: Backup) -> None:
-    """Remove a backup with its manifest."""
-    for path in (backup.path, _verified_path(backup.path), manifest_path(backup.path)):
-        path.unlink(missing_ok=True)
+def delete_backup(backup: Backup) -> bool:
+    """Remove a backup with its manifest. False, and nothing is removed, while one in that folder is being read: the
+    next pruning takes it."""
+    with _lock(backup.path.parent, fcntl.LOCK_EX | fcntl.LOCK_NB) as locked:
+        if locked:
+            for path in (backup.path, _verified_path(backup.path), manifest_path(backup.path)):
+                path.unlink(missing_ok=True)
+    return locked
+
+
+@contextmanager
+def kept_while_reading(backup: Backup) -> Iterator[None]:
+    """Hold off pruning for as long as the block runs. Raises InputError when the backup was pruned already."""
+    with _lock(backup.path.parent, fcntl.LOCK_SH):
+        if not manifest_path(backup.path).exists():
+            raise InputError(f"{backup.name} was pruned a moment ago", "take the newest: sep backup list")
+        yield
 
 
 def send_off_site(backup: Backup, target: str, age_recipient: str | None = None) -> None:
@@ -149,6 +165,19 @@ def send_off_site(backup: Backup, target: str, age_recipient: str | None = None)
 def manifest_path(path: Path) -> Path:
     """Where a dump's manifest is."""
     return path.with_name(path.name.split(".")[0] + ".manifest.json")
+
+
+@contextmanager
+def _lock(folder: Path, how: int) -> Iterator[bool]:
+    """Lock the folder of backups; False when the lock is held by others and `how` does not wait for it."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(descriptor, how)
+        yield True
+    except BlockingIOError:
+        yield False
+    finally:
+        os.close(descriptor)
 
 
 def _verified_path(path: Path) -> Path:

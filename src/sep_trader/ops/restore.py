@@ -17,7 +17,7 @@ from psycopg import sql
 from psycopg.rows import dict_row
 
 from sep_trader.errors import InputError, StoreError
-from sep_trader.ops.backup import Backup, check_file
+from sep_trader.ops.backup import Backup, check_file, kept_while_reading
 from sep_trader.ops.census import Count, differences, take_census
 from sep_trader.ops.programs import decompressor, postgres_program
 from sep_trader.store.database import first_line
@@ -31,14 +31,15 @@ def verify_backup(backup: Backup, scratch: Path | None = None) -> str | None:
 
     Returns what is wrong, or None. Raises InputError when the server's programs are missing.
     """
-    if fault := check_file(backup):
-        return fault
-    with scratch_cluster(backup, scratch) as server:
-        try:
-            restored = restore_dump(backup, server, "verification")
-        except StoreError as error:
-            return error.message
-    return "; ".join(differences(backup.census, restored)) or None
+    with kept_while_reading(backup):
+        if fault := check_file(backup):
+            return fault
+        with scratch_cluster(backup, scratch) as server:
+            try:
+                restored = restore_dump(backup, server, "verification")
+            except StoreError as error:
+                return error.message
+        return "; ".join(differences(backup.census, restored)) or None
 
 
 def restore_dump(backup: Backup, server: str, name: str) -> dict[str, Count]:

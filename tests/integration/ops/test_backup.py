@@ -15,6 +15,7 @@ from sep_trader.ops.backup import (
     create_backup,
     delete_backup,
     find_backup,
+    kept_while_reading,
     list_backups,
     manifest_path,
     record_verification,
@@ -76,8 +77,18 @@ def test_a_backup_says_what_it_holds_and_restores_to_it(filled: Database, tmp_pa
     assert verify_backup(made) is None
     record_verification(made, at=NOW, seconds=1.0, fault=None)
     assert list_backups(tmp_path)[0].verified_at == NOW
-    delete_backup(made)
+    assert delete_backup(made)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_backup_that_is_being_read_is_not_pruned(filled: Database, tmp_path: Path) -> None:
+    made = create_backup(filled, tmp_path, now=NOW)
+    with kept_while_reading(made), kept_while_reading(made):
+        assert not delete_backup(made)
+    assert verify_backup(made) is None
+    assert delete_backup(made)
+    with pytest.raises(InputError, match="was pruned a moment ago"):
+        verify_backup(made)
 
 
 def test_what_is_written_while_it_dumps_is_in_neither(filled: Database, tmp_path: Path) -> None:
