@@ -10,14 +10,16 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO
 
 from . import base_system
 
+BIN = Path(sys.executable).parent
 VOLUME_NAME = "sep-data"
 DEVICE = f"/dev/disk/by-id/scsi-0DO_Volume_{VOLUME_NAME}"
 
@@ -112,8 +114,21 @@ class Machine:
     def ssh(self, command: str, *, check: bool = True, user: str = "root", stdin: str | None = None,
             options: Sequence[str] = ()) -> subprocess.CompletedProcess[str]:  # fmt: skip
         """Run a shell command on the machine."""
-        target = f"{user}@{self.address}"
-        return run("ssh", *options, *self.ssh_options(), target, command, check=check, input=stdin)
+        return run(*self.ssh_command(command, user, options), check=check, input=stdin)
+
+    def ssh_command(self, command: str, user: str = "root", options: Sequence[str] = ()) -> list[str]:
+        """What to start on this side to run a shell command on the machine."""
+        return ["ssh", *options, *self.ssh_options(), f"{user}@{self.address}", command]
+
+    @contextlib.contextmanager
+    def another_address(self) -> Iterator[str]:
+        """A second address on this side, for what would shut the first one out."""
+        address = f"10.77.{self._slot.number}.3"
+        run("ip", "addr", "add", f"{address}/24", "dev", self.name)
+        try:
+            yield address
+        finally:
+            run("ip", "addr", "del", f"{address}/24", "dev", self.name)
 
     def reboot(self) -> None:
         """Reboot from the inside: everything is stopped in order, then the machine boots again."""

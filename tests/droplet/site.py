@@ -3,11 +3,13 @@
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,13 +19,14 @@ import psycopg
 from sep_trader.store.embedded import start_embedded, stop_embedded
 
 from . import base_system
-from .machine import Machine, run
+from .machine import BIN, Machine, run
 
 REPOSITORY = Path(__file__).parents[2]
-SEP = Path(sys.executable).with_name("sep")
+SEP = BIN / "sep"
 ACCOUNT, TOKEN = "101-001-0000001-001", "rehearsal-token"
 # The rehearsed system is Debian: its own PostgreSQL, and a share of the host's memory.
 OPTIONS = ["-e", "postgres_major=15", "-e", "postgres_source=distro", "-e", "memory_gb=2"]
+DOMAIN = "droplet.example"
 FIGURES: dict[str, str] = {}
 """What was measured, printed at the end of the run."""
 
@@ -39,12 +42,16 @@ class Site:
         self.home = folder / "home"
         self.key = folder / "bundle_key"
         run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", self.key)
+        self.authority = folder / "authority.pem"
+        self.options = [*OPTIONS, "-e", f"domain={DOMAIN}"]
+        """What every deployment is told."""
         self._exchange: subprocess.Popen[str] | None = None
         self.exchange_url = ""
 
     def start(self) -> None:
         """Boot an empty machine, start the exchange, and fill the training machine's database."""
         self.machine.build_root()
+        self._certify()
         self.machine.boot()
         self.start_exchange()
         self._train()
@@ -52,16 +59,47 @@ class Site:
     def deploy(self, *options: str, check: bool = True) -> str:
         """Run the deployment as a person would, and return what it printed."""
         script = self.tree / "scripts/deploy_to_droplet.sh"
-        done = run(script, f"root@{self.machine.address}", *OPTIONS, *options, check=False, env=self._environment())
+        done = run(
+            script, f"root@{self.machine.address}", *self.options, *options, check=False, env=self._environment()
+        )
         (self.folder / "deploy.log").write_text(done.stdout + done.stderr)
         assert done.returncode == 0 or not check, f"{done.stdout[-6000:]}\n{done.stderr[-2000:]}"
         return done.stdout
 
-    def sync(self, *, key: Path | None = None, check: bool = True) -> subprocess.CompletedProcess[str]:
+    def sync(self, *options: str, check: bool = True, **environment: str) -> subprocess.CompletedProcess[str]:
         """Hand over what is new."""
-        environment = self._environment() | {"SEP_BUNDLE_KEY": str(key or self.key)}
-        script = self.tree / "scripts/sync_to_droplet.sh"
-        return run(script, f"root@{self.machine.address}", check=check, env=environment)
+        return run(*self.sync_command(), *options, check=check, env=self._environment() | environment)
+
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        """Hand over what is new as it appears, for as long as the block runs."""
+        environment = self._environment() | {"SEP_SYNC_EVERY": "1"}
+        with (self.folder / "watch.log").open("w") as log:
+            watch = subprocess.Popen([*self.sync_command(), "--watch"], env=environment, stdout=log, stderr=log,
+                                     start_new_session=True)  # fmt: skip
+            try:
+                yield
+            finally:
+                os.killpg(watch.pid, signal.SIGTERM)
+                watch.wait(10)
+
+    def sync_command(self) -> list[str]:
+        """How a person hands over."""
+        return [str(self.tree / "scripts/sync_to_droplet.sh"), f"root@{self.machine.address}"]
+
+    def add_candles(self, count: int) -> None:
+        """Candles on the training machine that do not compress well."""
+        with psycopg.connect(self.database) as connection:
+            connection.execute(
+                "INSERT INTO instruments (name, pip_location, display_precision) VALUES ('EUR_USD', -4, 5)"
+                " ON CONFLICT DO NOTHING"
+            )
+            connection.execute(
+                "INSERT INTO market_candles SELECT date_trunc('minute', now()) - n * interval '1 minute', c, c, c, c,"
+                " 0.0001, 7, id, 5 FROM instruments,"
+                " (SELECT n, 1.1 + random() / 1000 AS c FROM generate_series(1, %s) n) AS candle",
+                [count],
+            )
 
     def add_signal(self, side: int) -> uuid.UUID:
         """A new signal on the training machine, valid for an hour."""
@@ -120,6 +158,31 @@ class Site:
                 self._exchange.stdout.close()
         stop_embedded(self.home)
         self.machine.close()
+
+    def at_broker(self, path: str = "", method: str = "GET") -> Any:
+        """Ask the exchange about the account, as its web page would show it."""
+        url = f"{self.exchange_url}/v3/accounts/{ACCOUNT}{path}"
+        headers = ["-H", f"Authorization: Bearer {TOKEN}", "-H", "Content-Type: application/json"]
+        return json.loads(run("curl", "-fsS", "-X", method, *headers, url).stdout)
+
+    def broker_trades(self) -> set[str]:
+        """Ids of the trades that are open at the broker."""
+        return {trade["id"] for trade in self.at_broker("/openTrades")["trades"]}
+
+    def _certify(self) -> None:
+        """A certificate for the domain, where certbot would have put it: of an authority of our own."""
+        folder = self.machine.root / f"etc/letsencrypt/live/{DOMAIN}"
+        folder.mkdir(parents=True)
+        key, request = self.folder / "authority.key", self.folder / "request.pem"
+        new_key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
+        run("openssl", "req", "-x509", *new_key, "-days", "30", "-subj", "/CN=Rehearsal", "-keyout", key,
+            "-out", self.authority)  # fmt: skip
+        run("openssl", "req", *new_key, "-subj", f"/CN={DOMAIN}", "-keyout", folder / "privkey.pem", "-out", request)
+        extensions = self.folder / "extensions"
+        extensions.write_text(f"subjectAltName=DNS:{DOMAIN}\nextendedKeyUsage=serverAuth\n")
+        made = run("openssl", "x509", "-req", "-in", request, "-CA", self.authority, "-CAkey", key, "-days", "30",
+                   "-extfile", extensions).stdout  # fmt: skip
+        (folder / "fullchain.pem").write_text(made + self.authority.read_text())
 
     def _environment(self) -> dict[str, str]:
         kept = {k: v for k, v in os.environ.items() if not k.startswith(("SEP_", "OANDA_"))}
