@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # A throw-away PostgreSQL cluster with TimescaleDB, for tests and benchmarks; reached over a unix socket only.
 #
-#   timescaledb_cluster.sh start [SETTING=VALUE ...]    prints the folder and the address, a line each
+#   timescaledb_cluster.sh start [SETTING=VALUE ...]    prints the folder (under TMPDIR) and the address, a line each
+#   timescaledb_cluster.sh restart FOLDER               also after the server stopped by itself
 #   timescaledb_cluster.sh stop FOLDER
 #   timescaledb_cluster.sh available                    status 0 where TimescaleDB is installed for some server
 set -euo pipefail
@@ -23,7 +24,7 @@ start)
     major=$(newest)
     [ -n "$major" ] || { echo "timescaledb_cluster: not installed; run scripts/install_timescaledb.sh" >&2; exit 1; }
     bin=/usr/lib/postgresql/$major/bin
-    folder=$(as_owner mktemp -d /tmp/sep-timescaledb.XXXXXX)
+    folder=$(as_owner mktemp -d "${TMPDIR:-/tmp}/sep-timescaledb.XXXXXX")
     cd "$folder" 2>/dev/null || cd /
     as_owner "$bin/initdb" -D "$folder/data" -U postgres -A trust -E UTF8 --locale=C.UTF-8 --no-sync >/dev/null
     as_owner tee -a "$folder/data/postgresql.conf" >/dev/null <<CONF
@@ -36,6 +37,11 @@ $(printf '%s\n' "$@")
 CONF
     as_owner "$bin/pg_ctl" -D "$folder/data" -l "$folder/log" -w start >/dev/null || { as_owner cat "$folder/log" >&2; exit 1; }
     printf '%s\n%s\n' "$folder" "postgresql://postgres@/postgres?host=$folder" ;;
+restart)
+    folder=${2:?the folder that start printed}
+    bin=/usr/lib/postgresql/$(cat "$folder/data/PG_VERSION")/bin
+    cd /
+    as_owner "$bin/pg_ctl" -D "$folder/data" -l "$folder/log" -m immediate -w restart >/dev/null ;;
 stop)
     folder=${2:?the folder that start printed}
     bin=/usr/lib/postgresql/$(cat "$folder/data/PG_VERSION")/bin
@@ -43,5 +49,5 @@ stop)
     as_owner "$bin/pg_ctl" -D "$folder/data" -m immediate -w stop >/dev/null || true
     rm -rf "$folder" ;;
 *)
-    sed -n '2,7s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+    sed -n '2,8s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
 esac
