@@ -78,7 +78,7 @@ def test_short_and_empty_series(n: int) -> None:
 def test_threads_and_company_change_nothing() -> None:
     bits = np.random.default_rng(5).integers(0, 2, 20_000).astype(np.int8)
     starts = np.zeros(20_000, dtype=bool)
-    starts[[0, 2048, 5000, 16_000]] = True
+    starts[[0, 4096, 5000, 16_000]] = True
     bits[starts] = -1
     together = metrics_by_window(bits, starts, WINDOWS, threads=3)
     for window in WINDOWS:

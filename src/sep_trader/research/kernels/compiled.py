@@ -13,8 +13,13 @@ else:
     HAVE_NUMBA = True
 
 
-def compiled(function: F) -> F:
-    """Compile a function without the global lock and cache the machine code; leave it alone without numba."""
+def compiled(function: F, *, allocates: bool = True) -> F:
+    """Compile a function without the global lock and cache the machine code; leave it alone without numba.
+
+    allocates: False for what makes no array and is called a million times: it goes into its callers, and nobody counts
+    references. Handing arrays over and counting them costs more than a trade.
+    """
     if not HAVE_NUMBA:
         return function
-    return cast(F, numba.njit(cache=True, nogil=True, error_model="numpy")(function))
+    options: dict[str, Any] = {} if allocates else {"forceinline": True, "_nrt": False}
+    return cast(F, numba.njit(cache=True, nogil=True, error_model="numpy", **options)(function))

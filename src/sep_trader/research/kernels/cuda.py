@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 K1, K2 = 0.3, 0.2
 THREADS = 128
-# Share of the free memory that the marks may take; rules beyond it are run in batches.
-MARK_SHARE = 0.4
+# Share of the free memory that the proposals may take; rules beyond it are run in batches.
+AHEAD_SHARE = 0.4
 # Device bytes a candle for prices, bits and costs; a candle and window; a candle and rule.
 PER_CANDLE, PER_WINDOW, PER_RULE = 106, 15, 4
 
@@ -83,21 +83,21 @@ def run(
     folds = host["folds"]
     sums = np.zeros((len(folds), len(sets.rule), SUMS))
     chunks = candles // CHUNK
-    marks, marked = cuda.device_array((batch, candles), np.int32), cuda.device_array((batch, chunks), np.int32)
+    ahead = cuda.device_array((batch, candles), np.int32)
     for first in range(0, len(rules.window), batch):
         taken = min(batch, len(rules.window) - first)
         chosen = np.flatnonzero((sets.rule >= first) & (sets.rule < first + taken))
         # Neighbouring threads follow one rule and walk alike.
         chosen = chosen[np.lexsort((sets.horizon[chosen], sets.rule[chosen]))]
-        on.mark_rules[(-(-chunks // THREADS), taken), THREADS](
-            counts, entropy, sign, of_window, limits, first, marks, marked
+        on.propose_ahead[(-(-chunks // THREADS), taken), THREADS](
+            counts, entropy, sign, of_window, limits, first, ahead
         )
         cuda.synchronize()
-        tell("marks")
+        tell("proposals")
         out = cuda.device_array((len(folds), len(chosen), SUMS), np.float64)
         picked = {key: cuda.to_device(getattr(sets, key)[chosen]) for key in ("rule", *columns)}
         on.run_sets[(-(-len(chosen) // THREADS), len(folds)), THREADS](
-            marks, marked, first, picked["rule"], picked["horizon"], picked["stop"], picked["target"],
+            ahead, first, picked["rule"], picked["horizon"], picked["stop"], picked["target"],
             on_device["scale"], on_device["folds"], on_device["costs"], on_device["fills"], on_device["quotes"],
             on_device["half"], on_device["block_low"], on_device["block_high"], on_device["nights"], out,
         )  # fmt: skip
@@ -121,7 +121,7 @@ def _rules_at_once(candles: int, windows: int, rules: int) -> int:
         raise InputError(
             f"the sweep needs {needed} MiB of GPU memory and {limit} MiB are free", "sweep fewer series at once"
         )
-    return int(max(1, min(rules, max(free - fixed, per_rule) * MARK_SHARE // per_rule)))
+    return int(max(1, min(rules, max(free - fixed, per_rule) * AHEAD_SHARE // per_rule)))
 
 
 def _joined(series: Sequence[Series]) -> dict[str, np.ndarray[Any, Any]]:

@@ -6,7 +6,7 @@ from importlib import import_module
 from typing import Any
 
 from sep_trader.research.kernels import scalar
-from sep_trader.research.kernels.scalar import CHUNK
+from sep_trader.research.kernels.scalar import CHUNK, NOTHING
 
 cuda: Any = import_module("numba.cuda")
 device: Any = cuda.jit(device=True)
@@ -47,22 +47,22 @@ def count_windows(bits, ages, windows, terms, places, k1, k2, counts, entropy, s
 
 
 @kernel
-def mark_rules(counts, entropy, sign, window_of, limits, first_rule, marks, marked):
-    """Write the marks of every rule: one thread a chunk and rule. The index in a mark is that of the joined series.
+def propose_ahead(counts, entropy, sign, window_of, limits, first_rule, ahead):
+    """Write for every rule and candle the next proposal in its chunk: one thread a chunk and rule, from its end.
 
-    window_of: int64[R], the place of a rule's window; limits: float64[R, 4]; marks: int32[R', T]; marked: int32[R',
-    chunks].
+    As the CPU driver writes them, with the index of the joined series. window_of: int64[R], the place of a rule's
+    window; limits: float64[R, 4]; ahead: int32[R', T], T whole chunks.
     """
     chunk = cuda.grid(1)
     here = cuda.blockIdx.y
-    if chunk >= marked.shape[1]:
+    if (chunk + 1) * CHUNK > ahead.shape[1]:
         return
     rule = first_rule + here
     k = window_of[rule]
     least, most_corrected, most_entropy = int(limits[rule, 0]), int(limits[rule, 1]), limits[rule, 2]
     fade = int(limits[rule, 3])
-    count = 0
-    for at in range(chunk * CHUNK, (chunk + 1) * CHUNK):
+    newest = NOTHING
+    for at in range((chunk + 1) * CHUNK - 1, chunk * CHUNK - 1, -1):
         trend = sign[k, at]
         if trend != 0:
             side = decide(
@@ -70,13 +70,12 @@ def mark_rules(counts, entropy, sign, window_of, limits, first_rule, marks, mark
                 most_entropy, fade,
             )  # fmt: skip
             if side != 0:
-                marks[here, chunk * CHUNK + count] = 2 * at + (1 if side < 0 else 0)
-                count += 1
-    marked[here, chunk] = count
+                newest = 2 * at + (1 if side < 0 else 0)
+        ahead[here, at] = newest
 
 
 @kernel
-def run_sets(marks, marked, first_rule, rule, horizon, stop, target, scale, folds, costs, fills, quotes, half,
+def run_sets(ahead, first_rule, rule, horizon, stop, target, scale, folds, costs, fills, quotes, half,
              block_low, block_high, nights, sums):  # fmt: skip
     """Walk the parameter sets: one thread a set and fold.
 
@@ -98,12 +97,13 @@ def run_sets(marks, marked, first_rule, rule, horizon, stop, target, scale, fold
         past = min(last - 1, (chunk + 1) * CHUNK)
         if free >= past:
             continue
-        for j in range(marked[here, chunk]):
-            mark = marks[here, chunk * CHUNK + j]
-            t = mark >> 1
-            if t < free or t >= past:
-                continue
-            row = mark & 1
+        while free < past:
+            proposal = ahead[here, free]
+            t = proposal >> 1
+            if proposal == NOTHING or t >= past:
+                free = past
+                break
+            row = proposal & 1
             entry = t + 1
             fill = fills[row, entry]
             leave, price, reason = find_exit(

@@ -10,15 +10,15 @@ from numba import config as numba_config
 
 from sep_trader.errors import InputError
 from sep_trader.qfh.engine import entropy_table, entropy_terms
-from sep_trader.research.kernels.scalar import CHUNK, Float, Int8, Int32
+from sep_trader.research.kernels.scalar import Float, Int8, Int32
 from sep_trader.research.kernels.sets import SUMS, run_sets
-from sep_trader.research.kernels.signals import marks_of_window
+from sep_trader.research.kernels.signals import proposals_ahead
 
 Int = npt.NDArray[np.int64]
 K1, K2 = 0.3, 0.2
 DEVICES = ("auto", "cpu", "cuda")
-# Marks of one task: so many bytes at most, whatever the number of rules.
-MARK_BYTES = 32 << 20
+# Proposals of one task: so many bytes at most, whatever the number of rules.
+AHEAD_BYTES = 32 << 20
 Key = tuple[int, float, float, float, bool]
 
 
@@ -113,7 +113,7 @@ def run_cpu(series: Sequence[Series], rules: Rules, sets: SetColumns, threads: i
 
 def tasks_of(n: int, rules: Rules, sets: SetColumns, parts: int) -> list[tuple[Int, Int]]:
     """Cut a sweep over n candles into tasks of (rules of one window, sets that follow them), in about `parts` parts."""
-    most_rules = max(1, MARK_BYTES // (4 * (n + CHUNK)))
+    most_rules = max(1, AHEAD_BYTES // (4 * (n + 1)))
     most_sets = max(1, -(-len(sets.rule) // parts))
     by_rule = [np.flatnonzero(sets.rule == rule) for rule in range(len(rules.window))]
     tasks: list[tuple[Int, Int]] = []
@@ -140,17 +140,15 @@ def tasks_of(n: int, rules: Rules, sets: SetColumns, parts: int) -> list[tuple[I
 
 def _run_task(rules: Rules, sets: SetColumns, one: Series, sums: Float, taken: Int, members: Int) -> None:
     window = int(rules.window[taken[0]])
-    chunks = -(-len(one) // CHUNK)
-    marks = np.empty((len(taken), chunks * CHUNK), dtype=np.int32)
-    counts = np.empty((len(taken), chunks), dtype=np.int32)
+    ahead = np.empty((len(taken), len(one)), dtype=np.int32)
     table, terms = entropy_table(window), entropy_terms(window)
-    marks_of_window(one.bits, one.starts, window, table, terms, K1, K2, rules.limits[taken], marks, counts)
+    proposals_ahead(one.bits, one.starts, window, table, terms, K1, K2, rules.limits[taken], ahead)
     place = np.searchsorted(taken, sets.rule[members])
-    out = np.empty((len(members), SUMS))
+    free, out = np.empty(len(members), dtype=np.int64), np.empty((len(members), SUMS))
     for fold, (first, last) in enumerate(one.folds.tolist()):
         run_sets(
-            marks, counts, place, sets.horizon[members], sets.stop[members], sets.target[members], one.scale, first,
+            ahead, place, sets.horizon[members], sets.stop[members], sets.target[members], one.scale, first,
             last, one.fills, one.quotes, one.half, one.block_low, one.block_high, one.slippage, one.nights,
-            one.rates, out,
+            one.rates, free, out,
         )  # fmt: skip
         sums[fold, members] = out

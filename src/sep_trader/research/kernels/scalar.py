@@ -15,8 +15,10 @@ Int32 = npt.NDArray[np.int32]
 Int8 = npt.NDArray[np.int8]
 
 STOP, TARGET, HORIZON, END = 0, 1, 2, 3
-# Candles of one chunk of marks: the walk of many sets over it stays in the second-level cache.
-CHUNK = 4096
+# Candles of one chunk: the walk of many sets over its proposals and prices stays in the cache.
+CHUNK = 1024
+# Instead of a proposal: there is none in the rest of the chunk.
+NOTHING = -1
 # Candles that one entry of block_low and block_high sums up; a power of two.
 BLOCK = 16
 

@@ -1,4 +1,4 @@
-"""CPU driver of the decisions: from bits to marks, every rule of a window in one pass, no metric stored."""
+"""CPU driver of the decisions: from bits to proposals, every rule of a window in one pass, no metric stored."""
 
 # mypy: disable-error-code="no-untyped-def"
 
@@ -22,7 +22,7 @@ from sep_trader.qfh.kernels.series import ages_of, buffers, make_room, scale_of,
 from sep_trader.qfh.kernels.sums import apart_line, count_line
 from sep_trader.qfh.kernels.trend import STRIP, trend_in_cache
 from sep_trader.research.kernels import scalar
-from sep_trader.research.kernels.scalar import CHUNK
+from sep_trader.research.kernels.scalar import CHUNK, NOTHING
 
 decide = kernel(scalar.decide)
 trend_sign = kernel(scalar.trend_sign)
@@ -60,29 +60,30 @@ def sign_rows(trend, bits, at, window, entropy, apart, apart_before, k1, k2, sig
 
 
 @kernel
-def mark_rows(null, rupture, entropy, corrected, sign, first, rules, marks, counts, chunk):
-    """Add the marks of a block's rows, the first of them row `first` of the series, behind those of its chunk."""
+def write_ahead(null, rupture, entropy, corrected, sign, first, rules, ahead):
+    """Write what lies ahead of every row of a chunk, the first of them row `first` of the series, for every rule."""
     for r in range(len(rules)):
         least, most_corrected, most_entropy = i32(rules[r, 0]), i32(rules[r, 1]), rules[r, 2]
         fade = i32(rules[r, 3])
-        count = counts[r, chunk]
-        to = marks[r, chunk * CHUNK : (chunk + 1) * CHUNK]
+        to = ahead[r, first : first + len(sign)]
         for i in range(len(sign)):
             side = decide(
                 null[i], rupture[i], entropy[i], corrected[i], sign[i], least, most_corrected, most_entropy, fade
             )
-            # Written in any case, kept if it counts: no branch to guess wrong.
-            to[count] = 2 * (first + i) + (side < 0)
-            count += side != 0
-        counts[r, chunk] = count
+            to[i] = 2 * (first + i) + (side < 0) if side != 0 else NOTHING
+        newest = i32(NOTHING)
+        for i in range(len(to) - 1, -1, -1):
+            newest = to[i] if to[i] != NOTHING else newest
+            to[i] = newest
 
 
 @kernel
-def marks_of_window(bits, starts, window, table, terms, k1, k2, rules, marks, counts):
-    """Write the marks 2 * t + (1 if short) of every rule of one window, CHUNK candles to a chunk, oldest first.
+def proposals_ahead(bits, starts, window, table, terms, k1, k2, rules, ahead):
+    """Write for every rule of one window and every candle the next proposal: 2 * t + (1 if short), or NOTHING.
 
-    bits: int8[N]; table: float32[W * W] and terms: float64[W], entropy by cell and by count. rules: float64[R, 4] of
-    (least, most_corrected, most_entropy, fade). marks: int32[R, chunks * CHUNK]; counts: int32[R, chunks].
+    Next is at the candle or after it in its chunk of CHUNK candles. bits: int8[N]; table: float32[W * W] and terms:
+    float64[W], entropy by cell and by count. rules: float64[R, 4] of (least, most_corrected, most_entropy, fade).
+    ahead: int32[R, N].
     """
     packed, aparts, inner, spins, ages, damped = buffers(1)
     apart = aparts[0]
@@ -92,9 +93,8 @@ def marks_of_window(bits, starts, window, table, terms, k1, k2, rules, marks, co
     scale = scale_of(window, 0.5, k1, k2)
     n_all, half, age, at = len(bits), window // 2, 0, CONTEXT
     total, total_apart = i32(0), i32(0)
-    counts[:] = 0
-    for lo in range(0, n_all, ROWS):
-        n = min(ROWS, n_all - lo)
+    for lo in range(0, n_all, CHUNK):
+        n = min(CHUNK, n_all - lo)
         at = make_room(packed, aparts, inner, spins, at, n)
         end = at + n
         missing = take_bits(bits[lo : lo + n], inner[at:end])
@@ -134,5 +134,5 @@ def marks_of_window(bits, starts, window, table, terms, k1, k2, rules, marks, co
         for i in range(n):
             entropy[i] = (terms[null[i]] + terms[flip[i]]) + terms[rupture[i]]
         sign_rows(block[TREND], inner, at, window, entropy, apart[at:end], apart[at - half : end - half], k1, k2, sign)
-        mark_rows(null, rupture, entropy, corrected, sign, lo, rules, marks, counts, lo // CHUNK)
+        write_ahead(null, rupture, entropy, corrected, sign, lo, rules, ahead)
         at = end

@@ -7,8 +7,8 @@ from sep_trader.research.kernels import scalar
 from sep_trader.research.kernels.compiled import compiled
 from sep_trader.research.kernels.scalar import BLOCK, Float, Int32
 
-find_exit = compiled(scalar.find_exit)
-trade_result = compiled(scalar.trade_result)
+find_exit = compiled(scalar.find_exit, allocates=False)
+trade_result = compiled(scalar.trade_result, allocates=False)
 
 
 def trade_prices(
