@@ -89,11 +89,15 @@ def _print_import(report: ImportReport, json: bool) -> None:
         firsts, lasts = [f.first for f in files if f.first], [f.last for f in files if f.last]
         found = total.result
         rows.append(
-            (instrument, granularity, len(files), found.inserted, found.duplicates, len(found.corrections),
-             total.refused, min(firsts, default=None), max(lasts, default=None))
+            (f"{instrument} {granularity}", _minute(min(firsts, default=None)), _minute(max(lasts, default=None)),
+             len(files), found.inserted, found.duplicates, len(found.corrections), total.refused)
         )  # fmt: skip
-    names = ["Pair", "Granularity", "Files>", "New>", "There already>", "Corrections>", "Refused>", "First", "Last"]
-    render.print_table("Imported candles", names, rows)
+    names = ["Series", "First", "Last", "Files>", "New>", "Known>", "Differ>", "Refused>"]
+    render.print_table("Imported candles", names, rows, tight=True)
+
+
+def _minute(when: datetime | None) -> str:
+    return "-" if when is None else f"{when:%Y-%m-%d %H:%M}"
 
 
 Pairs = Annotated[str, typer.Option("--pairs", "-p", help="Comma-separated, like EUR_USD,USD_JPY.")]
@@ -143,22 +147,20 @@ def status(json: Json = False) -> None:
     if json:
         render.print_json(rows)
         return
-    names = ["Pair", "Granularity", "First", "Last", "Candles>", "Expected>", "Gaps>", "Missing>", "Never asked>"]
+    names = ["Series", "First", "Last", "Candles>", "Gaps>", "Missing>", "Not asked>"]
     cells = (
         (
-            r["instrument"],
-            r["granularity"],
-            r["first"],
-            r["last"],
+            f"{r['instrument']} {r['granularity']}",
+            _minute(r["first"]),
+            _minute(r["last"]),
             r["candles"],
-            r["expected"],
             r["gaps"],
             r["missing"],
             r["unasked"],
         )
         for r in rows
     )
-    render.print_table("Candles", names, cells, empty="no candles yet: sep data import, sep data download")
+    render.print_table("Candles", names, cells, empty="no candles yet: sep data import, sep data download", tight=True)
 
 
 @app.command("gaps")
@@ -288,5 +290,5 @@ def _print_download(report: DownloadReport, json: bool) -> None:
         render.print_json({"requests": report.requests, "pairs": pairs})
         return
     title = f"Fetched candles, by {report.requests} requests"
-    names = ["Pair", "New>", "There already>", "Corrections>", "Refused>"]
+    names = ["Pair", "New>", "Known>", "Differ>", "Refused>"]
     render.print_table(title, names, (tuple(p.values()) for p in pairs), empty="nothing that was not there already")

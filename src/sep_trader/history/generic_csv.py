@@ -1,6 +1,7 @@
 """CSV with a header: any column names, by a mapping; times are RFC 3339 or seconds since the epoch.
 
-Needed are time and either open, high, low, close (mid; spread and volume where given) or bid_open ... ask_close.
+Needed are time and either open, high, low, close (mid; spread and volume where given) or bid_open ... ask_close. A
+column `instrument` must name the one pair that the candles are of.
 """
 
 from pathlib import Path
@@ -9,12 +10,12 @@ import numpy as np
 
 from sep_trader.errors import InputError
 from sep_trader.history.sheet import Float, Int, Sheet, iso_of_rfc3339
-from sep_trader.history.source import Parsed, Source, mid_candles, quote_candles, read_text
+from sep_trader.history.source import Parsed, Source, mid_candles, pair_in, quote_candles, read_text
 from sep_trader.market.candles import Candles, QuoteCandles
 
 _PRICES = ("open", "high", "low", "close")
 _SIDED = tuple(f"{side}_{price}" for side in ("bid", "ask") for price in _PRICES)
-_KNOWN = ("time", *_PRICES, *_SIDED, "spread", "volume")
+_KNOWN = ("time", *_PRICES, *_SIDED, "spread", "volume", "instrument")
 
 
 def parse_mapping(text: str) -> dict[str, str]:
@@ -36,6 +37,8 @@ def read(source: Source, mapping: dict[str, str] | None = None) -> Parsed:
     names = [name.strip().strip('"').lower() for name in header.split(separator)]
     column = _columns(names, mapping or {}, source.path)
     sheet = Sheet.split(text, separator, max(column.values()) + 1, skip_lines=1)
+    if "instrument" in column:
+        _one_instrument(sheet, column["instrument"], source)
     time = sheet.times(column["time"], iso_of_rfc3339)
     volume: Int = sheet.integers(column["volume"]) if "volume" in column else np.zeros(len(sheet), np.int64)
     if "bid_open" in column:
@@ -46,6 +49,15 @@ def read(source: Source, mapping: dict[str, str] | None = None) -> Parsed:
         spread: Float = sheet.floats(column["spread"]) if "spread" in column else np.zeros(len(sheet))
         candles = mid_candles(source, time, prices, spread, volume)
     return Parsed(candles, sheet.lines, sheet.texts, sheet.problems, sheet.refused)
+
+
+def _one_instrument(sheet: Sheet, column: int, source: Source) -> None:
+    for line, row in zip(sheet.lines, sheet.rows, strict=True):
+        if pair_in(row[column].replace("/", "_")) != source.instrument:
+            raise InputError(
+                f"{source.path} holds '{row[column].strip()[:40]}' in line {line}, not {source.instrument} only",
+                "one series a file",
+            )
 
 
 def _columns(names: list[str], mapping: dict[str, str], path: Path) -> dict[str, int]:

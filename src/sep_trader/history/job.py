@@ -24,6 +24,9 @@ from sep_trader.store.candles import Corrections, LoadResult, load
 from sep_trader.store.database import Database
 
 FORMATS = ("lean", "csv", "oanda-json", "histdata", "dukascopy")
+# No pair's price has doubled within a week; the prices of different pairs are often further apart.
+_JUMP = 2.0
+_NEAR_S = 7 * 86_400
 _SUFFIXES = {"csv": ("*.csv",), "oanda-json": ("*.json",), "histdata": ("*.csv", "*.zip"), "dukascopy": ("*.csv",)}
 
 
@@ -178,6 +181,7 @@ def _import(
         reason = parsed.refused[0].reason if parsed.refused else next(iter(parsed.problems.values()))
         raise InputError(f"no row of {source.path} reads as {format}: {reason}", "is --format right?")
     candles, refused = judge(parsed, now)
+    _one_pair(source.path, candles)
     result = load(database, candles, corrections=corrections)
     rejected = write_rejected(source.path, refused)
     first = from_epoch(int(candles.time[0])) if len(candles) else None
@@ -200,6 +204,20 @@ def judge(parsed: Parsed, now: int) -> tuple[Candles, list[Refused]]:
     kept = parsed.candles.take(good)
     mid = kept.to_mid(precision) if isinstance(kept, QuoteCandles) else kept
     return mid, sorted([*parsed.refused, *refused], key=lambda r: r.line)
+
+
+def _one_pair(path: Path, candles: Candles) -> None:
+    """Raise InputError where the price doubles or halves from one candle to the next: it is another pair's then."""
+    ratio = candles.open[1:] / candles.close[:-1]
+    near = np.diff(candles.time) <= max(_NEAR_S, candles.granularity.seconds)
+    jumps = np.flatnonzero(near & ((ratio > _JUMP) | (ratio < 1 / _JUMP)))
+    if len(jumps):
+        at = int(jumps[0])
+        raise InputError(
+            f"{path} goes from {candles.close[at]:g} to {candles.open[at + 1]:g} at "
+            f"{format_rfc3339(from_epoch(int(candles.time[at + 1])))}: not {candles.instrument} alone, nothing stored",
+            "one pair a file: cut it, or remove the wrong rows",
+        )
 
 
 def write_rejected(path: Path, refused: list[Refused]) -> Path | None:

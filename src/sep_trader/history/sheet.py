@@ -1,5 +1,6 @@
 """Lines of a text file as columns: whole columns are converted at once, and a bad field costs its own row only."""
 
+import csv
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -38,7 +39,7 @@ class Sheet:
         for number, line in enumerate(text.splitlines(), start=1):
             if number <= skip_lines or not line.strip():
                 continue
-            row = line.split(separator)
+            row = next(csv.reader([line], delimiter=separator)) if '"' in line else line.split(separator)
             if len(row) < width:
                 sheet.refused.append(Refused(number, f"{len(row)} fields where {width} are needed", line))
                 continue
