@@ -1,7 +1,8 @@
 """The candle store against the wire: loads, re-loads, reads, point queries, bytes, on TimescaleDB and on plain tables.
 
 Starts its own TimescaleDB cluster and ends it. 1,000,000 EUR_USD-like M1 candles of two pairs in 400 daily chunks (one
-pair has 1,440 minutes a day, so a million need two). Figures are medians of five; ratios are taken within one run.
+pair has 1,440 minutes a day, so a million need two). Figures are medians of five, percentiles of five batches of 1,000
+too; ratios are taken within one run. ADBC, to compare reads with, is installed into .cache/adbc at the first run.
 """
 
 import argparse
@@ -34,6 +35,8 @@ from sep_trader.store.migrations import migrate
 from sep_trader.store.queries import queries
 
 SCRIPTS = Path(__file__).parents[1] / "scripts"
+ADBC = Path(__file__).parents[1] / ".cache" / "adbc"
+COMPARISON = Path(__file__).with_name("others") / "adbc_read.py"
 SERVER = ["shared_buffers=512MB", "wal_compression=lz4", "max_wal_size=4GB", "checkpoint_timeout=30min", "jit=off"]
 PAIRS = ("EUR_USD", "GBP_USD")
 DAYS, PER_DAY = 400, 1_250
@@ -64,6 +67,7 @@ class Figures:
     reload: float
     raw_read: float
     adbc_read: float | None
+    adbc: str
     read: float
     latest_ms: tuple[float, float]
     open_trades_ms: tuple[float, float]
@@ -112,23 +116,32 @@ def raw_read(conn: PGconn, ids: list[int]) -> None:
         assert len(candles) == DAYS * PER_DAY
 
 
-def adbc_read(url: str, ids: list[int]) -> None:
-    """ADBC into Arrow, and its columns as numpy arrays."""
-    from adbc_driver_postgresql import dbapi
+def adbc_read(url: str, ids: list[int]) -> tuple[float | None, str]:
+    """Median seconds of ADBC into Arrow and on to numpy arrays, and its version; None, and why, where it cannot run.
 
-    with dbapi.connect(url) as connection, connection.cursor() as cursor:
-        for ident in ids:
-            cursor.execute(SELECT.format(ident))
-            table = cursor.fetch_arrow_table()
-            assert all(len(column.to_numpy()) == DAYS * PER_DAY for column in table.columns)
+    It lives in an environment of its own, .cache/adbc, made at the first run.
+    """
+    python = ADBC / "bin" / "python"
+    try:
+        if not (ADBC / ".installed").exists():
+            subprocess.run([sys.executable, "-m", "venv", str(ADBC)], check=True, capture_output=True)
+            packages = ["adbc-driver-postgresql", "pyarrow", "numpy"]
+            subprocess.run([str(python), "-m", "pip", "install", "-q", *packages], check=True, capture_output=True)
+            (ADBC / ".installed").touch()
+        command = [str(python), str(COMPARISON), url, str(ROUNDS), *(SELECT.format(ident) for ident in ids)]
+        done = subprocess.run(command, check=True, capture_output=True, text=True)
+    except (OSError, subprocess.CalledProcessError) as error:
+        return None, f"not run: {error}"
+    found = json.loads(done.stdout)
+    return statistics.median(found["seconds"]), found["adbc"]
 
 
-def percentiles(action: Callable[[], object], count: int = 2_000) -> tuple[float, float]:
-    """p50 and p99 in milliseconds after a warm-up."""
+def percentiles(action: Callable[[], object], count: int = 1_000) -> tuple[float, float]:
+    """p50 and p99 in milliseconds after a warm-up: medians of those of five batches."""
     for _ in range(50):
         action()
-    times = sorted(timed(action) * 1e3 for _ in range(count))
-    return times[count // 2], times[int(count * 0.99)]
+    batches = [sorted(timed(action) * 1e3 for _ in range(count)) for _ in range(ROUNDS)]
+    return tuple(statistics.median(batch[int(count * share)] for batch in batches) for share in (0.5, 0.99))  # type: ignore[return-value]
 
 
 def new_database(server: str, name: str, chunk_days: int | None) -> str:
@@ -169,18 +182,17 @@ def measure(server: str, name: str, chunk_days: int | None, data: list[Candles])
             again.append(timed(lambda: [load(database, c) for c in data]))
         with database.session() as connection:
             connection.execute("VACUUM ANALYZE market_candles")
-        reads: dict[str, list[float]] = {"raw": [], "ours": [], "adbc": []}
+        reads: dict[str, list[float]] = {"raw": [], "ours": []}
         for _ in range(ROUNDS):
             reads["raw"].append(timed(lambda: raw_read(raw_connection, ids)))
             reads["ours"].append(timed(lambda: [read(database, p, Granularity.M1) for p in PAIRS]))
-            if has_adbc():
-                reads["adbc"].append(timed(lambda: adbc_read(url, ids)))
+        adbc, adbc_version = adbc_read(url, ids)
         assert len(latest(database, "EUR_USD", Granularity.M1, 500)) == 500
         latest_ms = percentiles(lambda: latest(database, "EUR_USD", Granularity.M1, 500))
         open_ms = open_trades(database)
         return Figures(
             statistics.median(raw), statistics.median(ours), statistics.median(again), statistics.median(reads["raw"]),
-            statistics.median(reads["adbc"]) if reads["adbc"] else None, statistics.median(reads["ours"]),
+            adbc, adbc_version, statistics.median(reads["ours"]),
             latest_ms, open_ms, table_bytes(database) / (DAYS * PER_DAY * 2),
         )  # fmt: skip
 
@@ -236,13 +248,14 @@ def dense_bytes(server: str) -> float:
         return table_bytes(database) / (len(whole) * len(pairs))
 
 
-def has_adbc() -> bool:
-    """Whether the ADBC driver is installed (pip install adbc-driver-postgresql pyarrow)."""
-    try:
-        import adbc_driver_postgresql  # noqa: F401
-    except ImportError:
-        return False
-    return True
+def columnstore_bytes(database: Database, license: str) -> float | None:
+    """Bytes a candle with every chunk compressed; None on the Apache build, which has no columnstore."""
+    if license != "timescale":
+        return None
+    with database.session() as connection:
+        connection.execute("SELECT compress_chunk(c, if_not_compressed => true) FROM show_chunks('market_candles') c")
+        rows = {row["name"]: row["bytes"] for row in queries.table_bytes(connection)}
+    return float(rows["market_candles"]) / (DAYS * PER_DAY * 2)
 
 
 def chunk_lengths(server: str, data: list[Candles]) -> list[dict[str, float]]:
@@ -262,7 +275,7 @@ def chunk_lengths(server: str, data: list[Candles]) -> list[dict[str, float]]:
             for name, where in (("unbounded", ""), ("bounded", bounds)):
                 row[f"plan_{name}_ms"] = planning(database, where)
             row["latest_p50_ms"], row["latest_p99_ms"] = percentiles(
-                lambda: latest(database, "EUR_USD", Granularity.M1, 500), 1_000
+                lambda: latest(database, "EUR_USD", Granularity.M1, 500), 200
             )
             row["live_p50_ms"], row["live_p99_ms"] = live(database, data[0])
             row["bytes_per_candle"] = table_bytes(database) / (DAYS * PER_DAY * 2)
@@ -321,10 +334,14 @@ def main() -> None:
             return
         hyper, plain = measure(server, "hyper", 1, data), measure(server, "plain", None, data)
         version, dense = server_version(server), dense_bytes(server)
+        with Database(urlsplit(server)._replace(path="/hyper").geturl()) as database:
+            columnstore = columnstore_bytes(database, version["license"])
     finally:
         subprocess.run([SCRIPTS / "timescaledb_cluster.sh", "stop", folder], check=True)
     result = summary(hyper, plain, version)
     result["bytes_per_candle_28_pairs"] = round(dense, 1)
+    result["bytes_per_candle_columnstore"] = None if columnstore is None else round(columnstore, 1)
+    result["adbc"] = hyper.adbc
     if options.json:
         print(json.dumps(result))
     else:
@@ -389,6 +406,9 @@ def print_table(result: dict[str, Any]) -> None:
     for name, plain in result["plain"].items():
         print(f"{name:22}{result[name]!s:>12}{plain!s:>12}   {wanted.get(name, '')}")
     print(f"a candle in full daily chunks (28 pairs): {result['bytes_per_candle_28_pairs']} bytes")
+    packed = result["bytes_per_candle_columnstore"]
+    print(f"a candle in the columnstore: {'not on this build' if packed is None else f'{packed} bytes (<= 30)'}")
+    print(f"ADBC {result['adbc']}")
 
 
 def print_chunks(rows: list[dict[str, float]]) -> None:
