@@ -6,10 +6,12 @@ one page and says in its name which span was asked for.
 
 import os
 import zipfile
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 
+from sep_trader.errors import InputError
 from sep_trader.market.candles import QuoteCandles
 from sep_trader.market.granularity import Granularity
 
@@ -24,16 +26,27 @@ class RawCache:
     def __init__(self, folder: Path, budget_bytes: int) -> None:
         self.folder = folder
         self.budget_bytes = budget_bytes
+        self._known_size: int | None = None
 
     def put(self, candles: QuoteCandles, start: int, through: int) -> None:
-        """Keep the page that answered start <= time < through."""
+        """Keep the page that answered start <= time < through. Raises InputError where it cannot be written."""
         folder = self.folder / candles.instrument / candles.granularity.value
-        folder.mkdir(parents=True, exist_ok=True)
         target = folder / f"{start}-{through}.npz"
         partial = target.with_suffix(f".{os.getpid()}.partial")
-        with partial.open("wb") as file:
-            np.savez_compressed(file, **{name: getattr(candles, name) for name in _COLUMNS})
-        partial.replace(target)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            with partial.open("wb") as file:
+                np.savez_compressed(file, **{name: getattr(candles, name) for name in _COLUMNS})
+            partial.replace(target)
+        except OSError as error:
+            with suppress(OSError):
+                partial.unlink(missing_ok=True)
+            reason = f"the raw cache {self.folder} cannot be written: {error.strerror or error}"
+            raise InputError(reason, "free space, or set SEP_DATA_DIR") from None
+        # All files are measured once, not at every page; a quarter goes at a time for the same reason.
+        self._known_size = self.size() if self._known_size is None else self._known_size + target.stat().st_size
+        if self._known_size > self.budget_bytes:
+            self.trim(self.budget_bytes * 3 // 4)
 
     def get(self, instrument: str, granularity: Granularity, start: int) -> tuple[QuoteCandles, int] | None:
         """The kept candles from `start` on and the time they reach, or None. A damaged page is removed."""
@@ -42,7 +55,7 @@ class RawCache:
             if not int(begin) <= start < int(through):
                 continue
             try:
-                with np.load(file) as page:
+                with file.open("rb") as raw, np.load(raw) as page:
                     columns = [page[name] for name in _COLUMNS]
             except (OSError, ValueError, KeyError, zipfile.BadZipFile):
                 file.unlink(missing_ok=True)
@@ -66,6 +79,7 @@ class RawCache:
                 break
             file.unlink(missing_ok=True)
             freed += size
+        self._known_size = None
         return freed
 
     def _files(self) -> list[Path]:
