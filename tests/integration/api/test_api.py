@@ -52,7 +52,12 @@ def test_the_status_of_a_house_where_nothing_has_happened(client: httpx.Client) 
         "connected": False, "account": None, "environment": None, "broker_time": None, "last_transaction_id": None,
     }  # fmt: skip
     assert status["last"] == {"candle": None, "signal": None, "trade": None}
-    assert {a["area"] for a in status["storage"]["areas"]} >= {"candles", "signals", "executions", "backups"}
+    areas = {area["area"]: area for area in status["storage"]["areas"]}
+    assert list(areas) == [
+        "candles", "signals", "executions", "configuration", "backups", "raw_cache", "growth_buffer",
+    ]  # fmt: skip
+    assert areas["candles"]["budget_bytes"] == 25e9
+    assert areas["candles"]["level"] == status["storage"]["total"]["level"] == "ok"
     assert (status["open_trades"], status["enabled_pairs"], status["stream_age_s"]) == (0, [], None)
 
 

@@ -161,6 +161,53 @@ def test_at_95_percent_the_raw_cache_goes_first_then_the_finest_old_candles(fill
         assert logs["n"] == len(AGES)
 
 
+TRADE = """
+INSERT INTO research_runs
+SELECT gen_random_uuid(), 'EUR_USD', 'M1', now(), now(), 1, '', '', '{}', 1, 1, 'READY', '', '{}';
+INSERT INTO models SELECT 'm', 'EUR_USD', 'M1', id, '{}' FROM research_runs;
+INSERT INTO trading_signals (id, pair, model_id, granularity, candle_time, side, confidence, metrics, stop_distance,
+    horizon, expires_at, status, reason_code)
+VALUES (md5('1')::uuid, 'EUR_USD', 'm', 'M1', '2020-01-01', 1, 0.5, '{}', 0.001, '1 hour', '2020-01-02', 'EXECUTED',
+    'FILLED');
+INSERT INTO trade_executions (signal_id, account_id, pair, client_id, status, units, intent_time, intent_transaction_id,
+    expected_price, trade_id, entry_price, entry_time, exit_time, exit_price)
+VALUES (md5('1')::uuid, 'a', 'EUR_USD', '1', 'CLOSED', 1000, '2020-01-01', 1, 1.1, 1, 1.1, '2020-01-01', '2020-01-02',
+    1.1);
+INSERT INTO system_logs (time, level, component, event) VALUES ('2020-01-01', 'info', 'trader', 'order_filled');
+"""
+
+
+def test_at_80_percent_it_warns_and_drops_nothing(filled: tuple[Database, RawCache]) -> None:
+    database, cache = filled
+    before, size = counts(database), cache.size()
+    pressed = usage(database, cache, candles=usage(database, cache).area("candles").used / 1e9 / 0.85)
+    report = maintain(database, lambda: pressed, cache.trim, candle_days=0, log_days=0, now=NOW)
+    assert [w for w in report.warnings if w.startswith("candles has used ")]
+    assert (report.made_room, report.full) == ([], False)
+    assert (counts(database), cache.size()) == (before, size)
+    with database.transaction() as connection:
+        [row] = connection.execute("SELECT level, message FROM system_logs WHERE event = 'maintenance'").fetchall()
+    assert row["level"] == "warning"
+    assert "candles has used" in row["message"]
+
+
+def test_a_full_volume_costs_no_signal_execution_or_log_of_a_trade(filled: tuple[Database, RawCache]) -> None:
+    database, cache = filled
+    with database.transaction() as connection:
+        connection.execute(TRADE.encode())
+        logs = connection.execute("SELECT count(*) AS n FROM system_logs").fetchone()
+        assert logs is not None
+    every = dict.fromkeys(("candles", "signals", "executions", "configuration", "raw_cache"), 1e-9)
+    report = maintain(database, lambda: usage(database, cache, **every), cache.trim, candle_days=0, log_days=0, now=NOW)
+    assert report.full
+    assert cache.size() == 0
+    assert counts(database) == {"M1": 1_440, "H1": 24}
+    with database.transaction() as connection:
+        for table, rows in (("trading_signals", 1), ("trade_executions", 1), ("system_logs", logs["n"] + 1)):
+            found = connection.execute(f"SELECT count(*) AS n FROM {table}".encode()).fetchone()
+            assert found == {"n": rows}, table
+
+
 def test_a_raw_cache_past_its_own_budget_is_trimmed_and_costs_no_candle(filled: tuple[Database, RawCache]) -> None:
     database, cache = filled
     size = cache.size()
