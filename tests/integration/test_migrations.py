@@ -18,6 +18,7 @@ from sep_trader.errors import StoreError
 from sep_trader.market.candles import Candles
 from sep_trader.market.granularity import Granularity
 from sep_trader.store import candles as store
+from sep_trader.store import rollups
 from sep_trader.store.database import Database
 from sep_trader.store.hypertables import ensure_hypertables
 from sep_trader.store.migrations import available, migrate, pending
@@ -115,6 +116,23 @@ def test_rows_move_into_chunks_when_timescaledb_comes_later(bare: NewDatabase, s
         found = ensure_hypertables(database, 1)
         assert (found.version is None) == (server_kind == "embedded")
         assert len(store.read(database, "EUR_USD", Granularity.M1)) == 5_000
+
+
+def test_candles_of_an_earlier_version_get_their_rollups(bare: NewDatabase) -> None:
+    with bare() as database:
+        migrate(database, up_to=20)
+        with database.transaction() as connection:
+            connection.execute(
+                "INSERT INTO instruments (name, pip_location, display_precision) VALUES ('EUR_USD', -4, 5)"
+            )
+            connection.execute(
+                "INSERT INTO market_candles SELECT timestamptz '2020-01-01 UTC' + n * interval '1 minute',"
+                " 1, 1, 1, 1, 0, 1, id, 5 FROM instruments, generate_series(0, 99) n"
+            )
+        migrate(database)
+        ensure_hypertables(database, 1)
+        rollups.refresh(database)
+        assert rollups.read(database, "EUR_USD", Granularity.H1).volume.tolist() == [60, 40]
 
 
 @pytest.mark.parametrize("name", sorted(all_queries()))
