@@ -34,7 +34,7 @@ dispatcher.get_current_device = lambda: SimpleNamespace(compute_capability=(majo
 i8, i16, i32, i64, f8 = int8, int16, int32, int64, float64
 SIGNATURES = {
     "count_windows": void(
-        i8[::1], i32[::1], i64[::1], f8[::1], i64[::1], f8, f8, i16[:, :, ::1], f8[:, ::1], i8[:, ::1]
+        i8[::1], i32[::1], i8[:, ::1], i64[::1], f8[::1], i64[::1], f8, f8, i16[:, :, ::1], f8[:, ::1], i8[:, ::1]
     ),
     "propose_ahead": void(i16[:, :, ::1], f8[:, ::1], i8[:, ::1], i64[::1], f8[:, ::1], i64, i32[:, ::1]),
     "run_sets": void(

@@ -7,9 +7,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import psycopg
 import pytest
 
+from sep_trader.market.candles import Candles
+from sep_trader.market.granularity import Granularity
+from sep_trader.store import candles
 from sep_trader.store.database import Database
 
 SEP = [sys.executable, "-c", "from sep_trader.cli.main import main; main()"]
@@ -31,6 +35,28 @@ def one_line(done: "subprocess.CompletedProcess[str]", code: int, *said: str) ->
 @pytest.fixture
 def home(database: Database) -> dict[str, str]:
     return {"SEP_DATABASE_URL": database.url}
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--device", "tpu"), "unknown device 'tpu' (one of auto, cpu, cuda)"),
+        (("--device", "cuda"), "no CUDA device: "),
+        (("--cluster", "http://somewhere"), "unknown cluster 'http://somewhere'"),
+        (("--cluster", "tcp://127.0.0.1:1"), "no Dask scheduler at tcp://127.0.0.1:1"),
+    ],
+)
+def test_a_device_or_cluster_that_is_not_there(
+    home: dict[str, str], database: Database, options: tuple[str, str], said: str
+) -> None:
+    n = 2_000
+    price = np.round(1.1 + np.cumsum(np.random.default_rng(1).normal(0, 1e-4, n)), 5)
+    times = 1_400_000_040 + 60 * np.arange(n, dtype=np.int64)
+    flat = np.full(n, 1e-4)
+    candles.load(
+        database, Candles("EUR_USD", Granularity.M1, times, price, price, price, price, flat, np.ones(n, np.int64))
+    )
+    one_line(sep("train", "EUR_USD", *options, **home, CUDA_VISIBLE_DEVICES=""), 2, said)
 
 
 @pytest.mark.parametrize("command", [("train", "EUR_XYZ"), ("enable", "euro"), ("disable", "EUR_EUR")])

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from sep_trader.research.artifact import Model
+    from sep_trader.research.job import TrainingSpec
     from sep_trader.signals.job import Follower, Generated
 
 SIGN_OF_LIFE_S = 5.0
@@ -30,6 +31,10 @@ Json = Annotated[bool, typer.Option("--json", help="One JSON document instead of
 Timeframe = Annotated[str, typer.Option("--granularity", "-g", help="Candle length.")]
 Start = Annotated[str | None, typer.Option("--start", help="Use candles from this RFC 3339 time on.")]
 End = Annotated[str | None, typer.Option("--end", help="Use candles before this RFC 3339 time.")]
+Device = Annotated[str, typer.Option("--device", help="auto, cpu or cuda. auto takes a GPU where there is one.")]
+Cluster = Annotated[
+    str | None, typer.Option("--cluster", help="tcp://HOST:PORT for Dask, ray://HOST:PORT for Ray; else this machine.")
+]
 
 
 @app.command()
@@ -63,14 +68,23 @@ def train(
     granularity: Timeframe = "M1",
     start: Start = None,
     end: End = None,
+    device: Device = "auto",
+    cluster: Cluster = None,
     json: Json = False,
 ) -> None:
     """Train and judge one pair on its candles in the store."""
-    _train([parse_pair(pair)], granularity, start, end, json)
+    _train([parse_pair(pair)], _spec(granularity, start, end, device, cluster), json)
 
 
 @app.command("train-all")
-def train_all(granularity: Timeframe = "M1", start: Start = None, end: End = None, json: Json = False) -> None:
+def train_all(
+    granularity: Timeframe = "M1",
+    start: Start = None,
+    end: End = None,
+    device: Device = "auto",
+    cluster: Cluster = None,
+    json: Json = False,
+) -> None:
     """Train and judge every pair that has candles, as one family."""
     from sep_trader.store import candles
 
@@ -79,13 +93,19 @@ def train_all(granularity: Timeframe = "M1", start: Start = None, end: End = Non
         pairs = sorted({c["instrument"] for c in candles.coverage(connection) if c["granularity"] == wanted.value})
     if not pairs:
         raise InputError(f"the store has no {granularity} candles", "import some: sep data import FOLDER --format lean")
-    _train(pairs, granularity, start, end, json)
+    _train(pairs, _spec(granularity, start, end, device, cluster), json)
 
 
-def _train(pairs: list[str], granularity: str, start: str | None, end: str | None, json: bool) -> None:
-    from sep_trader.research.job import TrainingSpec, train
+def _spec(granularity: str, start: str | None, end: str | None, device: str, cluster: str | None) -> "TrainingSpec":
+    from sep_trader.research.job import TrainingSpec
 
-    spec = TrainingSpec(granularity=Granularity.parse(granularity), start=_epoch(start), end=_epoch(end))
+    length = Granularity.parse(granularity)
+    return TrainingSpec(granularity=length, start=_epoch(start), end=_epoch(end), device=device, cluster=cluster)
+
+
+def _train(pairs: list[str], spec: "TrainingSpec", json: bool) -> None:
+    from sep_trader.research.job import train
+
     with open_database(load_settings()) as database, render.progress_bar() as bar:
         tasks = {pair: bar.add_task(f"Training {pair}", total=None) for pair in pairs}
         results = train(
@@ -96,6 +116,7 @@ def _train(pairs: list[str], granularity: str, start: str | None, end: str | Non
         return
     rows = ((r.pair, r.verdict, r.reason, r.model_id) for r in results)
     render.print_table("Verdicts", ["Pair", "Verdict", "Why", "Model"], rows)
+    render.console.print("Computed on " + ", ".join(sorted({r.device for r in results})))
 
 
 @app.command("generate_signals")

@@ -1,6 +1,5 @@
 """Typed front of the compiled metrics: tables, aligned results, blocks over threads. Needs numba."""
 
-import math
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
@@ -13,16 +12,9 @@ from sep_trader.qfh.kernels.lanes import LINE
 from sep_trader.qfh.kernels.layout import CONTEXT, METRIC_ROWS, ROWS
 from sep_trader.qfh.kernels.series import buffers, metrics_of_newest, metrics_of_series
 from sep_trader.qfh.kernels.trend import STRIP
+from sep_trader.qfh.reference import entropy_terms
 
 Real = npt.NDArray[np.float32]
-
-
-@lru_cache(maxsize=64)
-def entropy_terms(window: int) -> npt.NDArray[np.float64]:
-    """-p log p / log 3 for p = n / (W - 1), n = 0..W-1, exactly as the reference rounds it."""
-    share = np.arange(window) / (window - 1)
-    positive = np.where(share > 0.0, share, 1.0)
-    return np.asarray(-(positive * np.log(positive)) / math.log(3.0))
 
 
 @lru_cache(maxsize=64)

@@ -79,7 +79,7 @@ def metrics_by_window(
     out = engine.MetricMatrix.empty(len(windows), n)
     engine.compute(bits, starts, windows, out, theta=theta, k1=k1, k2=k2, threads=threads)
     return {
-        window: _named([row[:n] for row in out.values[at]], out.collapse[at, :n], out.valid[at, :n])
+        window: named_rows([row[:n] for row in out.values[at]], out.collapse[at, :n], out.valid[at, :n])
         for at, window in enumerate(windows)
     }
 
@@ -95,11 +95,11 @@ def _engine() -> ModuleType | None:
 
 def _from_reference(bits: Bits, starts: Bools, window: int, theta: float, k1: float, k2: float) -> WindowMetrics:
     values, collapse, valid = reference_metrics(bits, starts, window, theta=theta, k1=k1, k2=k2)
-    return _named([values[name].astype(np.float32) for name in METRICS], collapse, valid)
+    return named_rows([values[name].astype(np.float32) for name in METRICS], collapse, valid)
 
 
-def _named(rows: list[Real], collapse: Bools, valid: Bools) -> WindowMetrics:
-    """Name rows that are in the order of METRICS."""
+def named_rows(rows: list[Real], collapse: Bools, valid: Bools) -> WindowMetrics:
+    """Name float32 rows that are in the order of METRICS."""
     null, flip, rupture, up, entropy, coherence, stability, damping, trend = rows
     return WindowMetrics(
         null, flip, rupture, up, entropy, coherence, stability, damping, trend, collapse=collapse, valid=valid

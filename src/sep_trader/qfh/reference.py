@@ -1,6 +1,7 @@
 """The exact reference of the window metrics: every metric straight from its definition, float64, numpy only."""
 
 import math
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -75,6 +76,12 @@ def _of_windows(b: Bits, k1: float, k2: float) -> dict[str, Float]:
         "damping": damping,
         "trend": trend,
     }
+
+
+@lru_cache(maxsize=64)
+def entropy_terms(window: int) -> Float:
+    """What a state with n of the W - 1 transitions adds to the entropy, n = 0..W-1."""
+    return _information(np.arange(window) / (window - 1))
 
 
 def _information(share: Float) -> Float:

@@ -4,8 +4,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
-from joblib import Parallel, delayed, parallel_config
-
 from sep_trader.errors import InputError
 
 R = TypeVar("R")
@@ -19,25 +17,37 @@ def run_many(
     *,
     cluster: str | None = None,
     jobs: int = -1,
+    finished: Callable[[int], None] = lambda _number: None,
 ) -> list[R]:
     """Call `function(*arguments[i])` for every i in parallel; results in the order of the arguments.
 
     cluster: None for processes of this machine, tcp://HOST:PORT for a Dask scheduler, ray://HOST:PORT for Ray. jobs:
     processes at once, -1 for all cores of the machine or the cluster. Workers need this package in the same version;
-    the function must be one that can be pickled. An error of a call is raised here. Raises InputError for a cluster
-    that is unknown, not reachable, without workers, or whose client is not installed.
+    the function must be one that can be pickled. finished: called with i, in their order, as results come. An error of
+    a call is raised here. Raises InputError for a cluster that is unknown, not reachable, without workers, or whose
+    client is not installed.
     """
     if jobs == 0:
         raise InputError("0 jobs do nothing", "-1 for all cores")
+    try:
+        from joblib import Parallel, delayed
+    except ImportError:
+        raise InputError("joblib is not installed", "pip install 'sep-trader[research]'") from None
     with _backend(cluster):
         # No memory maps: they are read-only, and numba would compile every kernel once more for read-only arrays.
         calls = (delayed(function)(*one) for one in arguments)
-        return list(Parallel(n_jobs=jobs, max_nbytes=None)(calls))
+        results: list[R] = []
+        for result in Parallel(n_jobs=jobs, max_nbytes=None, return_as="generator")(calls):
+            finished(len(results))
+            results.append(result)
+        return results
 
 
 @contextmanager
 def _backend(cluster: str | None) -> Iterator[None]:
     """What joblib runs on inside the `with`."""
+    from joblib import parallel_config
+
     if cluster is None:
         with parallel_config(backend="loky"):
             yield
@@ -66,6 +76,8 @@ def _dask(address: str) -> Iterator[None]:
             client.wait_for_workers(1, timeout=WAIT_SECONDS)
         except TimeoutError:
             raise InputError(f"the Dask cluster at {address} has no workers", f"dask worker {address}") from None
+        from joblib import parallel_config
+
         with parallel_config(backend="dask", client=client):
             yield
 
@@ -82,6 +94,8 @@ def _ray(address: str) -> Iterator[None]:
     except ConnectionError as error:
         raise InputError(f"no Ray cluster at {address}: {str(error).splitlines()[0]}", "is it running?") from None
     try:
+        from joblib import parallel_config
+
         register_ray()
         with parallel_config(backend="ray"):
             yield

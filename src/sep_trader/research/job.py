@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -16,9 +17,11 @@ from sep_trader.market.granularity import Granularity
 from sep_trader.market.instrument import standard_instrument
 from sep_trader.research import evidence as ev
 from sep_trader.research.artifact import Model, data_hash
+from sep_trader.research.cluster import run_many
 from sep_trader.research.costs import CostModel
 from sep_trader.research.labels import net_outcomes
 from sep_trader.research.strategies import RuleParameters, propose
+from sep_trader.research.sweep import on_gpu
 from sep_trader.research.walk_forward import Grid, OutOfSample, WalkForwardPlan, daily_totals, walk_forward
 from sep_trader.store import candles as candle_store
 from sep_trader.store.database import Database
@@ -37,6 +40,10 @@ class TrainingSpec:
     grid: Grid = field(default_factory=Grid)
     plan: WalkForwardPlan = field(default_factory=WalkForwardPlan)
     seed: int = 20_140_501
+    device: str = "auto"
+    """What sweeps: auto, cpu or cuda."""
+    cluster: str | None = None
+    """Where several pairs are walked forward: None for processes here, tcp://... for Dask, ray://... for Ray."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +56,8 @@ class TrainingResult:
     model_id: str
     evidence: ev.Evidence
     parameters: RuleParameters
+    device: str
+    """What computed it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +74,9 @@ def train(database: Database, pairs: Sequence[str], spec: TrainingSpec, progress
 
     Raises InputError for a pair without enough candles; nothing is recorded then.
     """
-    examined = {pair: _examine(database, pair, spec, progress) for pair in pairs}
+    inputs = {pair: _load(database, pair, spec) for pair in pairs}
+    walked = _walk_all(inputs, spec, progress)
+    examined = {pair: _examine(database, pair, inputs[pair], result, spec) for pair, result in walked.items()}
     adjusted = ev.holm([e.evidence.p_value for e in examined.values()])
     return [
         _record(database, pair, e, spec, ev.judge(e.evidence, p, len(examined)))
@@ -73,20 +84,47 @@ def train(database: Database, pairs: Sequence[str], spec: TrainingSpec, progress
     ]
 
 
-def _examine(database: Database, pair: str, spec: TrainingSpec, progress: Progress) -> _Examined:
+def _load(database: Database, pair: str, spec: TrainingSpec) -> Candles:
     with database.transaction() as connection:
         start = from_epoch(spec.start) if spec.start is not None else None
         end = from_epoch(spec.end) if spec.end is not None else None
         candles = candle_store.read(connection, pair, spec.granularity, start, end)
-        tried_before = queries.trials_of_pair(connection, pair=pair)
     if len(candles) == 0:
         raise InputError(f"no {spec.granularity} candles of {pair}", f"sep data import ... --instrument {pair}")
-    pip = float(standard_instrument(pair).pip)
-    costs = CostModel(pip=pip)
-    stressed = replace(costs, spread_multiplier=costs.spread_multiplier * ev.STRESS)
-    result = walk_forward(
-        candles, spec.grid, costs, stressed, spec.plan, lambda done, total: progress(pair, done, total)
-    )
+    return candles
+
+
+def _costs(pair: str) -> tuple[CostModel, CostModel]:
+    """What trades cost, and what they cost under stress."""
+    costs = CostModel(pip=float(standard_instrument(pair).pip))
+    return costs, replace(costs, spread_multiplier=costs.spread_multiplier * ev.STRESS)
+
+
+def _walk_all(inputs: dict[str, Candles], spec: TrainingSpec, progress: Progress) -> dict[str, OutOfSample]:
+    """Walk every pair forward: one pair on all cores, several in processes or on a cluster, a thread each."""
+    if spec.cluster is None and (len(inputs) == 1 or on_gpu(spec.device)):
+        return {
+            pair: walk_forward(
+                candles, spec.grid, *_costs(pair), spec.plan, partial(progress, pair), device=spec.device
+            )
+            for pair, candles in inputs.items()
+        }
+    one = partial(walk_forward, device=spec.device, threads=1)
+    arguments = [(candles, spec.grid, *_costs(pair), spec.plan, _no_progress) for pair, candles in inputs.items()]
+    names = list(inputs)
+    found = run_many(one, arguments, cluster=spec.cluster, finished=lambda number: progress(names[number], 1, 1))
+    return dict(zip(names, found, strict=True))
+
+
+def _no_progress(_done: int, _total: int) -> None:
+    """Where a walk runs in another process."""
+
+
+def _examine(database: Database, pair: str, candles: Candles, result: OutOfSample, spec: TrainingSpec) -> _Examined:
+    with database.transaction() as connection:
+        tried_before = queries.trials_of_pair(connection, pair=pair)
+    costs, _ = _costs(pair)
+    pip = costs.pip
     daily = daily_totals(result.entry_time, result.net, result.days) / pip
     trials = tried_before + len(spec.grid.sets())
     figures = ev.Evidence(
@@ -160,4 +198,6 @@ def _record(
             artifact=Jsonb(model.to_json()),
         )
         queries.record_verdict(connection, pair=pair, model_id=model.id, verdict=verdict.name, reason=verdict.reason)
-    return TrainingResult(pair, verdict.name, verdict.reason, model.id, examined.evidence, examined.parameters)
+    return TrainingResult(
+        pair, verdict.name, verdict.reason, model.id, examined.evidence, examined.parameters, examined.result.device
+    )

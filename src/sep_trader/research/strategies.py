@@ -1,6 +1,6 @@
 """The rule strategy: from QFH metrics at a candle's close to a proposal, for the backtest and live alike."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Self
 
@@ -11,9 +11,12 @@ from sep_trader.errors import InputError
 from sep_trader.market.candles import Candles
 from sep_trader.market.granularity import Granularity
 from sep_trader.market.resample import resample
-from sep_trader.qfh import Encoder, WindowMetrics, encode_bits, session_starts, window_metrics
+from sep_trader.qfh import Encoder, WindowMetrics, encode_bits, metrics_by_window, session_starts
+from sep_trader.qfh.bits import Bits
+from sep_trader.research.decisions import trend_sides
 
 Float = npt.NDArray[np.float64]
+Signs = npt.NDArray[np.int8]
 
 RANGE_CANDLES = 60
 """Candles whose mean high-low range scales stop and target."""
@@ -83,43 +86,82 @@ class Proposals:
 
 def propose(candles: Candles, parameters: RuleParameters) -> Proposals:
     """What the rule proposes at each candle's close, from that candle and those before it only."""
-    metrics, mean_range = _metrics(candles, parameters)
-    return propose_from(candles, parameters, metrics, mean_range)
+    return RuleSeries(candles, parameters.encoder, [parameters.window]).propose(parameters)
 
 
-def propose_from(candles: Candles, parameters: RuleParameters, metrics: WindowMetrics, mean_range: Float) -> Proposals:
-    """`propose` with its metrics and mean ranges given: thresholds are cheap to try, metrics are not."""
-    run = np.maximum(metrics.rupture, metrics.null)
-    with np.errstate(invalid="ignore"):
-        go = (
-            metrics.valid
-            & (run >= np.float32(parameters.theta_run))
-            & (metrics.entropy <= np.float32(parameters.entropy_max))
-            & (metrics.stability >= np.float32(parameters.stability_min))
-            & np.isfinite(mean_range)
-            & (mean_range > 0)
-        )
-    trend = np.where(metrics.valid, metrics.trend, np.float32(0))
-    side = np.where(go, np.sign(trend), 0).astype(np.int8)
-    for name in parameters.confirm:
-        side = np.where(_confirming_sign(candles, Granularity.parse(name), parameters) == side, side, 0).astype(np.int8)
-    if parameters.mode == "fade":
-        side = -side
+def assemble(
+    parameters: RuleParameters, metrics: WindowMetrics, bits: Bits, mean_range: Float, agreed: Signs | None
+) -> Proposals:
+    """Proposals from what they are made of, for a whole series or for its newest candle.
+
+    bits: those of the metrics' candles, and before them at least a window's where there are fewer. agreed: the sign of
+    the trend that the confirming granularities share, 0 where they do not; None where nothing confirms.
+    """
+    p = parameters
+    side = trend_sides(metrics, bits, p.window, p.theta_run, p.entropy_max, p.stability_min)
+    side = np.where(_known(mean_range), side, 0).astype(np.int8)
+    if agreed is not None:
+        side = np.where(agreed == side, side, 0).astype(np.int8)
     safe_range = np.where(np.isfinite(mean_range), mean_range, np.inf)
     return Proposals(
-        side=side,
-        confidence=np.abs(trend).astype(np.float64),
-        stop=parameters.stop_ranges * safe_range,
-        target=parameters.target_ranges * safe_range,
+        side=-side if p.mode == "fade" else side,
+        confidence=np.abs(np.where(metrics.valid, metrics.trend, np.float32(0))).astype(np.float64),
+        stop=p.stop_ranges * safe_range,
+        target=p.target_ranges * safe_range,
         metrics=metrics,
     )
 
 
-def metrics_by_window(candles: Candles, encoder: str, windows: Sequence[int]) -> tuple[dict[int, WindowMetrics], Float]:
-    """Metrics of several windows and the mean range, computed once for a whole grid of thresholds."""
-    starts = session_starts(candles.time, candles.granularity.seconds)
-    bits = encode_bits(candles.open, candles.close, starts, Encoder.parse(encoder))
-    return {w: window_metrics(bits, starts, w) for w in windows}, mean_candle_range(candles)
+class RuleSeries:
+    """A series with what all parameter sets of one encoder share: bits, metrics by window, mean ranges."""
+
+    def __init__(self, candles: Candles, encoder: str, windows: Iterable[int]) -> None:
+        self.candles, self.encoder = candles, Encoder.parse(encoder)
+        starts = session_starts(candles.time, candles.granularity.seconds)
+        self.bits = encode_bits(candles.open, candles.close, starts, self.encoder)
+        self.metrics = metrics_by_window(self.bits, starts, tuple(sorted(set(windows))))
+        self.mean_range = mean_candle_range(candles)
+        self._agreed: dict[tuple[tuple[str, ...], int], Signs] = {}
+
+    def propose(self, parameters: RuleParameters) -> Proposals:
+        """What the rule proposes at each candle's close."""
+        agreed = self.agreed(parameters.confirm, parameters.window) if parameters.confirm else None
+        return assemble(parameters, self.metrics[parameters.window], self.bits, self.mean_range, agreed)
+
+    def agreed(self, confirm: tuple[str, ...], window: int) -> Signs:
+        """The sign of the trend that the newest completed candles of these granularities share, 0 where they do not."""
+        key = (confirm, window)
+        if key not in self._agreed:
+            signs = [self._sign_of(Granularity.parse(name), window) for name in confirm]
+            self._agreed[key] = shared_sign(signs)
+        return self._agreed[key]
+
+    def allowed(self, confirm: tuple[str, ...], window: int) -> Signs:
+        """The signs of the trend that count at each candle, as a sweep takes them: 0 none, 1 up, 2 down, 3 both."""
+        both = np.full(len(self.candles), 3, np.int8)
+        if confirm:
+            agreed = self.agreed(confirm, window)
+            both = np.where(agreed > 0, 1, np.where(agreed < 0, 2, 0)).astype(np.int8)
+        return np.where(_known(self.mean_range), both, 0).astype(np.int8)
+
+    def _sign_of(self, larger: Granularity, window: int) -> Signs:
+        """Sign of the trend of the newest completed larger candle at each candle's close; 0 where there is none."""
+        coarse = resample(self.candles, larger)
+        if len(coarse) == 0:
+            return np.zeros(len(self.candles), np.int8)
+        starts = session_starts(coarse.time, larger.seconds)
+        bits = encode_bits(coarse.open, coarse.close, starts, self.encoder)
+        metrics = metrics_by_window(bits, starts, (window,))[window]
+        sign = np.sign(np.where(metrics.valid, metrics.trend, np.float32(0))).astype(np.int8)
+        closes = self.candles.time + self.candles.granularity.seconds
+        newest = np.searchsorted(coarse.time + larger.seconds, closes, side="right") - 1
+        return np.where(newest >= 0, sign[np.maximum(newest, 0)], 0).astype(np.int8)
+
+
+def shared_sign(signs: list[Signs]) -> Signs:
+    """The sign that all of several series have, 0 where they differ."""
+    same = np.logical_and.reduce([one == signs[0] for one in signs])
+    return np.where(same, signs[0], 0).astype(np.int8)
 
 
 def mean_candle_range(candles: Candles, length: int = RANGE_CANDLES) -> Float:
@@ -127,23 +169,14 @@ def mean_candle_range(candles: Candles, length: int = RANGE_CANDLES) -> Float:
     ranges = candles.high - candles.low
     out = np.full(len(ranges), np.nan)
     if len(ranges) >= length:
-        # One window at a time rather than a running sum: the live path must give the very same bits on a short tail.
-        out[length - 1 :] = np.lib.stride_tricks.sliding_window_view(ranges, length).mean(axis=1)
+        # Added from the newest back, one by one, as a stream does it: the very same bits live and in a backtest.
+        total = ranges[length - 1 :].copy()
+        for back in range(1, length):
+            total += ranges[length - 1 - back : len(ranges) - back]
+        out[length - 1 :] = total / length
     return out
 
 
-def _metrics(candles: Candles, parameters: RuleParameters) -> tuple[WindowMetrics, Float]:
-    by_window, mean_range = metrics_by_window(candles, parameters.encoder, [parameters.window])
-    return by_window[parameters.window], mean_range
-
-
-def _confirming_sign(candles: Candles, larger: Granularity, parameters: RuleParameters) -> npt.NDArray[np.int8]:
-    """Sign of the damped trend of the newest completed larger candle at each candle's close; 0 where there is none."""
-    coarse = resample(candles, larger)
-    if len(coarse) == 0:
-        return np.zeros(len(candles), np.int8)
-    metrics = metrics_by_window(coarse, parameters.encoder, [parameters.window])[0][parameters.window]
-    sign = np.sign(np.where(metrics.valid, metrics.trend, np.float32(0))).astype(np.int8)
-    closes = candles.time + candles.granularity.seconds
-    newest = np.searchsorted(coarse.time + larger.seconds, closes, side="right") - 1
-    return np.where(newest >= 0, sign[np.maximum(newest, 0)], 0).astype(np.int8)
+def _known(mean_range: Float) -> npt.NDArray[np.bool_]:
+    """Where there is a range to scale stop and target with."""
+    return np.isfinite(mean_range) & (mean_range > 0)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from itertools import product
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -228,20 +229,23 @@ def sweep(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SweepJob:
-    """One series of a sweep: its candles, costs, folds and scale, as `sweep` takes them."""
+    """One series of a sweep: its candles, costs, folds and scale, as `sweep` takes them.
+
+    allowed: by window, int8[N], the signs of the trend that count at each candle: 0 none, 1 up, 2 down, 3 both.
+    """
 
     candles: Candles
     costs: CostModel
     folds: Sequence[tuple[int, int]] | None = None
     scale: Float | None = None
+    allowed: dict[int, npt.NDArray[np.int8]] | None = None
 
 
 def sweep_many(
     jobs: Sequence[SweepJob], sets: Sequence[ParameterSet], encoder: Encoder, *, device: str = "auto", threads: int = 0
 ) -> list[SweepResult]:
     """Sweep several series with the same sets, as `sweep` does each; on a GPU all of them at once."""
-    from sep_trader.research.kernels import plan
-
+    plan = _plan()
     if not sets:
         raise InputError("no parameter sets to sweep", "give at least one")
     rules, rule_of_set = plan.rules_of([one.rule for one in sets])
@@ -254,6 +258,20 @@ def sweep_many(
     series = [_series(job, sets, encoder) for job in jobs]
     chosen, sums = plan.run(series, rules, columns, device, threads)
     return [_result(job, found, chosen) for job, found in zip(jobs, sums, strict=True)]
+
+
+def on_gpu(device: str) -> bool:
+    """Whether a sweep for this device (auto, cpu, cuda) would run on a GPU here. Raises InputError as `sweep` does."""
+    return bool(_plan().chosen(device)[0])
+
+
+def _plan() -> ModuleType:
+    """The compiled kernels, loaded at their first use; raises InputError where numba is not installed."""
+    try:
+        from sep_trader.research.kernels import plan
+    except ImportError:
+        raise InputError("a sweep needs numba, which is not installed", "pip install 'sep-trader[research]'") from None
+    return plan
 
 
 def _series(job: SweepJob, sets: Sequence[ParameterSet], encoder: Encoder) -> "plan.Series":
@@ -287,6 +305,7 @@ def _series(job: SweepJob, sets: Sequence[ParameterSet], encoder: Encoder) -> "p
         slippage=job.costs.slippage,
         nights=rollovers(candles.time).astype(np.int32),
         rates=daily_rates(job.costs),
+        allowed=job.allowed,
     )
 
 

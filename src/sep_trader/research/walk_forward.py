@@ -10,8 +10,8 @@ import numpy.typing as npt
 from sep_trader.errors import InputError
 from sep_trader.market.candles import Candles
 from sep_trader.research.costs import CostModel
-from sep_trader.research.strategies import RuleParameters, metrics_by_window, propose_from
-from sep_trader.research.sweep import Trades, simulate
+from sep_trader.research.strategies import RuleParameters, RuleSeries
+from sep_trader.research.sweep import ParameterSet, SweepJob, SweepResult, Trades, simulate, sweep_many
 
 Float = npt.NDArray[np.float64]
 Progress = Callable[[int, int], None]
@@ -78,33 +78,44 @@ class OutOfSample:
     """Every UTC day number (days since the epoch) that the test parts cover, traded or not."""
     chosen: list[RuleParameters | None]
     """The parameters chosen in each fold; None where no set traded enough."""
+    device: str
+    """What swept the training parts."""
 
 
 def walk_forward(
-    candles: Candles, grid: Grid, costs: CostModel, stressed: CostModel, plan: WalkForwardPlan, progress: Progress
+    candles: Candles,
+    grid: Grid,
+    costs: CostModel,
+    stressed: CostModel,
+    plan: WalkForwardPlan,
+    progress: Progress,
+    *,
+    device: str = "auto",
+    threads: int = 0,
 ) -> OutOfSample:
-    """Run every fold and join its test trades. `progress(done, total)` is called after each parameter set of a fold.
+    """Run every fold and join its test trades. `progress(done, total)` is called after the sweep and after each fold.
 
-    Signals of the training part never see the test part: every proposal uses candles up to its own, and trades that
-    would end behind the training part are kept out by the purge.
+    All sets are swept over all training parts in one go. Signals of a training part never see its test part: every
+    proposal uses candles up to its own, and the purge keeps trades that would end in the test part out. device,
+    threads: as `sweep` takes them.
     """
     sets = grid.sets()
     cuts = plan.cuts(len(candles), max(s.horizon for s in sets))
-    trades_of = _simulator(candles, sets)
-    every = []
-    for k, parameters in enumerate(sets):
-        every.append(trades_of(parameters, costs))
-        progress(k + 1, len(sets))
-    chosen = [best_set(sets, every, train, plan.min_trades) for train, _ in cuts]
+    series = RuleSeries(candles, grid.base.encoder, (s.window for s in sets))
+    swept = _sweep_training(series, sets, costs, cuts, device, threads)
+    progress(1, 1 + len(cuts))
+    chosen: list[RuleParameters | None] = []
     times, net, stress = [], [], []
-    for best, (_, test) in zip(chosen, cuts, strict=True):
-        if best is None:
-            continue
-        plain, worse = trades_of(best, costs, test), trades_of(best, stressed, test)
-        times.append(candles.time[test][plain.entry])
-        net.append(plain.net)
-        # Stress moves fills, so its trades need not be the same ones: only their mean is used.
-        stress.append(worse.net)
+    for fold, (_, test) in enumerate(cuts):
+        best = best_set(sets, swept.trades[fold], swept.sharpe[fold], plan.min_trades)
+        chosen.append(best)
+        if best is not None:
+            plain, worse = _trades(series, best, costs, test), _trades(series, best, stressed, test)
+            times.append(candles.time[test][plain.entry])
+            net.append(plain.net)
+            # Stress moves fills, so its trades need not be the same ones: only their mean is used.
+            stress.append(worse.net)
+        progress(2 + fold, 1 + len(cuts))
     covered = np.concatenate([np.unique(candles.time[test] // 86_400) for _, test in cuts])
     return OutOfSample(
         entry_time=np.concatenate(times) if times else np.zeros(0, np.int64),
@@ -112,50 +123,61 @@ def walk_forward(
         stressed=np.concatenate(stress) if stress else np.zeros(0),
         days=np.unique(covered),
         chosen=chosen,
+        device=swept.device,
     )
 
 
-def best_set(
-    sets: Sequence[RuleParameters], trades: Sequence[Trades], train: slice, min_trades: int
-) -> RuleParameters | None:
-    """The set with the highest t-statistic of net outcome among trades that lie wholly inside `train`."""
-    best: RuleParameters | None = None
-    best_score = -np.inf
-    for parameters, of_set in zip(sets, trades, strict=True):
-        net = of_set.net[of_set.exit < train.stop]
-        deviation = float(net.std(ddof=1)) if len(net) >= max(2, min_trades) else 0.0
-        if deviation == 0.0:
-            continue
-        score = float(net.mean()) / deviation * np.sqrt(len(net))
-        if score > best_score:
-            best, best_score = parameters, score
-    return best
+def best_set(sets: Sequence[RuleParameters], trades: Float, sharpe: Float, min_trades: int) -> RuleParameters | None:
+    """The set whose trades in one training part have the highest Sharpe ratio, among those with enough of them.
 
-
-def _simulator(candles: Candles, sets: Sequence[RuleParameters]) -> Callable[..., Trades]:
-    """Trades of a parameter set over all candles or one part of them, with the metrics of each window computed once.
-
-    Trade indices count from the part's start.
+    trades, sharpe: float64[sets]. In one part all ratios are of the same years, so that it is the highest t-statistic.
     """
-    encoders = {s.encoder for s in sets}
-    cache = {e: metrics_by_window(candles, e, sorted({s.window for s in sets if s.encoder == e})) for e in encoders}
+    usable = (trades >= max(2, min_trades)) & np.isfinite(sharpe)
+    if not usable.any():
+        return None
+    return sets[int(np.argmax(np.where(usable, sharpe, -np.inf)))]
 
-    def trades_of(parameters: RuleParameters, model: CostModel, part: slice | None = None) -> Trades:
-        by_window, mean_range = cache[parameters.encoder]
-        proposals = propose_from(candles, parameters, by_window[parameters.window], mean_range)
-        if part is None:
-            return simulate(candles, proposals.side, proposals.stop, proposals.target, parameters.horizon, model)
-        # The test part alone, so that no trade crosses its ends; metrics keep their history.
-        return simulate(
-            candles.take(part),
-            proposals.side[part],
-            proposals.stop[part],
-            proposals.target[part],
-            parameters.horizon,
-            model,
+
+def _sweep_training(
+    series: RuleSeries,
+    sets: Sequence[RuleParameters],
+    costs: CostModel,
+    cuts: Sequence[tuple[slice, slice]],
+    device: str,
+    threads: int,
+) -> SweepResult:
+    """Statistics of every set in every training part: arrays [folds, sets]."""
+    confirm = sets[0].confirm
+    job = SweepJob(
+        series.candles,
+        costs,
+        folds=[(train.start, train.stop) for train, _ in cuts],
+        # Where there is no range yet, nothing is allowed, and the scale is not looked at.
+        scale=np.where(series.mean_range > 0.0, series.mean_range, 1.0),
+        allowed={s.window: series.allowed(confirm, s.window) for s in sets},
+    )
+    wanted = [
+        ParameterSet(
+            window=s.window,
+            theta=s.theta_run,
+            max_entropy=s.entropy_max,
+            min_stability=s.stability_min,
+            fade=s.mode == "fade",
+            horizon=s.horizon,
+            stop=s.stop_ranges,
+            target=s.target_ranges,
         )
+        for s in sets
+    ]
+    return sweep_many([job], wanted, series.encoder, device=device, threads=threads)[0]
 
-    return trades_of
+
+def _trades(series: RuleSeries, parameters: RuleParameters, costs: CostModel, part: slice) -> Trades:
+    """Trades of a set in a test part alone: none crosses its ends, the metrics keep their history; indices count from
+    the part's start."""
+    proposals = series.propose(parameters)
+    columns = (proposals.side[part], proposals.stop[part], proposals.target[part])
+    return simulate(series.candles.take(part), *columns, parameters.horizon, costs)
 
 
 def daily_totals(entry_time: npt.NDArray[np.int64], net: Float, days: npt.NDArray[np.int64]) -> Float:

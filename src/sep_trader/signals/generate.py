@@ -4,11 +4,14 @@ from datetime import timedelta
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any
 
+import numpy as np
+
 from sep_trader.market.candles import Candles
 from sep_trader.market.clock import from_epoch
 from sep_trader.market.instrument import Instrument
 from sep_trader.qfh import WindowMetrics
 from sep_trader.research.artifact import Model
+from sep_trader.research.rule_stream import RuleStream
 from sep_trader.research.strategies import propose
 from sep_trader.signals.signal import Signal, signal_id
 
@@ -17,34 +20,65 @@ EXPIRY_CANDLES = 2
 
 
 def generate(candles: Candles, model: Model, instrument: Instrument, *, after: int) -> list[Signal]:
-    """Signals of the candles that start later than `after` (seconds since the epoch); the earlier ones warm up.
-
-    Stop and target distances are rounded to the instrument's precision and are at least one tick.
-    """
-    proposals = propose(candles, model.parameters)
-    length = model.granularity.seconds
-    signals = []
-    for i in range(len(candles)):
-        if candles.time[i] <= after or proposals.side[i] == 0:
-            continue
-        start = from_epoch(int(candles.time[i]))
-        signals.append(
-            Signal(
-                id=signal_id(model.id, model.pair, start),
-                pair=model.pair,
-                model_id=model.id,
-                granularity=model.granularity.value,
-                candle_time=start,
-                side=int(proposals.side[i]),
-                confidence=Decimal(float(proposals.confidence[i])).quantize(Decimal("0.0001"), ROUND_HALF_EVEN),
-                metrics=metrics_at(proposals.metrics, i),
-                stop_distance=_distance(proposals.stop[i], instrument),
-                target_distance=_distance(proposals.target[i], instrument),
-                horizon=timedelta(seconds=model.parameters.horizon * length),
-                expires_at=start + timedelta(seconds=(1 + EXPIRY_CANDLES) * length),
-            )
+    """Signals of the candles that start later than `after` (seconds since the epoch); the earlier ones warm up."""
+    found = propose(candles, model.parameters)
+    rows = np.flatnonzero((found.side != 0) & (candles.time > after)).tolist()
+    return [
+        _signal(
+            model, instrument, int(candles.time[i]), int(found.side[i]), float(found.confidence[i]),
+            float(found.stop[i]), float(found.target[i]), metrics_at(found.metrics, i),
         )
-    return signals
+        for i in rows
+    ]  # fmt: skip
+
+
+class SignalStream:
+    """Signals of a model candle by candle, the same as `generate` gives for all of them at once."""
+
+    def __init__(self, model: Model, instrument: Instrument) -> None:
+        self.model, self._instrument = model, instrument
+        self._rule = RuleStream(model.parameters, model.granularity)
+
+    @property
+    def newest(self) -> int | None:
+        """Start of the newest candle taken, seconds since the epoch."""
+        return self._rule.time
+
+    def take(self, candles: Candles) -> list[Signal]:
+        """Take complete mid candles, oldest first; those that were taken already are passed over."""
+        signals = []
+        columns = (candles.time, candles.open, candles.high, candles.low, candles.close)
+        for time, *prices in zip(*(column.tolist() for column in columns), strict=True):
+            if self.newest is not None and time <= self.newest:
+                continue
+            p = self._rule.update(time, *prices)
+            if p is not None:
+                values = (p.side, p.confidence, p.stop, p.target, metrics_at(p.metrics, 0))
+                signals.append(_signal(self.model, self._instrument, time, *values))
+        return signals
+
+
+def _signal(
+    model: Model, instrument: Instrument, time: int, side: int, confidence: float, stop: float, target: float,
+    metrics: dict[str, Any],
+) -> Signal:  # fmt: skip
+    """The signal of a proposal; its distances are rounded to the instrument's precision and are at least one tick."""
+    length = model.granularity.seconds
+    start = from_epoch(time)
+    return Signal(
+        id=signal_id(model.id, model.pair, start),
+        pair=model.pair,
+        model_id=model.id,
+        granularity=model.granularity.value,
+        candle_time=start,
+        side=side,
+        confidence=Decimal(confidence).quantize(Decimal("0.0001"), ROUND_HALF_EVEN),
+        metrics=metrics,
+        stop_distance=_distance(stop, instrument),
+        target_distance=_distance(target, instrument),
+        horizon=timedelta(seconds=model.parameters.horizon * length),
+        expires_at=start + timedelta(seconds=(1 + EXPIRY_CANDLES) * length),
+    )
 
 
 def metrics_at(metrics: WindowMetrics, i: int) -> dict[str, Any]:
@@ -56,4 +90,4 @@ def metrics_at(metrics: WindowMetrics, i: int) -> dict[str, Any]:
 
 
 def _distance(value: float, instrument: Instrument) -> Decimal:
-    return max(instrument.quantise_price(Decimal(float(value))), instrument.tick)
+    return max(instrument.quantise_price(Decimal(value)), instrument.tick)

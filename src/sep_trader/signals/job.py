@@ -1,25 +1,22 @@
 """The signal job: newest candles in, rows of trading_signals out; once, or following the market."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
 from psycopg.types.json import Jsonb
 
 from sep_trader.broker.port import Broker
-from sep_trader.market.candles import Candles
 from sep_trader.market.clock import from_epoch
 from sep_trader.market.instrument import standard_instrument
 from sep_trader.research.artifact import Model
-from sep_trader.signals.generate import generate
+from sep_trader.signals.generate import SignalStream, generate
 from sep_trader.signals.signal import Signal
 from sep_trader.store import candles as candle_store
 from sep_trader.store.database import Connection, Database
 from sep_trader.store.queries import queries
 
-_LONGEST_PAUSE_S = 5 * 86_400
-"""A long weekend: history may have to be taken from before it."""
 NEWEST = 1
 """Without following, signals are generated for this many newest candles of each pair."""
 
@@ -60,7 +57,7 @@ class Follower:
     def __init__(self, database: Database, broker: Broker, choose: Callable[[Connection], Sequence[Model]]) -> None:
         """choose: the models to follow, asked for at every step: a retrained or newly enabled pair is taken up."""
         self._database, self._broker, self._choose = database, broker, choose
-        self._seen: dict[str, datetime] = {}
+        self._followed: dict[str, _Followed] = {}
 
     def step(self) -> Generated:
         """Fetch what is new for each model's pair, store it, and generate signals for exactly these candles.
@@ -72,23 +69,33 @@ class Follower:
         with self._database.transaction() as connection:
             models = self._choose(connection)
         for model in models:
-            seen = self._seen.get(model.id)
-            if seen is None:
+            instrument = standard_instrument(model.pair)
+            one = self._followed.setdefault(model.id, _Followed(SignalStream(model, instrument)))
+            if one.stored is None:
                 page = self._broker.candles(model.pair, model.granularity, count=min(5_000, _history(model)))
             else:
-                page = self._broker.candles(model.pair, model.granularity, start=seen, include_first=False)
+                page = self._broker.candles(model.pair, model.granularity, start=one.stored, include_first=False)
             counts[model.pair] = len(page)
             if len(page) == 0:
                 continue
-            instrument = standard_instrument(model.pair)
             fresh = page.to_mid(instrument.display_precision)
+            found = one.stream.take(fresh)
+            if one.stored is not None:
+                one.waiting += found
             with self._database.transaction() as connection:
                 candle_store.upsert_live(connection, fresh)
-                if seen is not None:
-                    known = _up_to(connection, model, int(fresh.time[0]), int(fresh.time[-1]))
-                    stored += store(connection, generate(known, model, instrument, after=int(seen.timestamp())))
-            self._seen[model.id] = from_epoch(int(fresh.time[-1]))
+                stored += store(connection, one.waiting)
+            one.stored, one.waiting = from_epoch(int(fresh.time[-1])), []
         return Generated(counts, tuple(stored))
+
+
+@dataclass(slots=True)
+class _Followed:
+    """A model's stream, the newest candle stored for it, and signals that wait for a database that was away."""
+
+    stream: SignalStream
+    stored: datetime | None = None
+    waiting: list[Signal] = field(default_factory=list)
 
 
 def report_alive(database: Database, state: str, details: dict[str, Any]) -> None:
@@ -121,13 +128,6 @@ def store(connection: Connection, signals: Sequence[Signal]) -> list[Signal]:
         if inserted:
             fresh.append(s)
     return fresh
-
-
-def _up_to(connection: Connection, model: Model, first: int, last: int) -> Candles:
-    """The candles up to `last`, with the history that warms up `first`. Never a later one: on a replay, or with a store
-    filled elsewhere, the newest stored candle can be in this market's future."""
-    start = first - _history(model) * model.granularity.seconds - _LONGEST_PAUSE_S
-    return candle_store.read(connection, model.pair, model.granularity, from_epoch(start), from_epoch(last + 1))
 
 
 def _history(model: Model) -> int:

@@ -20,8 +20,11 @@ from sep_trader.market.granularity import Granularity
 from sep_trader.qfh import Encoder
 from sep_trader.research.cluster import run_many
 from sep_trader.research.costs import CostModel
+from sep_trader.research.job import TrainingSpec, train
 from sep_trader.research.sweep import SweepResult, grid, sweep
 from sep_trader.research.walk_forward import Grid, WalkForwardPlan, walk_forward
+from sep_trader.store import candles as store
+from sep_trader.store.database import Database
 
 SETS = grid(window=(16, 33), theta=(0.28, 0.35), horizon=(5, 40), stop=(0.0004, float("inf")), target=(0.0006,))
 SWEEP = partial(sweep, device="cpu", threads=1)
@@ -117,6 +120,26 @@ def test_walk_forwards_on_the_cluster_give_the_same(dask_cluster: tuple[str, set
         assert found.chosen == expected.chosen
         for name in ("entry_time", "net", "stressed", "days"):
             assert getattr(found, name).tobytes() == getattr(expected, name).tobytes(), name
+
+
+def test_training_gives_the_same_here_in_processes_and_on_the_cluster(
+    dask_cluster: tuple[str, set[int]], database: Database
+) -> None:
+    pairs = ["EUR_USD", "GBP_USD"]
+    for seed, pair in enumerate(pairs):
+        store.load(database, replace(market(seed), instrument=pair))
+    spec = TrainingSpec(plan=WalkForwardPlan(min_trades=5), device="cpu")
+    seen: list[str] = []
+    here = train(database, pairs, spec, lambda pair, _done, _total: seen.append(pair))
+    assert seen == pairs
+    there = train(database, pairs, replace(spec, cluster=dask_cluster[0]), lambda *_: None)
+    alone = [train(database, [pair], spec, lambda *_: None)[0] for pair in pairs]
+    for one, other, single in zip(here, there, alone, strict=True):
+        assert one.evidence.trades > 0
+        assert one.parameters == other.parameters == single.parameters
+        assert one.evidence.p_value == other.evidence.p_value == single.evidence.p_value
+        assert one.evidence.expectancy == other.evidence.expectancy == single.evidence.expectancy
+        assert one.device == "cpu"
 
 
 def test_an_error_of_a_call_comes_back(dask_cluster: tuple[str, set[int]]) -> None:

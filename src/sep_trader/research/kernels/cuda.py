@@ -9,20 +9,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sep_trader.errors import InputError
-from sep_trader.qfh.engine import entropy_terms
 from sep_trader.qfh.kernels.series import bits_in_session
-from sep_trader.research.kernels.scalar import BLOCK, CHUNK, Float
+from sep_trader.qfh.reference import entropy_terms
+from sep_trader.research.kernels.scalar import BLOCK, CHUNK, K1, K2, Float
 from sep_trader.research.kernels.sets import SUMS
 
 if TYPE_CHECKING:
-    from sep_trader.research.kernels.plan import Rules, Series, SetColumns
+    from sep_trader.research.kernels.plan import Int, Rules, Series, SetColumns
 
-K1, K2 = 0.3, 0.2
 THREADS = 128
 # Share of the free memory that the proposals may take; rules beyond it are run in batches.
 AHEAD_SHARE = 0.4
 # Device bytes a candle for prices, bits and costs; a candle and window; a candle and rule.
-PER_CANDLE, PER_WINDOW, PER_RULE = 106, 15, 4
+PER_CANDLE, PER_WINDOW, PER_RULE = 106, 16, 4
 
 
 def _cuda() -> Any:
@@ -57,9 +56,9 @@ def run(
 
     cuda = _cuda()
     tell = timed or (lambda _step: None)
-    host = _joined(series)
-    candles = host["bits"].shape[0]
     windows, window_of = np.unique(rules.window, return_inverse=True)
+    host = _joined(series, windows)
+    candles = host["bits"].shape[0]
     batch = _rules_at_once(candles, len(windows), len(rules.window))
     on_device = {key: cuda.to_device(value) for key, value in host.items()}
     columns = {key: cuda.to_device(getattr(sets, key)) for key in ("stop", "target", "horizon")}
@@ -74,8 +73,8 @@ def run(
     places = np.cumsum([0, *map(len, terms)])[:-1].astype(np.int64)
     grid = (-(-candles // THREADS), len(windows))
     on.count_windows[grid, THREADS](
-        on_device["bits"], on_device["ages"], cuda.to_device(windows), cuda.to_device(np.concatenate(terms)),
-        cuda.to_device(places), K1, K2, counts, entropy, sign,
+        on_device["bits"], on_device["ages"], on_device["allowed"], cuda.to_device(windows),
+        cuda.to_device(np.concatenate(terms)), cuda.to_device(places), K1, K2, counts, entropy, sign,
     )  # fmt: skip
     cuda.synchronize()
     tell("windows")
@@ -124,7 +123,7 @@ def _rules_at_once(candles: int, windows: int, rules: int) -> int:
     return int(max(1, min(rules, max(free - fixed, per_rule) * AHEAD_SHARE // per_rule)))
 
 
-def _joined(series: Sequence[Series]) -> dict[str, np.ndarray[Any, Any]]:
+def _joined(series: Sequence[Series], windows: Int) -> dict[str, np.ndarray[Any, Any]]:
     """Join the series one behind the other, each filled up to whole chunks with at least one candle to spare."""
     sizes = [-(-(len(one) + 1) // CHUNK) * CHUNK for one in series]
     begins = np.cumsum([0, *sizes])[:-1]
@@ -132,6 +131,7 @@ def _joined(series: Sequence[Series]) -> dict[str, np.ndarray[Any, Any]]:
     out: dict[str, np.ndarray[Any, Any]] = {
         "bits": np.zeros(total, np.int8),
         "ages": np.zeros(total, np.int32),
+        "allowed": np.full((len(windows), total), 3, np.int8),
         "scale": np.ones(total),
         "fills": np.ones((2, total)),
         "quotes": np.ones((4, 2, total)),
@@ -145,6 +145,8 @@ def _joined(series: Sequence[Series]) -> dict[str, np.ndarray[Any, Any]]:
         end = begin + len(one)
         bits_in_session(one.bits, one.starts, 0, out["ages"][begin:end])
         out["bits"][begin:end] = one.bits & 1
+        if one.allowed is not None:
+            out["allowed"][:, begin:end] = [one.allowed[window] for window in windows.tolist()]
         for key in ("scale", "nights"):
             out[key][begin:end] = getattr(one, key)
         for key in ("fills", "quotes"):

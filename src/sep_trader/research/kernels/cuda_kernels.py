@@ -21,10 +21,11 @@ trend_sign = device(scalar.trend_sign)
 
 
 @kernel
-def count_windows(bits, ages, windows, terms, places, k1, k2, counts, entropy, sign):
+def count_windows(bits, ages, allowed, windows, terms, places, k1, k2, counts, entropy, sign):
     """Count the windows that end at every candle: one thread a candle and window.
 
-    bits: int8[T]; ages: int32[T], unbroken bits of the session; terms: float64, entropy by count, of window k at
+    bits: int8[T]; ages: int32[T], unbroken bits of the session; allowed: int8[K, T], the signs of the trend that count,
+    1 up, 2 down, 3 both; terms: float64, entropy by count, of window k at
     places[k]. Writes counts: int16[3, K, T] of null, rupture and corrected, entropy: float64[K, T], sign: int8[K, T],
     0 where there is no full window.
     """
@@ -43,7 +44,8 @@ def count_windows(bits, ages, windows, terms, places, k1, k2, counts, entropy, s
     counts[1, k, at] = rupture
     counts[2, k, at] = corrected
     entropy[k, at] = value
-    sign[k, at] = trend_sign(bits, at, window, value, apart, k1, k2)
+    trend = trend_sign(bits, at, window, value, apart, k1, k2)
+    sign[k, at] = trend if allowed[k, at] & (1 if trend > 0 else 2) else 0
 
 
 @kernel

@@ -9,13 +9,13 @@ import numpy.typing as npt
 from numba import config as numba_config
 
 from sep_trader.errors import InputError
-from sep_trader.qfh.engine import entropy_table, entropy_terms
-from sep_trader.research.kernels.scalar import Float, Int8, Int32
+from sep_trader.qfh.engine import entropy_table
+from sep_trader.qfh.reference import entropy_terms
+from sep_trader.research.kernels.scalar import K1, K2, Float, Int8, Int32, rule_limits
 from sep_trader.research.kernels.sets import SUMS, run_sets
 from sep_trader.research.kernels.signals import proposals_ahead
 
 Int = npt.NDArray[np.int64]
-K1, K2 = 0.3, 0.2
 DEVICES = ("auto", "cpu", "cuda")
 # Proposals of one task: so many bytes at most, whatever the number of rules.
 AHEAD_BYTES = 32 << 20
@@ -38,9 +38,15 @@ class Series:
     slippage: float
     nights: Int32
     rates: Float
+    allowed: dict[int, Int8] | None = None
+    """By window: the signs of the trend that count at each candle, 1 up, 2 down, 3 both; None for both everywhere."""
 
     def __len__(self) -> int:
         return len(self.bits)
+
+    def allowed_at(self, window: int) -> Int8:
+        """The signs that count for a window; empty for both everywhere."""
+        return np.zeros(0, np.int8) if self.allowed is None else self.allowed[window]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -65,32 +71,38 @@ def rules_of(keys: Sequence[Key]) -> tuple[Rules, Int]:
     """Find the distinct rules, ordered by window, and the rule of every set."""
     distinct = sorted(set(keys))
     place = {key: at for at, key in enumerate(distinct)}
-    limits = np.array([_limits(*key) for key in distinct])
+    limits = np.array([rule_limits(*key) for key in distinct], dtype=np.float64)
     windows = np.array([key[0] for key in distinct], dtype=np.int64)
     return Rules(windows, limits), np.array([place[key] for key in keys], dtype=np.int64)
 
 
-def _limits(window: int, theta: float, max_entropy: float, min_stability: float, fade: bool) -> tuple[float, ...]:
-    """Turn shares into counts, exactly: n / (W - 1) >= theta, 1 - n / (W - 3) >= min_stability as float64 has it."""
-    least = int(np.argmax(np.append(np.arange(window) / (window - 1) >= theta, True)))
-    stable = 1.0 - np.arange(window - 2) / (window - 3) >= min_stability
-    return float(least), float(np.count_nonzero(stable) - 1), max_entropy, float(fade)
+def chosen(device: str) -> tuple[bool, str]:
+    """Whether to use the GPU, and how to call the choice in a result.
+
+    Raises InputError for an unknown device, and for cuda where there is none.
+    """
+    if device not in DEVICES:
+        raise InputError(f"unknown device '{device}'", f"one of {', '.join(DEVICES)}")
+    if device == "cpu":
+        return False, "cpu"
+    from sep_trader.research.kernels import cuda
+
+    missing = cuda.why_not()
+    if missing is None:
+        return True, f"cuda: {cuda.name()}"
+    if device == "cuda":
+        raise InputError(f"no CUDA device: {missing}", "use --device cpu or auto")
+    return False, f"cpu ({missing})"
 
 
 def run(series: Sequence[Series], rules: Rules, sets: SetColumns, device: str, threads: int) -> tuple[str, list[Float]]:
     """Run all sets over all series: (device used, per series float64[folds, sets, SUMS])."""
-    if device not in DEVICES:
-        raise InputError(f"unknown device '{device}'", f"one of {', '.join(DEVICES)}")
-    if device != "cpu":
-        from sep_trader.research.kernels import cuda
+    gpu, name = chosen(device)
+    if not gpu:
+        return name, run_cpu(series, rules, sets, threads)
+    from sep_trader.research.kernels import cuda
 
-        missing = cuda.why_not()
-        if missing is None:
-            return f"cuda: {cuda.name()}", cuda.run(series, rules, sets)
-        if device == "cuda":
-            raise InputError(f"no CUDA device: {missing}", "use --device cpu or auto")
-        return f"cpu ({missing})", run_cpu(series, rules, sets, threads)
-    return "cpu", run_cpu(series, rules, sets, threads)
+    return name, cuda.run(series, rules, sets)
 
 
 def run_cpu(series: Sequence[Series], rules: Rules, sets: SetColumns, threads: int) -> list[Float]:
@@ -142,7 +154,9 @@ def _run_task(rules: Rules, sets: SetColumns, one: Series, sums: Float, taken: I
     window = int(rules.window[taken[0]])
     ahead = np.empty((len(taken), len(one)), dtype=np.int32)
     table, terms = entropy_table(window), entropy_terms(window)
-    proposals_ahead(one.bits, one.starts, window, table, terms, K1, K2, rules.limits[taken], ahead)
+    proposals_ahead(
+        one.bits, one.starts, one.allowed_at(window), window, table, terms, K1, K2, rules.limits[taken], ahead
+    )
     place = np.searchsorted(taken, sets.rule[members])
     free, out = np.empty(len(members), dtype=np.int64), np.empty((len(members), SUMS))
     for fold, (first, last) in enumerate(one.folds.tolist()):

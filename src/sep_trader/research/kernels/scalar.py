@@ -19,8 +19,24 @@ STOP, TARGET, HORIZON, END = 0, 1, 2, 3
 CHUNK = 1024
 # Instead of a proposal: there is none in the rest of the chunk.
 NOTHING = -1
+# Damping's weights of entropy and incoherence.
+K1, K2 = 0.3, 0.2
+# The float32 trend is within 1e-5 of the exact one: its sign is certain beyond this, and computed exactly below.
+CERTAIN = 1e-4
 # Candles that one entry of block_low and block_high sums up; a power of two.
 BLOCK = 16
+
+
+def rule_limits(
+    window: int, theta: float, max_entropy: float, min_stability: float, fade: bool
+) -> tuple[int, int, float, int]:
+    """Turn a rule's shares into counts for `decide`: least, most_corrected, most_entropy, fade.
+
+    Exactly: n / (W - 1) >= theta and 1 - n / (W - 3) >= min_stability as float64 has it.
+    """
+    least = int(np.argmax(np.append(np.arange(window) / (window - 1) >= theta, True)))
+    stable = 1.0 - np.arange(window - 2) / (window - 3) >= min_stability
+    return least, int(np.count_nonzero(stable)) - 1, max_entropy, int(fade)
 
 
 def find_exit(

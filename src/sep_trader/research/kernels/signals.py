@@ -22,13 +22,10 @@ from sep_trader.qfh.kernels.series import ages_of, buffers, make_room, scale_of,
 from sep_trader.qfh.kernels.sums import apart_line, count_line
 from sep_trader.qfh.kernels.trend import STRIP, trend_in_cache
 from sep_trader.research.kernels import scalar
-from sep_trader.research.kernels.scalar import CHUNK, NOTHING
+from sep_trader.research.kernels.scalar import CERTAIN, CHUNK, NOTHING
 
 decide = kernel(scalar.decide)
 trend_sign = kernel(scalar.trend_sign)
-
-# The float32 trend is within 1e-5 of the exact one: its sign is certain beyond this, and computed exactly below.
-CERTAIN = np.float32(1e-4)
 
 
 @kernel
@@ -60,6 +57,14 @@ def sign_rows(trend, bits, at, window, entropy, apart, apart_before, k1, k2, sig
 
 
 @kernel
+def keep_allowed(allowed, sign):
+    """Write 0 over every sign that does not count."""
+    for i in range(len(sign)):
+        bit = 1 if sign[i] > 0 else 2
+        sign[i] = sign[i] if allowed[i] & bit else 0
+
+
+@kernel
 def write_ahead(null, rupture, entropy, corrected, sign, first, rules, ahead):
     """Write what lies ahead of every row of a chunk, the first of them row `first` of the series, for every rule."""
     for r in range(len(rules)):
@@ -78,10 +83,11 @@ def write_ahead(null, rupture, entropy, corrected, sign, first, rules, ahead):
 
 
 @kernel
-def proposals_ahead(bits, starts, window, table, terms, k1, k2, rules, ahead):
+def proposals_ahead(bits, starts, allowed, window, table, terms, k1, k2, rules, ahead):
     """Write for every rule of one window and every candle the next proposal: 2 * t + (1 if short), or NOTHING.
 
-    Next is at the candle or after it in its chunk of CHUNK candles. bits: int8[N]; table: float32[W * W] and terms:
+    Next is at the candle or after it in its chunk of CHUNK candles. bits: int8[N]; allowed: int8[N], the signs of the
+    trend that count, 1 up, 2 down, 3 both, or empty for both everywhere; table: float32[W * W] and terms:
     float64[W], entropy by cell and by count. rules: float64[R, 4] of (least, most_corrected, most_entropy, fade).
     ahead: int32[R, N].
     """
@@ -134,5 +140,7 @@ def proposals_ahead(bits, starts, window, table, terms, k1, k2, rules, ahead):
         for i in range(n):
             entropy[i] = (terms[null[i]] + terms[flip[i]]) + terms[rupture[i]]
         sign_rows(block[TREND], inner, at, window, entropy, apart[at:end], apart[at - half : end - half], k1, k2, sign)
+        if len(allowed) > 0:
+            keep_allowed(allowed[lo : lo + n], sign)
         write_ahead(null, rupture, entropy, corrected, sign, lo, rules, ahead)
         at = end

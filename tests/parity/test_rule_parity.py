@@ -1,0 +1,71 @@
+"""One rule, three ways: the whole series at once, candle by candle, and in the sweep that chooses its parameters."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from sep_trader.history import lean
+from sep_trader.market.candles import Candles
+from sep_trader.market.granularity import Granularity
+from sep_trader.research.costs import CostModel
+from sep_trader.research.rule_stream import RuleStream
+from sep_trader.research.strategies import RuleParameters, RuleSeries, propose
+from sep_trader.research.sweep import simulate
+from sep_trader.research.walk_forward import Grid, WalkForwardPlan, _sweep_training
+
+RULES = [
+    RuleParameters(window=16, theta_run=0.3),
+    RuleParameters(window=33, theta_run=0.28, mode="fade", encoder="body", entropy_max=0.99, stability_min=0.3),
+    RuleParameters(window=16, theta_run=0.3, confirm=("M5", "M15")),
+    RuleParameters(window=64, theta_run=0.26, encoder="magnitude(32)", stability_min=0.2, entropy_max=1.0),
+    RuleParameters(window=8, theta_run=0.0, entropy_max=1.0, stability_min=0.0, confirm=("H1",), mode="fade"),
+]
+COSTS = CostModel(slippage_pips=0.3)
+
+
+@pytest.fixture(scope="module")
+def candles(data_dir: Path) -> Candles:
+    """EUR_USD M1 of May 2014: holes, a weekend, and everything else that a real market brings."""
+    files = lean.sources(data_dir / "lean-oanda" / "minute" / "eurusd", None, None)
+    days = [lean.read(file).candles.to_mid(5) for file in files if file.path.name < "20180101"]
+    columns = ("time", "open", "high", "low", "close", "spread", "volume")
+    return replace(days[0], **{name: np.concatenate([getattr(day, name) for day in days]) for name in columns})
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: f"{rule.encoder}-{rule.window}-{rule.mode}")
+def test_candle_by_candle_is_the_whole_series(candles: Candles, rule: RuleParameters) -> None:
+    whole = propose(candles, rule)
+    stream = RuleStream(rule, Granularity.M1)
+    columns = (candles.time, candles.open, candles.high, candles.low, candles.close)
+    rows = [stream.update(*row) for row in zip(*(column.tolist() for column in columns), strict=True)]
+    made = np.flatnonzero(whole.side)
+    assert len(made) > 100
+    assert [at for at, row in enumerate(rows) if row is not None] == made.tolist()
+    for at in made.tolist():
+        row = rows[at]
+        assert row is not None
+        expected = (whole.side[at], whole.confidence[at], whole.stop[at], whole.target[at])
+        assert (row.side, row.confidence, row.stop, row.target) == expected
+        assert row.metrics.trend[0] == whole.metrics.trend[at]
+
+
+@pytest.mark.parametrize("confirm", [(), ("M5", "M15")])
+def test_what_training_sweeps_are_the_proposals_trades(candles: Candles, confirm: tuple[str, ...]) -> None:
+    base = RuleParameters(confirm=confirm, entropy_max=0.99, stability_min=0.3)
+    grid = Grid(base, window=(8, 33), theta_run=(0.28, 0.36), exits=((4.0, 6.0, 20), (np.inf, 12.0, 45)))
+    sets = grid.sets()
+    cuts = WalkForwardPlan(folds=3).cuts(len(candles), 45)
+    series = RuleSeries(candles, base.encoder, (8, 33))
+    swept = _sweep_training(series, sets, COSTS, cuts, "cpu", 0)
+    total = 0
+    for at, one in enumerate(sets):
+        proposals = propose(candles, one)
+        for fold, (train, _) in enumerate(cuts):
+            part = candles.take(train), proposals.side[train], proposals.stop[train], proposals.target[train]
+            trades = simulate(*part, one.horizon, COSTS)
+            assert swept.trades[fold, at] == len(trades)
+            assert swept.net[fold, at] == pytest.approx(trades.net.sum(), abs=1e-12)
+            total += len(trades)
+    assert total > 2_000
