@@ -177,6 +177,7 @@ def candles(count: int) -> Candles:
 
 def test_a_dump_restores_to_the_same(database: Database, bare: NewDatabase, server_kind: str, tmp_path: Path) -> None:
     store.load(database, candles(4_000))
+    rollups.refresh(database)
     with database.session() as connection:
         binaries = programs(connection)
         connection.execute(
