@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -13,18 +14,18 @@ from sep_trader.research.kernels import cuda
 from sep_trader.research.sweep import ParameterSet, SweepJob, sweep_many
 
 
-def test_32_sets_over_1000_candles_are_the_same() -> None:
+def test_64_sets_over_3000_candles_are_the_same() -> None:
     script = Path(__file__).with_name("cuda_parity.py")
     # The simulator is one Python thread a CUDA thread: minutes at sizes that a card would not notice.
     done = subprocess.run(
-        [sys.executable, script, "1000", "32"],
+        [sys.executable, script, "3000", "64"],
         env={**os.environ, "NUMBA_ENABLE_CUDASIM": "1"},
         capture_output=True,
         text=True,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "32 sets, 1000 candles" in done.stdout
+    assert "64 sets, 3000 candles" in done.stdout
 
 
 def test_no_gpu_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -32,3 +33,26 @@ def test_no_gpu_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(InputError, match="no CUDA device: no NVIDIA driver or no GPU"):
         sweep_many([], [ParameterSet()], Encoder(), device="cuda")
     assert sweep_many(list[SweepJob](), [ParameterSet()], Encoder(), device="auto") == []
+
+
+def test_rules_are_run_in_batches_that_fit_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    candles, windows, rules = 3_700_000, 5, 40
+    fixed = candles * (cuda.PER_CANDLE + windows * cuda.PER_WINDOW) / 2**20
+    monkeypatch.setattr(cuda, "_cuda", lambda: _card(100_000))
+    assert cuda._rules_at_once(candles, windows, rules) == rules
+    # Room for ten rules in the share that is theirs.
+    ten = 10 * candles * cuda.PER_RULE / 2**20 / cuda.AHEAD_SHARE
+    monkeypatch.setattr(cuda, "_cuda", lambda: _card(int(fixed + ten) + 1))
+    assert cuda._rules_at_once(candles, windows, rules) == 10
+
+
+def test_too_little_memory_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cuda, "_cuda", lambda: _card(500))
+    with pytest.raises(InputError, match="needs 670 MiB of GPU memory and 500 MiB are free"):
+        cuda._rules_at_once(3_700_000, 5, 40)
+
+
+def _card(free_mib: int) -> SimpleNamespace:
+    """What numba says of a card with so much free memory."""
+    context = SimpleNamespace(get_memory_info=lambda: SimpleNamespace(free=free_mib * 2**20))
+    return SimpleNamespace(current_context=lambda: context)

@@ -17,7 +17,7 @@ COSTS = CostModel(slippage_pips=0.3, spread_multiplier=1.5, financing_long=-0.03
 SETS = grid(
     window=(8, 33, 100), theta=(0.28, 0.35), min_stability=(0.0, 0.5), fade=(False, True), horizon=(1, 20, 300),
     stop=(0.0004, math.inf), target=(0.0006,),
-) + grid(window=(16,), max_entropy=(0.97,), horizon=(15,))  # fmt: skip
+) + grid(window=(16, 255, 512), theta=(0.26,), max_entropy=(0.97,), horizon=(15,))  # fmt: skip
 
 
 def market(n: int = 9000, seed: int = 0) -> Candles:

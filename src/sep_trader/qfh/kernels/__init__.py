@@ -1,5 +1,6 @@
-"""Compiled kernels of the window metrics. They import numpy and numba only.
+"""Compiled kernels of the window metrics. They import numpy and numba (and its llvmlite) only.
 
-What makes them fast: blocks that stay in the first-level cache, loops over slices that start at 0, 32-bit arithmetic, a
-table instead of logarithms, and stores that go past the cache because nobody reads the results soon.
+What makes them fast: sixteen rows at a time in vector registers, from running sums to finished lines; blocks whose sums
+stay in the first-level cache; counting that hides behind writing; 32-bit arithmetic and a table instead of logarithms;
+stores that go past the cache, because nobody reads the results soon.
 """

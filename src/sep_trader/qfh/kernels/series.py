@@ -114,14 +114,18 @@ def scale_of(window, theta, k1, k2):
 # Sums and metrics take turns, so that counting hides behind writing; the sums run ahead, so that none is read while it
 # is on its way to the cache.
 @kernel
-def first_window(bits, starts, packed, apart, inner, ages, table, damped, at, n, w, scale, with_trend, out, lo, wanted,
-                 collapse, valid, total, total_apart):  # fmt: skip
-    """Sum the counts of a block's rows up and compute their metrics for one window; returns the totals behind them."""
+def rows_of_window(bits, starts, counting, packed, apart, inner, ages, table, damped, at, n, w, scale, with_trend, out,
+                   lo, wanted, collapse, valid, total, total_apart):  # fmt: skip
+    """Compute the metrics of a block's rows for one window; returns the totals of counts and disagreement behind them.
+
+    counting: sum the counts up, too, which the first window does for all. wanted: else only the sums are.
+    """
     for i in range(0, n + LEAD, LINE):
         if i < n:
-            fetch_ahead(bits, lo + n + i)
-            fetch_ahead(starts, lo + n + i)
-            total = count_line(inner, at + i, total, packed)
+            if counting:
+                fetch_ahead(bits, lo + n + i)
+                fetch_ahead(starts, lo + n + i)
+                total = count_line(inner, at + i, total, packed)
             total_apart = apart_line(inner, at + i, w // 2, total_apart, apart)
         row = i - LEAD
         if wanted and row >= 0:
@@ -130,22 +134,6 @@ def first_window(bits, starts, packed, apart, inner, ages, table, damped, at, n,
                 collapse, valid,
             )  # fmt: skip
     return total, total_apart
-
-
-@kernel
-def further_window(packed, apart, inner, ages, table, damped, at, n, w, scale, with_trend, out, lo, wanted,
-                   collapse, valid, total_apart):  # fmt: skip
-    """Compute the metrics of a block's rows for another window over the same counts; returns the total behind them."""
-    for i in range(0, n + LEAD, LINE):
-        if i < n:
-            total_apart = apart_line(inner, at + i, w // 2, total_apart, apart)
-        row = i - LEAD
-        if wanted and row >= 0:
-            line_past_cache(
-                packed, apart, inner, ages, table, damped, at + row, row, w, w // 2, scale, with_trend, out, lo + row,
-                collapse, valid,
-            )  # fmt: skip
-    return total_apart
 
 
 @kernel
@@ -175,16 +163,10 @@ def metrics_of_series(
         for k in range(len(windows)):
             w = windows[k]
             scale, table = scale_of(w, theta, k1, k2), tables[places[k] : places[k] + w * w]
-            if k == 0:
-                total, totals[k] = first_window(
-                    bits, starts, packed, apart[k], inner, ages, table, damped, at, n, w, scale, with_trend, out[k], lo,
-                    lo >= first, collapse[k], valid[k], total, totals[k],
-                )  # fmt: skip
-            else:
-                totals[k] = further_window(
-                    packed, apart[k], inner, ages, table, damped, at, n, w, scale, with_trend, out[k], lo,
-                    lo >= first, collapse[k], valid[k], totals[k],
-                )  # fmt: skip
+            total, totals[k] = rows_of_window(
+                bits, starts, k == 0, packed, apart[k], inner, ages, table, damped, at, n, w, scale, with_trend, out[k],
+                lo, lo >= first, collapse[k], valid[k], total, totals[k],
+            )  # fmt: skip
             if with_trend and lo >= first:
                 for row in range(0, n, STRIP):
                     trend_past_cache(spins, at + row, damped, ages, row, w, out[k], lo + row)
