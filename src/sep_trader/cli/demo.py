@@ -284,7 +284,7 @@ def _report(run: Demo, address: str) -> dict[str, Any]:
                 d["trades"],
                 _percent(d["win_rate"]),
                 render.signed(d["net_pl"]),
-                d["max_drawdown"],
+                "-" if d["max_drawdown"] is None else f"{d['max_drawdown']:,.2f}",
             )
             for d in days
         )
