@@ -7,10 +7,10 @@ from typing import Any
 
 from psycopg.types.json import Jsonb
 
-from sep_trader.ops.storage import critical, make_room, reclaim, warnings
+from sep_trader.ops.storage import critical, give_back, make_room, warnings
 from sep_trader.store import community, rollups
 from sep_trader.store.database import Database
-from sep_trader.store.hypertables import is_hypertable, state
+from sep_trader.store.hypertables import drop_chunks, state
 from sep_trader.store.queries import queries
 from sep_trader.store.storage import Usage
 
@@ -60,6 +60,8 @@ def maintain(
             community.set_retention(connection, "market_candles", candle_days)
             community.set_retention(connection, "system_logs", log_days)
     made = rollups.refresh(database)
+    if candles:
+        give_back(database, "candle_rollups", now - timedelta(days=candle_days))
     room = make_room(database, measure, trim_cache, candle_days, now)
     usage = measure()
     report = MaintenanceReport(usage, candles, logs, made, room, warnings(usage))
@@ -72,36 +74,27 @@ def maintain(
 
 def drop_candles(database: Database, before: datetime) -> int:
     """Drop candles that began before a time, of every granularity; return how many."""
-    return _drop(database, "market_candles", before)
+    with database.transaction() as connection:
+        count = int(queries.candles_before(connection, before=before))
+        drop_chunks(connection, "market_candles", before)  # which costs nothing; what is left is deleted by row
+        left = sum(
+            int(queries.delete_candles(connection, granularity=granularity["code"], before=before))
+            for granularity in list(queries.stored_granularities(connection, before=before))
+        )
+        if count:
+            queries.note_dropped_candles(connection, before=before)
+    if left:
+        give_back(database, "market_candles", before)
+    return count
 
 
 def drop_logs(database: Database, before: datetime) -> int:
     """Drop log lines older than a time; return how many."""
-    return _drop(database, "system_logs", before)
-
-
-def _drop(database: Database, table: str, before: datetime) -> int:
     with database.transaction() as connection:
-        if is_hypertable(connection, table):  # whole chunks cost nothing; what is left is deleted by row
-            rows = connection.execute(
-                "SELECT coalesce(sum(approximate_row_count(c)), 0)::bigint AS n"
-                " FROM show_chunks(%s, older_than => %s) c",
-                (table, before),
-            ).fetchone()
-            connection.execute("SELECT drop_chunks(%s, older_than => %s)", (table, before))
-            count = int(rows["n"]) if rows else 0
-        else:
-            count = 0
-    with database.transaction() as connection:
-        if table == "system_logs":
-            return count + int(queries.delete_logs(connection, before=before))
-        deleted = 0
-        for granularity in list(queries.stored_granularities(connection, before=before)):
-            deleted += int(queries.delete_candles(connection, granularity=granularity["code"], before=before))
-        queries.note_dropped_candles(connection, before=before)
-    if deleted:
-        reclaim(database, table, before)
-    return count + deleted
+        count = int(queries.logs_before(connection, before=before))
+        drop_chunks(connection, "system_logs", before)
+        queries.delete_logs(connection, before=before)
+    return count
 
 
 def _log(connection: Any, report: MaintenanceReport) -> None:

@@ -7,11 +7,9 @@ made of them. Signals, executions, transactions and logs of trades are never dro
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from psycopg import sql
-
 from sep_trader.store import rollups
 from sep_trader.store.database import Database
-from sep_trader.store.hypertables import is_hypertable
+from sep_trader.store.hypertables import reclaim
 from sep_trader.store.queries import queries
 from sep_trader.store.storage import ACT_AT, WARN_AT, Area, Usage
 
@@ -56,32 +54,19 @@ def make_room(
         with database.transaction() as connection:
             count = queries.delete_candles(connection, granularity=granularity["code"], before=before)
             queries.note_dropped_candles(connection, before=before)
-        reclaim(database, "market_candles", before)
+        give_back(database, "market_candles", before)
         if granularity["code"] == rollups.M1.code:
             rollups.refresh(database)
-            reclaim(database, "candle_rollups", before)
+            give_back(database, "candle_rollups", before)
         done.append(f"candles: dropped {count} {granularity['name']} candles before {before:%Y-%m-%d}")
         usage = measure()
     return done
 
 
-def reclaim(database: Database, table: str, before: datetime) -> None:
-    """Give the room of deleted candles back: chunks that hold none any more go, the rest is vacuumed."""
+def give_back(database: Database, table: str, before: datetime) -> None:
+    """Give the room of deleted rows back to the server, and that of chunks without any row to the volume."""
     with database.session() as connection:
-        if is_hypertable(connection, table):
-            chunks = connection.execute(
-                "SELECT format('%%I.%%I', chunk_schema, chunk_name) AS name, range_start, range_end"
-                " FROM timescaledb_information.chunks WHERE hypertable_name = %s AND range_end <= %s",
-                (table, before),
-            ).fetchall()
-            for chunk in chunks:
-                rows = connection.execute(f"SELECT 1 FROM {chunk['name']} LIMIT 1".encode()).fetchone()  # noqa: S608
-                if rows is None:
-                    connection.execute(
-                        "SELECT drop_chunks(%s::regclass, older_than => %s, newer_than => %s)",
-                        (table, chunk["range_end"], chunk["range_start"]),
-                    )
-        connection.execute(sql.SQL("VACUUM ANALYZE {}").format(sql.Identifier(table)))
+        reclaim(connection, table, before)
 
 
 def _pressed(usage: Usage) -> bool:

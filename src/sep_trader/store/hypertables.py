@@ -1,14 +1,16 @@
 """Hypertables where the server has TimescaleDB; elsewhere the same tables stay plain, with the same SQL around them."""
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import psycopg
+from psycopg import sql
 
 from sep_trader.errors import StoreError
 from sep_trader.store import community
 from sep_trader.store.database import Connection, Database, first_line
 from sep_trader.store.queries import queries
+from sep_trader.store.timescaledb import statements
 
 LOG_CHUNK = timedelta(days=7)
 ROLLUP_CHUNK = timedelta(days=30)
@@ -37,7 +39,7 @@ def ensure_hypertables(database: Database, chunk_days: int) -> Hypertables:
     """
     try:
         with database.transaction() as connection:
-            connection.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
+            list(queries.lock_transaction(connection, key=_LOCK))
             state = queries.timescaledb_state(connection)
             if not (state["available"] and state["preloaded"]):
                 return Hypertables(None, None, "the server has no TimescaleDB: plain tables")
@@ -66,32 +68,38 @@ def state(connection: Connection) -> Hypertables:
 
 def is_hypertable(connection: Connection, table: str) -> bool:
     """Whether a table is a hypertable."""
-    if state(connection).version is None:
-        return False
-    statement = "SELECT 1 FROM timescaledb_information.hypertables WHERE hypertable_name = %s"
-    return connection.execute(statement, (table,)).fetchone() is not None
+    return state(connection).version is not None and bool(statements.is_hypertable(connection, name=table))
+
+
+def drop_chunks(connection: Connection, table: str, before: datetime) -> None:
+    """Drop the chunks whose every row is older than a time: no row of them is touched. Plain tables have none."""
+    if is_hypertable(connection, table):
+        list(statements.drop_chunks(connection, name=table, before=before))
+
+
+def reclaim(connection: Connection, table: str, before: datetime) -> None:
+    """Give the room of deleted rows back: older chunks without any row go, the rest is vacuumed (in autocommit)."""
+    if is_hypertable(connection, table):
+        for chunk in list(statements.old_chunks(connection, name=table, before=before)):
+            name = sql.Identifier(chunk["schema"], chunk["name"])
+            if connection.execute(sql.SQL("SELECT 1 FROM {} LIMIT 1").format(name)).fetchone() is None:
+                span = {"start": chunk["range_start"], "end": chunk["range_end"]}
+                list(statements.drop_chunks_between(connection, name=table, **span))
+    connection.execute(sql.SQL("VACUUM ANALYZE {}").format(sql.Identifier(table)))
 
 
 def _create_extension(connection: Connection) -> bool:
     try:
         with connection.transaction():
-            connection.execute("CREATE EXTENSION timescaledb")
+            statements.create_extension(connection)
     except psycopg.errors.InsufficientPrivilege:
         return False
     return True
 
 
 def _hypertable(connection: Connection, table: str, chunk: timedelta) -> None:
-    if connection.execute("SELECT 1 FROM pg_class WHERE oid = to_regclass(%s)", (table,)).fetchone() is None:
+    if not queries.table_exists(connection, name=table):
         return  # a migration that is still to run makes it
-    # The default index on time would cost a third of the loading rate, and no query here needs it.
-    connection.execute(
-        "SELECT create_hypertable(%s::regclass, 'time', chunk_time_interval => %s, create_default_indexes => false,"
-        " migrate_data => true, if_not_exists => true)",
-        (table, chunk),
-    )
-    current = connection.execute(
-        "SELECT time_interval FROM timescaledb_information.dimensions WHERE hypertable_name = %s", (table,)
-    ).fetchone()
-    if current is None or current["time_interval"] != chunk:
-        connection.execute("SELECT set_chunk_time_interval(%s::regclass, %s)", (table, chunk))
+    list(statements.create_hypertable(connection, name=table, chunk=chunk))
+    if statements.chunk_interval(connection, name=table) != chunk:
+        list(statements.set_chunk_interval(connection, name=table, chunk=chunk))

@@ -36,7 +36,7 @@ def refresh(database: Database, *, everything: bool = False) -> int:
     everything: also where nothing was noted, such as after candles were changed by hand.
     """
     with database.session() as lock:
-        lock.execute("SELECT pg_advisory_lock(%s)", (_LOCK,))
+        list(queries.lock_session(lock, key=_LOCK))
         if state(lock).columnstore:
             community.refresh(lock)
             return 0

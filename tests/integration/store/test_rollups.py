@@ -19,9 +19,11 @@ from sep_trader.market.granularity import Granularity
 from sep_trader.market.resample import resample
 from sep_trader.store import candles as store
 from sep_trader.store import community, rollups
+from sep_trader.store import timescaledb as timescaledb_statements
 from sep_trader.store.database import Database
 from sep_trader.store.hypertables import Hypertables, ensure_hypertables
 from sep_trader.store.queries import queries
+from sep_trader.store.timescaledb import statements
 
 M1 = Granularity.M1
 COLUMNS = ("time", "open", "high", "low", "close", "spread", "volume")
@@ -142,7 +144,7 @@ def test_continuous_aggregates_select_the_same(timescaledb: Database, data_dir: 
     """The Community build keeps what this statement selects; its SELECT runs on the Apache build as well."""
     import_path(timescaledb, data_dir / "lean-oanda" / "minute", "lean", "EUR_USD")
     store.load(timescaledb, walk("2018-10-29", 14))
-    statement = str(getattr(community.statements, f"candles_{granularity.value.lower()}").sql)
+    statement = str(getattr(statements, f"candles_{granularity.value.lower()}").sql)
     match = re.fullmatch(r"CREATE MATERIALIZED VIEW .* AS\n(SELECT .*) WITH NO DATA;?", statement.strip(), re.DOTALL)
     assert match is not None
     expected = resample(store.read(timescaledb, "EUR_USD", M1), granularity)
@@ -176,7 +178,7 @@ def test_the_apache_build_understands_and_refuses_what_is_not_its(
         timescaledb.session() as connection,
         pytest.raises(psycopg.errors.FeatureNotSupported, match='not supported under the current "apache" license'),
     ):
-        list(getattr(community.statements, name)(connection, **parameters))
+        list(getattr(statements, name)(connection, **parameters))
 
 
 @pytest.mark.timescaledb
@@ -197,7 +199,9 @@ def test_every_community_statement_is_tested() -> None:
     """What is listed above is all there is, but for the view over the aggregates, which needs them."""
     tested = {*community.AGGREGATES, "columnstore", "refresh_policy", "refresh", "compression_policy",
               "remove_retention_policy", "retention_policy", "v_candle_rollups"}  # fmt: skip
-    assert {n for n in community.statements.available_queries if not n.endswith("_cursor")} == tested
+    folder = Path(timescaledb_statements.__file__).parent
+    files = [(folder / f"{name}.sql").read_text() for name in ("columnstore", "continuous_aggregates")]
+    assert {name for text in files for name in re.findall(r"-- name: (\w+)", text)} == tested
 
 
 def test_the_view_over_the_aggregates_is_the_view_over_the_rows(database: Database) -> None:
@@ -210,7 +214,7 @@ def test_the_view_over_the_aggregates_is_the_view_over_the_rows(database: Databa
             )
         connection.execute("INSERT INTO instruments (name, pip_location, display_precision) VALUES ('EUR_USD', -4, 5)")
         connection.execute("INSERT INTO candles_h4 SELECT id, '2018-01-01 22:00+00', 1, 4, 0, 2, 5, 6 FROM instruments")
-        community.statements.v_candle_rollups(connection)
+        statements.v_candle_rollups(connection)
     [candle] = rollups.read(database, "EUR_USD", Granularity.H4).close.tolist()
     assert candle == 2
     assert len(rollups.read(database, "EUR_USD", Granularity.D)) == 0

@@ -6,6 +6,18 @@ SELECT EXISTS (SELECT 1 FROM pg_available_extensions WHERE name = 'timescaledb')
     (SELECT extversion FROM pg_extension WHERE extname = 'timescaledb') AS version,
     current_setting('timescaledb.license', true) AS license;
 
+-- name: table_exists$
+-- Whether there is a table of that name.
+SELECT to_regclass(:name) IS NOT NULL;
+
+-- name: lock_transaction
+-- Keep others that ask for the same lock away until the transaction ends.
+SELECT pg_advisory_xact_lock(:key::bigint);
+
+-- name: lock_session
+-- Keep others that ask for the same lock away until the session ends.
+SELECT pg_advisory_lock(:key::bigint);
+
 -- name: candle_bytes$
 -- Bytes of the candle table, heap and index, chunks included.
 SELECT coalesce(sum(pg_total_relation_size(c.oid)), 0)::bigint FROM pg_class c
@@ -48,14 +60,25 @@ WHERE last_day > first_day ORDER BY area;
 INSERT INTO storage_samples (day, area, bytes) VALUES (:today, :area, :bytes)
 ON CONFLICT (day, area) DO UPDATE SET bytes = excluded.bytes;
 
+-- name: candles_before$
+-- How many candles began before a time.
+SELECT count(*) FROM market_candles WHERE time < :before;
+
+-- name: logs_before$
+-- How many log lines are older than a time.
+SELECT count(*) FROM system_logs WHERE time < :before;
+
 -- name: delete_candles!
--- Delete the candles of one granularity that began before a time.
-DELETE FROM market_candles WHERE granularity = :granularity AND time < :before;
+-- Delete the candles of one granularity that began before a time, found by the key pair by pair.
+DELETE FROM market_candles c USING instruments i
+WHERE c.instrument_id = i.id AND c.granularity = :granularity AND c.time < :before;
 
 -- name: stored_granularities
 -- Granularities of which any candle began before a time, finest first.
 SELECT g.code, g.name FROM granularities g
-WHERE EXISTS (SELECT 1 FROM market_candles c WHERE c.granularity = g.code AND c.time < :before) ORDER BY g.seconds;
+WHERE EXISTS (SELECT 1 FROM instruments i CROSS JOIN LATERAL (SELECT 1 FROM market_candles c
+    WHERE c.instrument_id = i.id AND c.granularity = g.code AND c.time < :before LIMIT 1) AS old)
+ORDER BY g.seconds;
 
 -- name: delete_logs!
 -- Delete log lines older than a time.

@@ -5,23 +5,17 @@ maintenance: retention by drop_chunks or DELETE, rollups by SQL (store/rollups.p
 """
 
 from datetime import timedelta
-from pathlib import Path
 
 from sep_trader.store.database import Connection
-from sep_trader.store.queries import load_queries
+from sep_trader.store.timescaledb import statements
 
 COMPRESS_AFTER = timedelta(days=14)
 AGGREGATES = ("candles_m5", "candles_m15", "candles_m30", "candles_h1", "candles_h4", "candles_d")
-statements = load_queries(Path(__file__).parent)
-"""The named statements of this folder. They are apart from the others because no other server understands them."""
 
 
 def ensure(connection: Connection) -> None:
     """Compress old chunks and keep rollups as continuous aggregates, from now on; running it again changes nothing."""
-    enabled = connection.execute(
-        "SELECT compression_enabled FROM timescaledb_information.hypertables WHERE hypertable_name = 'market_candles'"
-    ).fetchone()
-    if enabled is None or not enabled["compression_enabled"]:
+    if not statements.compression_enabled(connection, name="market_candles"):
         statements.columnstore(connection)
     list(statements.compression_policy(connection, after=COMPRESS_AFTER))
     for name in AGGREGATES:
