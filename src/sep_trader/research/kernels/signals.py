@@ -112,23 +112,9 @@ def proposals_ahead(bits, starts, allowed, window, table, terms, k1, k2, rules, 
             total_apart = apart_line(inner, at + i, half, total_apart, apart)
         for i in range(0, n, LINE):
             line_in_cache(
-                packed,
-                apart,
-                inner,
-                ages,
-                table,
-                damped,
-                at + i,
-                i,
-                window,
-                half,
-                scale,
-                True,
-                block,
-                i,
-                flags[0],
+                packed, apart, inner, ages, table, damped, at + i, i, window, half, scale, True, block, i, flags[0],
                 flags[1],
-            )
+            )  # fmt: skip
         for row in range(0, n, STRIP):
             trend_in_cache(spins, at + row, damped, ages, row, window, block, row)
         null, flip, rupture, corrected, sign = ints[0, :n], ints[1, :n], ints[2, :n], ints[3, :n], signs[:n]
