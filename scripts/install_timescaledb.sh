@@ -89,9 +89,14 @@ for package in "timescaledb-2-postgresql-$major" "postgresql-$major-timescaledb"
 done
 
 [ "$(sed -n 's/^ID=//p' /etc/os-release)" = debian ] || die "apt offers no TimescaleDB: set TIMESCALEDB_REPOSITORY and TIMESCALEDB_KEY"
-kept=$cache/timescaledb-$suite-pg$("/usr/lib/postgresql/$major/bin/postgres" --version | grep -oE '[0-9]+\.[0-9]+' | head -1)-$(dpkg --print-architecture).tar.gz
-if [ -e "$kept" ]; then
-    unpack "$kept"
+# Named after the server's exact version, which installing the tools may change.
+kept() {
+    local version
+    version=$("/usr/lib/postgresql/$major/bin/postgres" --version | grep -oE '[0-9]+\.[0-9]+' | head -1)
+    echo "$cache/timescaledb-$suite-pg$version-$(dpkg --print-architecture).tar.gz"
+}
+if [ -e "$(kept)" ]; then
+    unpack "$(kept)"
     exit 0
 fi
 say "building from Debian's source package of $suite for PostgreSQL $major (about a minute)"
@@ -101,5 +106,5 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 build "$work"
 mkdir -p "$cache"
-tar -C "$work/root" -czf "$kept.partial" . && mv "$kept.partial" "$kept"
-unpack "$kept"
+tar -C "$work/root" -czf "$work/built" . && mv "$work/built" "$(kept)"
+unpack "$(kept)"
