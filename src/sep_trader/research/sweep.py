@@ -245,6 +245,15 @@ def sweep_many(
     jobs: Sequence[SweepJob], sets: Sequence[ParameterSet], encoder: Encoder, *, device: str = "auto", threads: int = 0
 ) -> list[SweepResult]:
     """Sweep several series with the same sets, as `sweep` does each; on a GPU all of them at once."""
+    series, rules, columns = prepared(jobs, sets, encoder)
+    chosen, sums = _plan().run(series, rules, columns, device, threads)
+    return [_result(job, found, chosen) for job, found in zip(jobs, sums, strict=True)]
+
+
+def prepared(
+    jobs: Sequence[SweepJob], sets: Sequence[ParameterSet], encoder: Encoder
+) -> "tuple[list[plan.Series], plan.Rules, plan.SetColumns]":
+    """Check what a sweep is given and turn it into what the kernels read. Raises InputError as `sweep` does."""
     plan = _plan()
     if not sets:
         raise InputError("no parameter sets to sweep", "give at least one")
@@ -255,9 +264,7 @@ def sweep_many(
         np.array([one.stop for one in sets]),
         np.array([one.target for one in sets]),
     )
-    series = [_series(job, sets, encoder) for job in jobs]
-    chosen, sums = plan.run(series, rules, columns, device, threads)
-    return [_result(job, found, chosen) for job, found in zip(jobs, sums, strict=True)]
+    return [_series(job, sets, encoder) for job in jobs], rules, columns
 
 
 def on_gpu(device: str) -> bool:
