@@ -10,10 +10,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 import psycopg
 from psycopg import sql
+from psycopg.conninfo import make_conninfo
 from psycopg.rows import dict_row
 
 from sep_trader.errors import InputError, StoreError
@@ -57,7 +58,7 @@ def restore_dump(backup: Backup, server: str, name: str) -> dict[str, Count]:
                 connection.execute(sql.SQL("CREATE ROLE {} NOLOGIN").format(sql.Identifier(role)))
         statement = sql.SQL("CREATE DATABASE {} TEMPLATE template0 ENCODING 'UTF8'")
         connection.execute(statement.format(sql.Identifier(name)))
-        url = urlsplit(server)._replace(path=f"/{quote(name)}").geturl()
+        url = make_conninfo(server, dbname=name)
         try:
             _load(backup, url)
             with psycopg.connect(url, row_factory=dict_row, options="-c timezone=UTC") as restored:

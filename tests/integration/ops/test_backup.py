@@ -4,10 +4,11 @@ import json
 import subprocess
 from datetime import UTC, datetime
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import psycopg
 import pytest
+from psycopg.conninfo import conninfo_to_dict
 
 from sep_trader.errors import InputError, StoreError
 from sep_trader.ops.backup import (
@@ -99,7 +100,10 @@ def test_what_is_written_while_it_dumps_is_in_neither(filled: Database, tmp_path
     later = create_backup(filled, tmp_path, now=NOW)
     assert later.name.startswith("sep_trading_20260304_020005.sql.")
     assert later.census["market_candles"].rows == 0
-    restored = restore_dump(made, filled.url, "restored_from_test")
+    # The form that a droplet has: a socket and a user, and nothing between the slashes.
+    known = conninfo_to_dict(filled.url)
+    server = f"postgresql:///{known['dbname']}?host={quote(str(known['host']), safe='')}&user={known['user']}"
+    restored = restore_dump(made, server, "restored_from_test")
     try:
         assert restored == made.census
         with pytest.raises(InputError, match="exists already"):
