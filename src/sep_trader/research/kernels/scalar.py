@@ -24,7 +24,7 @@ K1, K2 = 0.3, 0.2
 # The float32 trend is within 1e-5 of the exact one: its sign is certain beyond this, and computed exactly below.
 CERTAIN = 1e-4
 # Candles that one entry of block_low and block_high sums up; a power of two.
-BLOCK = 16
+BLOCK = 8
 
 
 def rule_limits(
