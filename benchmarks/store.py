@@ -27,7 +27,7 @@ from psycopg.pq import ExecStatus, PGconn
 
 from sep_trader.market.candles import Candles
 from sep_trader.market.granularity import Granularity
-from sep_trader.store import candle_wire
+from sep_trader.store import candle_wire, rollups
 from sep_trader.store.candles import instrument_id, latest, load, read
 from sep_trader.store.database import Database
 from sep_trader.store.hypertables import ensure_hypertables
@@ -72,6 +72,8 @@ class Figures:
     latest_ms: tuple[float, float]
     open_trades_ms: tuple[float, float]
     bytes_per_candle: float
+    rollup: float
+    refresh: float
 
 
 def timed(action: Callable[[], object]) -> float:
@@ -194,6 +196,7 @@ def measure(server: str, name: str, chunk_days: int | None, data: list[Candles])
             statistics.median(raw), statistics.median(ours), statistics.median(again), statistics.median(reads["raw"]),
             adbc, adbc_version, statistics.median(reads["ours"]),
             latest_ms, open_ms, table_bytes(database) / (DAYS * PER_DAY * 2),
+            timed(lambda: rollups.refresh(database)), timed(lambda: rollups.refresh(database)),
         )  # fmt: skip
 
 
@@ -373,6 +376,8 @@ def summary(hyper: Figures, plain: Figures, version: dict[str, str]) -> dict[str
             "open_trades_p50_ms": round(f.open_trades_ms[0], 3),
             "open_trades_p99_ms": round(f.open_trades_ms[1], 3),
             "bytes_per_candle": round(f.bytes_per_candle, 1),
+            "rollup_s": round(f.rollup, 3),
+            "rollup_refresh_s": round(f.refresh, 3),
             "load_s": round(f.load, 3),
             "raw_load_s": round(f.raw_load, 3),
             "reload_s": round(f.reload, 3),

@@ -5,6 +5,7 @@ the end (PostgreSQL documentation, COPY, "Binary Format"). No column is ever nul
 """
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -57,15 +58,32 @@ def pack(candles: Candles, instrument_id: int) -> Iterator[bytes]:
     yield TAIL
 
 
+class Unpacker:
+    """Collects a binary COPY of (time, open, high, low, close, spread, volume) piece by piece."""
+
+    def __init__(self) -> None:
+        self._columns: dict[str, list[npt.NDArray[Any]]] = {name: [] for name, _ in _OUT}
+
+    def take(self, piece: bytes) -> None:
+        """Take the next piece; pieces end where rows do."""
+        begin = len(HEAD) if piece.startswith(HEAD) else 0
+        rows = np.frombuffer(piece, _OUT_ROW, (len(piece) - begin) // _OUT_ROW.itemsize, begin)
+        for name, column in self._columns.items():
+            column.append(rows[name].astype(_OUT_ROW[name].newbyteorder("=")))
+
+    def candles(self, instrument: str, granularity: Granularity) -> Candles:
+        """What was taken."""
+        columns = {name: np.concatenate(column) for name, column in self._columns.items()}
+        time = columns.pop("time") // 1_000_000 + EPOCH_OFFSET_S
+        volume = columns.pop("volume").astype(np.int64)
+        return Candles(instrument=instrument, granularity=granularity, time=time, volume=volume, **columns)
+
+
 def unpack(stream: bytes, instrument: str, granularity: Granularity) -> Candles:
-    """The candles of a binary COPY of (time, open, high, low, close, spread, volume)."""
-    count = (len(stream) - len(HEAD) - len(TAIL)) // _OUT_ROW.itemsize
-    rows = np.frombuffer(stream, _OUT_ROW, count, len(HEAD))
-    price: dict[str, npt.NDArray[np.float64]] = {name: rows[name].astype(np.float64) for name in _PRICES}
-    time = rows["time"].astype(np.int64) // 1_000_000 + EPOCH_OFFSET_S
-    return Candles(
-        instrument=instrument, granularity=granularity, time=time, volume=rows["volume"].astype(np.int64), **price
-    )
+    """The candles of a whole such COPY."""
+    unpacker = Unpacker()
+    unpacker.take(stream)
+    return unpacker.candles(instrument, granularity)
 
 
 def empty(instrument: str, granularity: Granularity) -> Candles:
