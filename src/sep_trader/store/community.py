@@ -21,6 +21,7 @@ def ensure(connection: Connection) -> None:
     for name in AGGREGATES:
         getattr(statements, name)(connection)
         list(statements.refresh_policy(connection, name=name))
+    statements.clear_rollups(connection)
     statements.v_candle_rollups(connection)
 
 

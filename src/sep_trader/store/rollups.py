@@ -37,12 +37,13 @@ def refresh(database: Database, *, everything: bool = False) -> int:
     """
     with database.session() as lock:
         list(queries.lock_session(lock, key=_LOCK))
-        if state(lock).columnstore:
-            community.refresh(lock)
-            return 0
         if everything:
             queries.note_all_rollups(lock, minute=M1.code)
         due = list(queries.due_rollups(lock))
+        if state(lock).columnstore:  # the server keeps notes of its own
+            community.refresh(lock)
+            queries.clear_due_rollups(lock, ids=[row["id"] for row in due])
+            return 0
         spans: dict[int, list[Span]] = defaultdict(list)
         for row in due:
             spans[row["instrument_id"]].append((row["first"], row["last"]))

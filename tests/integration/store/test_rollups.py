@@ -196,9 +196,9 @@ def test_on_the_community_build_migrations_use_its_features(
 
 
 def test_every_community_statement_is_tested() -> None:
-    """What is listed above is all there is, but for the view over the aggregates, which needs them."""
+    """What is listed above is all there is, but for what the next test runs."""
     tested = {*community.AGGREGATES, "columnstore", "refresh_policy", "refresh", "compression_policy",
-              "remove_retention_policy", "retention_policy", "v_candle_rollups"}  # fmt: skip
+              "remove_retention_policy", "retention_policy", "v_candle_rollups", "clear_rollups"}  # fmt: skip
     folder = Path(timescaledb_statements.__file__).parent
     files = [(folder / f"{name}.sql").read_text() for name in ("columnstore", "continuous_aggregates")]
     assert {name for text in files for name in re.findall(r"-- name: (\w+)", text)} == tested
@@ -206,15 +206,31 @@ def test_every_community_statement_is_tested() -> None:
 
 def test_the_view_over_the_aggregates_is_the_view_over_the_rows(database: Database) -> None:
     """With tables in the aggregates' places: the same columns, so that it can take the other's place."""
+    store.load(database, walk("2018-01-01", 2))
+    assert rollups.refresh(database) > 0
     with database.transaction() as connection:
+        statements.clear_rollups(connection)
         for name in community.AGGREGATES:
             connection.execute(
                 f"CREATE TABLE {name} (instrument_id smallint, time timestamptz, open float8, high float8, low float8,"
                 " close float8, spread float8, volume bigint)".encode()
             )
-        connection.execute("INSERT INTO instruments (name, pip_location, display_precision) VALUES ('EUR_USD', -4, 5)")
         connection.execute("INSERT INTO candles_h4 SELECT id, '2018-01-01 22:00+00', 1, 4, 0, 2, 5, 6 FROM instruments")
         statements.v_candle_rollups(connection)
     [candle] = rollups.read(database, "EUR_USD", Granularity.H4).close.tolist()
     assert candle == 2
     assert len(rollups.read(database, "EUR_USD", Granularity.D)) == 0
+
+
+def test_with_continuous_aggregates_no_rows_are_made_and_no_notes_pile_up(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.load(database, walk("2018-01-01", 2))
+    refreshed: list[object] = []
+    monkeypatch.setattr(Hypertables, "columnstore", True)
+    monkeypatch.setattr(community, "refresh", refreshed.append)
+    assert rollups.refresh(database) == 0
+    assert len(refreshed) == 1
+    with database.transaction() as connection:
+        assert list(queries.due_rollups(connection)) == []
+    assert len(rollups.read(database, "EUR_USD", Granularity.H1)) == 0

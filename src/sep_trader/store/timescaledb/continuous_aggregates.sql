@@ -51,6 +51,10 @@ SELECT instrument_id, time_bucket(interval '1 day', time, 'America/New_York',
     last(spread, time) AS spread, sum(volume) AS volume
 FROM market_candles WHERE granularity = 5 GROUP BY 1, 2 WITH NO DATA;
 
+-- name: clear_rollups#
+-- Remove the rows that the continuous aggregates take the place of.
+TRUNCATE candle_rollups;
+
 -- name: v_candle_rollups#
 -- The view of rollups for people, out of the continuous aggregates.
 CREATE OR REPLACE VIEW v_candle_rollups AS
