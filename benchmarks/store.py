@@ -74,6 +74,7 @@ class Figures:
     bytes_per_candle: float
     rollup: float
     refresh: float
+    bytes_per_rollup: float
 
 
 def timed(action: Callable[[], object]) -> float:
@@ -197,6 +198,7 @@ def measure(server: str, name: str, chunk_days: int | None, data: list[Candles])
             adbc, adbc_version, statistics.median(reads["ours"]),
             latest_ms, open_ms, table_bytes(database) / (DAYS * PER_DAY * 2),
             timed(lambda: rollups.refresh(database)), timed(lambda: rollups.refresh(database)),
+            bytes_of_rollup(database),
         )  # fmt: skip
 
 
@@ -235,6 +237,14 @@ def table_bytes(database: Database) -> int:
     """Heap and index of market_candles, chunks included."""
     with database.transaction() as connection:
         return int(queries.candle_bytes(connection))
+
+
+def bytes_of_rollup(database: Database) -> float:
+    """Heap and index of a rollup."""
+    with database.session() as connection:
+        connection.execute("VACUUM ANALYZE candle_rollups")
+        rows = {row["name"]: row for row in queries.table_bytes(connection)}
+    return float(rows["candle_rollups"]["bytes"]) / float(rows["candle_rollups"]["rows"])
 
 
 def dense_bytes(server: str) -> float:
@@ -378,6 +388,7 @@ def summary(hyper: Figures, plain: Figures, version: dict[str, str]) -> dict[str
             "bytes_per_candle": round(f.bytes_per_candle, 1),
             "rollup_s": round(f.rollup, 3),
             "rollup_refresh_s": round(f.refresh, 3),
+            "bytes_per_rollup": round(f.bytes_per_rollup, 1),
             "load_s": round(f.load, 3),
             "raw_load_s": round(f.raw_load, 3),
             "reload_s": round(f.reload, 3),

@@ -13,13 +13,15 @@ from sep_trader.errors import InputError
 from sep_trader.market.gaps import expected_count
 from sep_trader.market.granularity import Granularity
 from sep_trader.settings import Settings, load_settings
+from sep_trader.store import rollups
 from sep_trader.store.database import Connection, Database
 from sep_trader.store.storage import DEFAULT_BUDGETS_GB, GB, Area, Usage, measure
 
 app = typer.Typer(invoke_without_command=True, help="The volume: areas, budgets, growth, days to full.")
 Json = Annotated[bool, typer.Option("--json", help="One JSON document instead of a table.")]
-# Heap and key of a candle as measured on full pages (benchmarks/store.py).
+# Heap and key as measured by benchmarks/store.py: in full daily chunks, and in chunks of 30 days.
 BYTES_PER_CANDLE = 118
+BYTES_PER_ROLLUP = 130
 _YEAR = (1_704_067_200, 1_735_689_600)
 
 
@@ -47,7 +49,7 @@ def plan(
     years: Annotated[float, typer.Option(min=0.01, help="Years of candles.")],
     json: Json = False,
 ) -> None:
-    """Say what candles will need, before they come."""
+    """Say what candles will need, before they come; with M1, also the longer ones made of them."""
     budget = {**DEFAULT_BUDGETS_GB, **load_settings().storage_budget_gb}["candles"] * GB
     lengths = [Granularity.parse(part.strip()) for part in granularities.split(",") if part.strip()]
     if not lengths:
@@ -56,6 +58,10 @@ def plan(
     for length in lengths:
         candles = round(expected_count(*_YEAR, length) * years * pairs)
         rows.append({"granularity": length.value, "candles": candles, "bytes": candles * BYTES_PER_CANDLE})
+    if Granularity.M1 in lengths:
+        minutes = next(int(str(row["candles"])) for row in rows if row["granularity"] == "M1")
+        made = round(sum(minutes * 60 / longer.seconds for longer in rollups.GRANULARITIES))
+        rows.append({"granularity": "rollups", "candles": made, "bytes": made * BYTES_PER_ROLLUP})
     total = sum(int(str(row["bytes"])) for row in rows)
     share = total / budget
     if json:

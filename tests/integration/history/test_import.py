@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from sep_trader.history.job import import_path
 from sep_trader.market.granularity import Granularity
 from sep_trader.store import candles as store
@@ -74,7 +76,12 @@ def test_status_gaps_storage_and_plan_by_command(database: Database, data_dir: P
     assert len(storage["areas"]) == 7
     plan = ["storage", "plan", "--pairs", "28", "--granularities", "M1", "--years", "2", "--json"]
     answer = json.loads(sep(database, tmp_path, *plan).stdout)
-    assert 2e9 < answer["bytes"] < 3e9
+    assert [row["granularity"] for row in answer["granularities"]] == ["M1", "rollups"]
+    minutes, made = answer["granularities"]
+    assert minutes["candles"] == pytest.approx(28 * 2 * 372_000, rel=0.01)
+    assert made["candles"] == pytest.approx(0.32 * minutes["candles"], rel=0.01)
+    assert answer["bytes"] == minutes["bytes"] + made["bytes"]
+    assert 3e9 < answer["bytes"] < 3.5e9
     assert answer["fits"] is True
     done = sep(database, tmp_path, "maintenance", "--json")
     assert done.returncode == 0, done.stderr
