@@ -6,6 +6,7 @@ restore test in under three minutes.
 
 import argparse
 import json
+import math
 import os
 import platform
 import subprocess
@@ -35,7 +36,6 @@ SCRIPTS = Path(__file__).parents[1] / "scripts"
 SERVER = ["shared_buffers=512MB", "wal_compression=lz4", "max_wal_size=4GB", "checkpoint_timeout=30min", "jit=off"]
 PAIRS = [f"{base}_{quote}" for base in ("AUD", "EUR", "GBP", "NZD") for quote in
          ("CAD", "CHF", "HKD", "JPY", "SGD", "USD", "ZAR")]  # fmt: skip
-MINUTES = 1_440
 START = 1_700_006_400
 MILLION = 1_000_000
 EXECUTIONS = """
@@ -74,7 +74,7 @@ def fill(database: Database, candles: int, executions: int) -> None:
     migrate(database)
     ensure_hypertables(database, int(Settings.model_fields["chunk_days"].default))
     for seed, pair in enumerate(PAIRS):
-        load(database, series(pair, seed, candles // len(PAIRS)))
+        load(database, series(pair, seed, math.ceil(candles / len(PAIRS))))
     with psycopg.connect(database.url) as connection:
         connection.execute(EXECUTIONS.format(count=executions).encode())
     with psycopg.connect(database.url, autocommit=True) as connection:
