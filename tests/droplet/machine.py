@@ -21,6 +21,7 @@ from . import base_system
 
 BIN = Path(sys.executable).parent
 VOLUME_NAME = "sep-data"
+ELSEWHERE = "/mnt/elsewhere"
 DEVICE = f"/dev/disk/by-id/scsi-0DO_Volume_{VOLUME_NAME}"
 
 
@@ -39,6 +40,8 @@ class Machine:
         self.folder = folder
         self.root = folder / "root"
         self.image = folder / "volume.img"
+        self.elsewhere = folder / "elsewhere"
+        """A place that is lost neither with the machine nor with the volume; mounted as ELSEWHERE."""
         self.key = folder / "id_ed25519"
         self.known_hosts = folder / "known_hosts"
         self._slot = _Slot()
@@ -47,8 +50,11 @@ class Machine:
         self.gateway = f"10.77.{self._slot.number}.1"
         self._process: subprocess.Popen[bytes] | None = None
         run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "rehearsal", "-f", self.key)
-        run("truncate", "-s", f"{volume_mib}M", self.image)
-        self.loop = run("losetup", "-f", "--show", self.image).stdout.strip()
+        for place in (self.elsewhere, self.elsewhere / "dumps"):
+            place.mkdir()
+            place.chmod(0o777)
+        self._volume_mib = volume_mib
+        self.loop = self._attach_volume()
         self._make_network()
 
     def build_root(self) -> None:
@@ -79,6 +85,8 @@ class Machine:
         home_cache = base_system.CACHE / "home-cache"
         for folder in (archives / "partial", home_cache):
             folder.mkdir(parents=True, exist_ok=True)
+        # The kernel takes a dead machine's network away when it comes round to it, and this boot needs the name.
+        run("ip", "link", "del", f"vb-{self.name}", check=False)
         with (self.folder / "console.log").open("ab") as console:
             self._process = self._nspawn(archives, home_cache, console)
         self.wait_for_ssh(timeout_s)
@@ -87,8 +95,9 @@ class Machine:
         return subprocess.Popen(
             ["systemd-nspawn", "--quiet", "-D", str(self.root), "--boot", f"--machine={self.name}", "--console=pipe",
              f"--network-bridge={self.name}", "--register=no", "--keep-unit", f"--bind={self.loop}:{DEVICE}",
-             f"--bind={archives}:/var/cache/apt/archives", f"--bind={home_cache}:/root/.cache",
-             "--resolv-conf=copy-host", "--link-journal=no", "--kill-signal=SIGRTMIN+3"],
+             f"--bind={self.elsewhere}:{ELSEWHERE}", f"--bind={home_cache}:/root/.cache",
+             f"--bind={archives}:/var/cache/apt/archives", "--resolv-conf=copy-host",
+             "--link-journal=no", "--kill-signal=SIGRTMIN+3"],
             stdin=subprocess.DEVNULL, stdout=console, stderr=console, start_new_session=True,
         )  # fmt: skip
 
@@ -154,7 +163,6 @@ class Machine:
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait(20)
         self._process = None
-        time.sleep(0.5)
 
     def shut_down(self) -> None:
         """Power off in an orderly way."""
@@ -172,6 +180,27 @@ class Machine:
         assert self._process is None
         if self.root.exists():
             shutil.rmtree(self.root)
+
+    def renumber_owners(self) -> None:
+        """Give the files on the volume to a number that nobody has, as users of a rebuilt machine may have others."""
+        assert self._process is None
+        with tempfile.TemporaryDirectory(dir=self.folder) as mounted:
+            run("mount", self.loop, mounted)
+            try:
+                run("chown", "-R", "4242:4242", f"{mounted}/postgresql", f"{mounted}/backups")
+            finally:
+                run("umount", mounted)
+
+    def lose_volume(self) -> None:
+        """A blank volume in place of the one there was."""
+        assert self._process is None
+        run("losetup", "-d", self.loop)
+        self.image.unlink()
+        self.loop = self._attach_volume()
+
+    def _attach_volume(self) -> str:
+        run("truncate", "-s", f"{self._volume_mib}M", self.image)
+        return run("losetup", "-f", "--show", self.image).stdout.strip()
 
     def close(self) -> None:
         """Stop the machine and remove everything that was made for it."""

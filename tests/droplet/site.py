@@ -19,13 +19,17 @@ import psycopg
 from sep_trader.store.embedded import start_embedded, stop_embedded
 
 from . import base_system
-from .machine import BIN, Machine, run
+from .machine import BIN, ELSEWHERE, Machine, run
 
 REPOSITORY = Path(__file__).parents[2]
 SEP = BIN / "sep"
 ACCOUNT, TOKEN = "101-001-0000001-001", "rehearsal-token"
+PASSPHRASE = "rehearsal-passphrase"
+OFFSITE = {"type": "posix", "path": ELSEWHERE, "cipher-type": "aes-256-cbc", "cipher-pass": PASSPHRASE}
 # The rehearsed system is Debian: its own PostgreSQL, and a share of the host's memory.
-OPTIONS = ["-e", "postgres_major=15", "-e", "postgres_source=distro", "-e", "memory_gb=2"]
+OPTIONS = ["-e", "postgres_major=15", "-e", "postgres_source=distro", "-e", "memory_gb=2",
+           "-e", json.dumps({"offsite_repository": OFFSITE, "backup_copy_to": f"{ELSEWHERE}/dumps/",
+                             "ops_settings": {"SEP_BACKUP_BUDGET_GB": 6}})]  # fmt: skip
 DOMAIN = "droplet.example"
 FIGURES: dict[str, str] = {}
 """What was measured, printed at the end of the run."""
@@ -43,7 +47,9 @@ class Site:
         self.key = folder / "bundle_key"
         run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", self.key)
         self.authority = folder / "authority.pem"
-        self.options = [*OPTIONS, "-e", f"domain={DOMAIN}"]
+        recipient = json.dumps({"backup_age_recipient": " ".join(_public(self.key))})
+        self.always = [*OPTIONS, "-e", recipient]
+        self.options = [*self.always, "-e", f"domain={DOMAIN}"]
         """What every deployment is told."""
         self._exchange: subprocess.Popen[str] | None = None
         self.exchange_url = ""
@@ -114,9 +120,9 @@ class Site:
             assert row is not None
             return uuid.UUID(str(row[0]))
 
-    def sql(self, statement: str) -> str:
+    def sql(self, statement: str, database: str = "sep_trading") -> str:
         """Run a statement on the droplet with psql, as the superuser."""
-        command = "runuser -u postgres -- psql -XAtqd sep_trading -v ON_ERROR_STOP=1 -f -"
+        command = f"runuser -u postgres -- psql -XAtqd {database} -v ON_ERROR_STOP=1 -f -"
         return self.machine.ssh(command, stdin=statement).stdout.strip()
 
     def get(self, path: str, scheme: str = "http") -> Any:
@@ -224,3 +230,8 @@ class Site:
                 "INSERT INTO trading_pairs (pair, enabled, model_id, verdict)"
                 " VALUES ('EUR_USD', true, 'model', 'READY')"
             )
+
+
+def _public(key: Path) -> list[str]:
+    """Kind and public half of an ssh key."""
+    return key.with_suffix(".pub").read_text().split()[:2]

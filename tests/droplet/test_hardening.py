@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from .machine import BIN, run
-from .site import DOMAIN, FIGURES, TOKEN, Site
+from .site import DOMAIN, FIGURES, PASSPHRASE, TOKEN, Site
 
 pytestmark = [pytest.mark.droplet, pytest.mark.timeout(900)]
 
@@ -206,4 +206,5 @@ def ask(site: Site, user: str, role: str, statement: str, host: str = "/var/run/
 
 
 def test_no_secret_in_what_was_printed(site: Site) -> None:
-    assert TOKEN not in Path(site.folder / "deploy.log").read_text()
+    printed = Path(site.folder / "deploy.log").read_text()
+    assert TOKEN not in printed and PASSPHRASE not in printed

@@ -1,5 +1,6 @@
 """The life of a droplet, on a booted machine: deploy again, hand over, trade, break and come back."""
 
+import json
 import re
 import subprocess
 import time
@@ -8,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from .machine import run
-from .site import FIGURES, Site
+from .site import FIGURES, OFFSITE, PASSPHRASE, Site
 
 pytestmark = [pytest.mark.droplet, pytest.mark.timeout(900)]
 
@@ -31,12 +32,16 @@ def test_a_second_deployment_changes_nothing(site: Site) -> None:
 
 def test_a_plan_changes_nothing(site: Site) -> None:
     """Shown is what a machine of 8 GB would get."""
-    printed = site.deploy("--check", "--diff", "-e", "backup_time=*-*-*\\ 04:00:00", "-e", "memory_gb=8")
+    kept_longer = json.dumps({"offsite_repository": OFFSITE | {"retention-archive": 9}})
+    changes = ["backup_time=*-*-*\\ 04:00:00", "memory_gb=8", kept_longer]
+    printed = site.deploy("--check", "--diff", *(word for change in changes for word in ("-e", change)))
     assert re.search(r"changed=[1-9]", printed), printed[-2000:]
     planned = dict(re.findall(r"^\+(\w+) = (\w+)$", printed, re.MULTILINE))
     tuning = {"shared_buffers": "2048MB", "effective_cache_size": "6144MB", "work_mem": "64MB"}
     assert planned.items() >= (tuning | {"maintenance_work_mem": "512MB"}).items()
     assert site.sql("SHOW shared_buffers") == "512MB"
+    assert "What it archives, and where to" in printed
+    assert PASSPHRASE not in printed
     assert "02:00:00" in site.machine.ssh("systemctl cat sep-backup.timer").stdout
 
 

@@ -6,8 +6,10 @@ import time
 
 import pytest
 
-from .site import FIGURES, OPTIONS, Site
+from .site import ELSEWHERE, FIGURES, REPOSITORY, Site
 from .test_rehearsal import handed_over, open_trade, wait_until_up
+
+RUNBOOK = REPOSITORY / "docs/runbook.md"
 
 pytestmark = [pytest.mark.droplet, pytest.mark.timeout(900)]
 
@@ -22,6 +24,20 @@ def test_backup_and_its_restore_test(site: Site) -> None:
     assert newest["verified_at"].startswith("20")
     health = site.machine.ssh("sep health", check=False)
     assert health.returncode == 0, health.stdout
+    used = json.loads(site.machine.ssh("sep storage --json").stdout)["areas"]
+    (area,) = (area for area in used if area["area"] == "backups")
+    archive = int(site.machine.ssh("du -sb /mnt/sep_data/backups/pgbackrest | cut -f1").stdout)
+    assert area["used_bytes"] > archive / 2 > 0  # what pgBackRest keeps counts, too
+
+
+def test_a_copy_of_the_dump_is_elsewhere_for_its_owner_only(site: Site) -> None:
+    newest = json.loads(site.machine.ssh("sep backup list --json").stdout)[0]
+    copy = f"{ELSEWHERE}/dumps/{newest['name']}.age"
+    assert site.machine.ssh(f"head -c 21 {copy}").stdout == "age-encryption.org/v1"
+    site.machine.ssh("umask 077; cat >/root/owner", stdin=site.key.read_text())
+    read = site.machine.ssh(f"age -d -i /root/owner {copy} | sha256sum; rm /root/owner").stdout
+    assert read.split()[0] == newest["sha256"]
+    assert "SEP_BACKUP_BUDGET_GB=6" in site.machine.ssh("cat /etc/sep-trader/ops.env").stdout
 
 
 @pytest.mark.parametrize(
@@ -103,14 +119,28 @@ def test_a_person_has_looked_and_trading_goes_on(site: Site) -> None:
     assert site.broker_trades() == {open_trade(site).split("|")[3]}
 
 
+def test_a_dump_in_place_of_the_database(site: Site) -> None:
+    """What the runbook says, word for word; the deployment that it asks for at the end is the next test's."""
+    site.machine.ssh("systemctl stop sep-trader sep-api && systemctl start sep-backup")
+    made = json.loads(site.machine.ssh("sep backup list --json").stdout)[0]["name"]
+    before = _census(site)
+    (steps,) = re.findall(r"as root:\n\n((?:    .*\n)+)\nand deploy again", RUNBOOK.read_text())
+    site.machine.ssh("set -eu\n" + re.sub(r"\bNAME\b", made, steps))
+    after = _census(site)
+    assert after.pop("trading_state") != before.pop("trading_state")
+    assert after == before
+    assert site.sql("SELECT state FROM trading_state") == "HALTED"
+
+
 def test_a_rebuilt_machine_adopts_the_volume(site: Site) -> None:
     trades = open_trade(site)
     site.machine.ssh("systemctl stop sep-trader sep-api '*.timer'")
     before = _census(site)
     site.machine.cut_power()
+    site.machine.renumber_owners()
     site.machine.build_root()
     site.machine.boot()
-    site.options = OPTIONS  # without a domain: the certificate is its own
+    site.options = site.always  # without a domain: the certificate is its own
     start = time.monotonic()
     printed = site.deploy()
     FIGURES["rebuild with the volume kept"] = f"{time.monotonic() - start:.0f} s"
@@ -122,16 +152,44 @@ def test_a_rebuilt_machine_adopts_the_volume(site: Site) -> None:
     assert int(after["system_logs"].split("|")[0]) > int(before["system_logs"].split("|")[0])
     assert open_trade(site) == trades != ""
     site.wait_for("good health", lambda: site.machine.ssh("sep health").stdout)
-    assert site.get("/api/status", "https")["trading_state"]["state"] == "ACTIVE"
+    assert site.get("/api/status", "https")["trading_state"]["state"] == "HALTED"
 
 
 def test_the_rebuilt_machine_trades(site: Site) -> None:
+    site.machine.ssh("sep trade state active --by rehearsal --reason rebuilt")
     (trade,) = site.broker_trades()
     site.at_broker(f"/trades/{trade}/close", "PUT")
     site.wait_for("the end of the trade", lambda: open_trade(site) == "")
     site.add_signal(-1)
     assert "accepted: 1 new signals" in site.sync().stdout
     assert re.match(r"EUR_USD\|SELL\|OPEN", site.wait_for("an open trade", lambda: open_trade(site)))
+
+
+def test_a_lost_machine_and_volume_come_back_from_elsewhere(site: Site) -> None:
+    """By the archive at the second place, which is encrypted. The last commit is there within its minute, unasked."""
+    trades = open_trade(site)
+    executions = _census(site)["trade_executions"]
+    site.sql("INSERT INTO system_logs (level, component, event) VALUES ('info', 'rehearsal', 'last')")
+    segment = site.sql("SELECT pg_walfile_name(pg_current_wal_lsn())")
+    start = time.monotonic()
+    archived = f"SELECT last_archived_wal >= '{segment}' FROM pg_stat_archiver"
+    site.wait_for("the log at the second place", lambda: site.sql(archived) == "t", 120)
+    FIGURES["a commit is at the second place after"] = f"{time.monotonic() - start:.0f} s"
+    assert '"cipher":"aes-256-cbc"' in site.machine.ssh("runuser -u postgres -- pgbackrest --output=json info").stdout
+    site.machine.cut_power()
+    site.machine.lose_volume()
+    site.machine.build_root()
+    site.machine.boot()
+    assert "-e restore_offsite=true" in site.deploy(check=False)  # a new database is not begun over it by mistake
+    start = time.monotonic()
+    site.deploy("-e", "restore_offsite=true")
+    FIGURES["rebuild from the second place, packages installed"] = f"{time.monotonic() - start:.0f} s"
+    wait_until_up(site)
+    assert site.sql("SELECT count(*) FROM system_logs WHERE component = 'rehearsal'") == "1"
+    assert open_trade(site) == trades != ""
+    assert _census(site)["trade_executions"] == executions
+    assert site.sql("SELECT state, changed_by FROM trading_state") == "HALTED|deployment"
+    site.wait_for("good health", lambda: site.machine.ssh("sep health").stdout)
 
 
 def test_a_volume_that_holds_something_else_is_left_alone(site: Site) -> None:
@@ -145,11 +203,12 @@ def test_a_volume_that_holds_something_else_is_left_alone(site: Site) -> None:
     assert site.machine.ssh("sha256sum /root/disk.img").stdout == before
 
 
-def _census(site: Site) -> dict[str, str]:
-    """Rows and a hash of every table of the droplet's database."""
-    names = site.sql("SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r'")
+def _census(site: Site, database: str = "sep_trading") -> dict[str, str]:
+    """Rows and a hash of every table of a database on the droplet."""
+    tables = "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r'"
+    names = site.sql(tables, database)
     count = "SELECT '{0}', count(*), sum(hash_record_extended(t, 0)) FROM {0} t;"
-    lines = site.sql("\n".join(count.format(name) for name in names.splitlines())).splitlines()
+    lines = site.sql("\n".join(count.format(name) for name in names.splitlines()), database).splitlines()
     return dict(line.split("|", 1) for line in lines)
 
 
