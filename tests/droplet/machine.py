@@ -85,8 +85,7 @@ class Machine:
         home_cache = base_system.CACHE / "home-cache"
         for folder in (archives / "partial", home_cache):
             folder.mkdir(parents=True, exist_ok=True)
-        # The kernel takes a dead machine's network away when it comes round to it, and this boot needs the name.
-        run("ip", "link", "del", f"vb-{self.name}", check=False)
+        self._unplug()
         with (self.folder / "console.log").open("ab") as console:
             self._process = self._nspawn(archives, home_cache, console)
         self.wait_for_ssh(timeout_s)
@@ -207,11 +206,17 @@ class Machine:
         self.cut_power()
         run("losetup", "-d", self.loop, check=False)
         run("nft", "delete", "table", "ip", self.name, check=False)
+        self._unplug()
         run("ip", "link", "del", self.name, check=False)
         if self.root.exists():
             shutil.rmtree(self.root, ignore_errors=True)
         self.image.unlink(missing_ok=True)
         self._slot.close()
+
+    def _unplug(self) -> None:
+        """Take a dead machine's end of the network away: the kernel does when it comes round to it, a boot needs the
+        name at once."""
+        run("ip", "link", "del", f"vb-{self.name}", check=False)
 
     def _leader(self) -> int | None:
         """The machine's process 1, as numbered here: the child of the nspawn process."""
