@@ -81,7 +81,8 @@ class Machine:
 
     def boot(self, timeout_s: float = 60) -> None:
         """Start the machine and wait until it answers by ssh."""
-        archives = base_system.CACHE / "apt-archives"
+        # apt locks its folder: rehearsals side by side have one each.
+        archives = base_system.CACHE / f"apt-archives-{self._slot.number}"
         home_cache = base_system.CACHE / "home-cache"
         for folder in (archives / "partial", home_cache):
             folder.mkdir(parents=True, exist_ok=True)
