@@ -16,7 +16,7 @@ from sep_trader.research.sweep import ParameterSet, SweepJob, sweep_many
 
 def test_64_sets_over_3000_candles_are_the_same() -> None:
     script = Path(__file__).with_name("cuda_parity.py")
-    # The simulator is one Python thread a CUDA thread: minutes at sizes that a card would not notice.
+    # The simulator is one Python thread a CUDA thread: seconds at a size that a card would not notice.
     done = subprocess.run(
         [sys.executable, script, "3000", "64"],
         env={**os.environ, "NUMBA_ENABLE_CUDASIM": "1"},
