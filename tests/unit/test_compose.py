@@ -1,5 +1,6 @@
 """compose.yaml: judged by Docker Compose where there is one, and everywhere by what we know of its structure."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -31,7 +32,10 @@ def compose() -> dict[str, Any]:
 def test_docker_compose_accepts_it() -> None:
     command = installed_compose()
     if command is None:
-        pytest.skip("no Docker Compose on this machine: only the structure is tested")
+        reason = "no Docker Compose on this machine: only the structure is tested"
+        if os.environ.get("CI"):
+            pytest.fail(reason, pytrace=False)
+        pytest.skip(reason)
     done = subprocess.run([*command, "-f", str(FILE), "config"], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert yaml.safe_load(done.stdout)["services"].keys() == {"database"}
