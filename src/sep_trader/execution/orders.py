@@ -63,6 +63,7 @@ class OrderDesk:
         """`_trade`; an error that concerns this signal alone ends this signal alone."""
         with self._database.transaction() as connection:
             refusal = permitted(signal["pair"], signal["model_id"], self._permission(connection, signal["pair"]))
+            refusal = refusal or self._ordered_before(connection, signal)
         if refusal is not None:
             self._refuse(signal, refusal, now)
             return now
@@ -75,6 +76,14 @@ class OrderDesk:
                 raise
             self._refuse(signal, Refused(Reason.BROKER_REFUSED, str(error)), now)
             return now
+
+    def _ordered_before(self, connection: Connection, signal: dict[str, Any]) -> Refused | None:
+        """Refuse a signal whose order the broker has had: books restored to an earlier time have forgotten it."""
+        client_id = _client_id(signal)
+        account = self._broker.account_id
+        if queries.ordered_before(connection, account_id=account, client_id=client_id, since=signal["candle_time"]):
+            return Refused(Reason.ORDERED_BEFORE, f"the broker's record has an order {client_id} already")
+        return None
 
     def _trade(self, signal: dict[str, Any]) -> datetime:
         instrument = self._instrument(signal["pair"])
@@ -101,7 +110,7 @@ class OrderDesk:
         return market.now
 
     def _place(self, signal: dict[str, Any], order: Approved, account: AccountSummary, now: datetime) -> None:
-        client_id = f"sep-{signal['id'].hex}"
+        client_id = _client_id(signal)
         with self._database.transaction() as connection:
             execution_id = queries.insert_intent(
                 connection,
@@ -220,6 +229,11 @@ class OrderDesk:
             for instrument in self._broker.instruments([pair]):
                 self._instruments[instrument.name] = instrument
         return self._instruments.get(pair) or standard_instrument(pair)
+
+
+def _client_id(signal: dict[str, Any]) -> str:
+    """What the order of a signal is called at the broker; the same whenever it is tried."""
+    return f"sep-{signal['id'].hex}"
 
 
 def _market_view(pricing: Pricing, instrument: Instrument, currency: str) -> MarketView:

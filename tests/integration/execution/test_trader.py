@@ -56,6 +56,27 @@ def test_stops_and_targets_are_booked_from_the_brokers_record(world: Any) -> Non
     assert reasons == {"STOP_LOSS", "TAKE_PROFIT"}
 
 
+def test_books_of_an_earlier_time_do_not_order_again_what_the_broker_has_had(world: Any) -> None:
+    trader = world.trader()
+    signal = world.signal(horizon=1, stop="0.01000")
+    trader.process(SignalNotice())
+    for _ in range(3):
+        minute(world, trader)
+    assert world.account()["openTradeCount"] == 0
+    # As a restore leaves it: the broker's record was copied again, the execution is gone, the signal is new.
+    world.execute("DELETE FROM trade_executions")
+    world.execute(
+        "UPDATE trading_signals SET status = 'NEW', reason_code = NULL, reason = NULL, decided_at = NULL,"
+        " expires_at = expires_at + interval '1 hour'"
+    )
+    trader.process(SignalNotice())
+    assert world.row("SELECT status, reason_code FROM trading_signals WHERE id = %s", signal) == {
+        "status": "REFUSED", "reason_code": "ORDERED_BEFORE",
+    }  # fmt: skip
+    assert world.row("SELECT count(*) AS n FROM broker_transactions WHERE type = 'MARKET_ORDER'")["n"] == 2
+    assert world.account()["openTradeCount"] == 0
+
+
 @pytest.mark.parametrize("kind", ["drop_after", "truncated", "bad_gateway_after"])
 def test_an_order_whose_answer_is_lost_is_found_and_not_sent_again(world: Any, kind: str) -> None:
     trader = world.trader()

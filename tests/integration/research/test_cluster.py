@@ -83,8 +83,9 @@ def dask_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str
             until(lambda: (folder / "log").read_text().count("Registered to:") == 2, folder / "log")
             yield json.loads(where.read_text())["address"], {worker.pid for worker in running[1:]}
         finally:
-            for process in reversed(running):
-                process.terminate()
+            # Asked to end, a worker says goodbye to its scheduler, for half a minute where that one is gone already.
+            for process in running:
+                process.kill()
             for process in running:
                 process.wait(30)
 

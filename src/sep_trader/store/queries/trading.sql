@@ -18,6 +18,16 @@ WHERE e.account_id = :account_id AND e.status IN ('INTENT', 'OPEN', 'UNKNOWN') O
 SELECT e.*, s.horizon FROM trade_executions e JOIN trading_signals s ON s.id = e.signal_id
 WHERE e.account_id = :account_id AND e.client_id = :client_id;
 
+-- name: ordered_before$
+-- Whether the broker's record, as far as it was copied, holds an order with this client id since a time.
+SELECT EXISTS (
+    SELECT FROM (
+        SELECT time, raw FROM broker_transactions WHERE account_id = :account_id ORDER BY id DESC LIMIT 5000
+    ) AS newest
+    WHERE time >= :since
+        AND (raw -> 'clientExtensions' ->> 'id' = :client_id OR raw ->> 'clientOrderID' = :client_id)
+);
+
 -- name: execution_by_trade_id^
 -- The execution a broker's trade belongs to.
 SELECT e.*, s.horizon FROM trade_executions e JOIN trading_signals s ON s.id = e.signal_id
