@@ -1,4 +1,4 @@
-"""The CUDA kernels in the simulator give what the CPU kernels give."""
+"""The CUDA kernels, in the simulator and on a card where there is one, give what the CPU kernels give."""
 
 import os
 import subprocess
@@ -14,18 +14,24 @@ from sep_trader.research.kernels import cuda
 from sep_trader.research.sweep import ParameterSet, SweepJob, sweep_many
 
 
-def test_64_sets_over_3000_candles_are_the_same() -> None:
+# Where there is a card, it is compared for real as well.
+ON = ["simulator"] if cuda.why_not() else ["simulator", "card"]
+
+
+@pytest.mark.parametrize("where", ON)
+def test_64_sets_over_3000_candles_are_the_same(where: str) -> None:
     script = Path(__file__).with_name("cuda_parity.py")
     # The simulator is one Python thread a CUDA thread: seconds at a size that a card would not notice.
     done = subprocess.run(
         [sys.executable, script, "3000", "64"],
-        env={**os.environ, "NUMBA_ENABLE_CUDASIM": "1"},
+        env={**os.environ, "NUMBA_ENABLE_CUDASIM": "1" if where == "simulator" else "0"},
         capture_output=True,
         text=True,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "64 sets, 3000 candles" in done.stdout
+    assert ("simulator" in done.stdout) == (where == "simulator")
 
 
 def test_no_gpu_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
