@@ -13,7 +13,6 @@ from sep_trader.qfh import Encoder
 from sep_trader.research.kernels import cuda
 from sep_trader.research.sweep import ParameterSet, SweepJob, sweep_many
 
-
 # Where there is a card, it is compared for real as well.
 ON = ["simulator"] if cuda.why_not() else ["simulator", "card"]
 
