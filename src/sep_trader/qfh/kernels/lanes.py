@@ -121,11 +121,6 @@ class Lanes:
         """One of the values, a scalar of the compiled program."""
         return self.builder.extract_element(self.value, ir.Constant(INT, index))
 
-    def everywhere(self, index: int) -> "Lanes":
-        """One of the values in every lane."""
-        mask = ir.Constant(ir.VectorType(INT, LINE), [index] * LINE)
-        return Lanes(self.builder, self.builder.shuffle_vector(self.value, self.value, mask))
-
     def moved_up(self, places: int) -> "Lanes":
         """Each value `places` lanes further up; zeros come in."""
         take = [place - places if place >= places else LINE for place in range(LINE)]

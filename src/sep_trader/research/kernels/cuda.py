@@ -66,16 +66,7 @@ def run(
     cuda.synchronize()
     tell("copy to the device")
 
-    counts = cuda.device_array((3, len(windows), candles), np.int16)
-    entropy = cuda.device_array((len(windows), candles), np.float64)
-    sign = cuda.device_array((len(windows), candles), np.int8)
-    terms = [entropy_terms(int(window)) for window in windows]
-    places = np.cumsum([0, *map(len, terms)])[:-1].astype(np.int64)
-    grid = (-(-candles // THREADS), len(windows))
-    on.count_windows[grid, THREADS](
-        on_device["bits"], on_device["ages"], on_device["allowed"], cuda.to_device(windows),
-        cuda.to_device(np.concatenate(terms)), cuda.to_device(places), K1, K2, counts, entropy, sign,
-    )  # fmt: skip
+    counts, entropy, sign = _count_windows(on_device, windows, candles)
     cuda.synchronize()
     tell("windows")
 
@@ -106,6 +97,23 @@ def run(
         tell("copy back")
     edges = np.cumsum([len(one.folds) for one in series])[:-1]
     return list(np.split(sums, edges))
+
+
+def _count_windows(on_device: dict[str, Any], windows: Int, candles: int) -> tuple[Any, Any, Any]:
+    """Start the counting of every window; returns where counts, entropy and sign of the trend will be on the device."""
+    from sep_trader.research.kernels import cuda_kernels as on
+
+    cuda = _cuda()
+    counts = cuda.device_array((3, len(windows), candles), np.int16)
+    entropy = cuda.device_array((len(windows), candles), np.float64)
+    sign = cuda.device_array((len(windows), candles), np.int8)
+    terms = [entropy_terms(int(window)) for window in windows]
+    places = np.cumsum([0, *map(len, terms)])[:-1].astype(np.int64)
+    on.count_windows[(-(-candles // THREADS), len(windows)), THREADS](
+        on_device["bits"], on_device["ages"], on_device["allowed"], cuda.to_device(windows),
+        cuda.to_device(np.concatenate(terms)), cuda.to_device(places), K1, K2, counts, entropy, sign,
+    )  # fmt: skip
+    return counts, entropy, sign
 
 
 def _rules_at_once(candles: int, windows: int, rules: int) -> int:
