@@ -21,9 +21,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from sep_trader.broker.exchange import trading
-from sep_trader.broker.exchange.build import ExchangeSettings, build
-from sep_trader.broker.exchange.launch import Running, launched
+from tests.support.exchange import Running, launched
+
+from sep_trader.exchange.build import ExchangeSettings, build
+from sep_trader.exchange.matching import trading
 
 ACCOUNT, TOKEN = "101-001-0000001-001", "benchmark"
 BASIC = ("--token", TOKEN, "--account", ACCOUNT)

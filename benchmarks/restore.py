@@ -29,8 +29,8 @@ from sep_trader.ops.restore import verify_backup
 from sep_trader.settings import Settings
 from sep_trader.store.candles import load
 from sep_trader.store.database import Database
-from sep_trader.store.hypertables import ensure_hypertables
 from sep_trader.store.migrations import migrate
+from sep_trader.store.timescaledb.hypertables import ensure_hypertables
 
 SCRIPTS = Path(__file__).parents[1] / "scripts"
 SERVER = ["shared_buffers=512MB", "wal_compression=lz4", "max_wal_size=4GB", "checkpoint_timeout=30min", "jit=off"]

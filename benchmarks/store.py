@@ -30,9 +30,9 @@ from sep_trader.market.granularity import Granularity
 from sep_trader.store import candle_wire, rollups
 from sep_trader.store.candles import instrument_id, latest, load, read
 from sep_trader.store.database import Database
-from sep_trader.store.hypertables import ensure_hypertables
 from sep_trader.store.migrations import migrate
 from sep_trader.store.queries import queries
+from sep_trader.store.timescaledb.hypertables import ensure_hypertables
 
 SCRIPTS = Path(__file__).parents[1] / "scripts"
 ADBC = Path(__file__).parents[1] / ".cache" / "adbc"

@@ -4,5 +4,5 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 for script in benchmarks/*.py; do
     echo "== $script"
-    .venv/bin/python "$script"
+    PYTHONPATH=. .venv/bin/python "$script"
 done

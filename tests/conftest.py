@@ -15,8 +15,8 @@ from psycopg import sql
 
 from sep_trader.store.database import Database
 from sep_trader.store.embedded import start_embedded, stop_embedded
-from sep_trader.store.hypertables import ensure_hypertables
 from sep_trader.store.migrations import migrate
+from sep_trader.store.timescaledb.hypertables import ensure_hypertables
 
 NewDatabase = Callable[[], AbstractContextManager[Database]]
 CLUSTER = str(Path(__file__).parents[1] / "scripts" / "timescaledb_cluster.sh")

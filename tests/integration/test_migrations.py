@@ -20,9 +20,9 @@ from sep_trader.market.granularity import Granularity
 from sep_trader.store import candles as store
 from sep_trader.store import rollups
 from sep_trader.store.database import Database
-from sep_trader.store.hypertables import ensure_hypertables
 from sep_trader.store.migrations import available, migrate, pending
 from sep_trader.store.queries import all_queries
+from sep_trader.store.timescaledb.hypertables import ensure_hypertables
 
 NewDatabase = Callable[[], AbstractContextManager[Database]]
 

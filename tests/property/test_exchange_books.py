@@ -6,16 +6,16 @@ from typing import Any
 import orjson
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.support.quotes import ScriptedQuotes
 
-from sep_trader.broker.exchange import trading
-from sep_trader.broker.exchange.account import Account, open_account
-from sep_trader.broker.exchange.exchange import Exchange
-from sep_trader.broker.exchange.figures import SECOND
-from sep_trader.broker.exchange.floor import Floor, Policy
-from sep_trader.broker.exchange.scripted import ScriptedQuotes
-from sep_trader.broker.exchange.sessions import Sessions
-from sep_trader.broker.exchange.tape import Tape
-from sep_trader.broker.exchange.terms import offered
+from sep_trader.exchange.accounts.account import Account, open_account
+from sep_trader.exchange.accounts.floor import Floor, Policy
+from sep_trader.exchange.market.figures import SECOND
+from sep_trader.exchange.market.sessions import Sessions
+from sep_trader.exchange.market.tape import Tape
+from sep_trader.exchange.market.terms import offered
+from sep_trader.exchange.matching import trading
+from sep_trader.exchange.matching.exchange import Exchange
 
 NOON, EUR = 1_767_787_200, "EUR_USD"
 UNITS = st.integers(-20_000, 20_000).filter(bool)

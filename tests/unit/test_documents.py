@@ -7,8 +7,8 @@ import pytest
 import yaml
 
 from sep_trader import errors
+from sep_trader.handover.format import Refusal
 from sep_trader.risk.limits import Reason
-from sep_trader.signals.bundle_format import Refusal
 from sep_trader.store.storage import DEFAULT_BUDGETS_GB
 
 ROOT = Path(__file__).parents[2]

@@ -6,8 +6,8 @@ from sep_trader.cli import render
 from sep_trader.cli.wiring import database_url
 from sep_trader.settings import load_settings
 from sep_trader.store.database import Database
-from sep_trader.store.hypertables import ensure_hypertables
 from sep_trader.store.migrations import migrate as run_migrations
+from sep_trader.store.timescaledb.hypertables import ensure_hypertables
 
 app = typer.Typer(no_args_is_help=True, help="The database.")
 

@@ -49,7 +49,7 @@ def find_market(data: Path | None, scratch: Path) -> DemoMarket:
     beside = load_settings().test_data / "lean-oanda"
     if beside.is_dir() and DemoMarket(beside, simulated=False).pairs():
         return DemoMarket(beside.resolve(), simulated=False)
-    from sep_trader.broker.exchange.lean import write_market
+    from sep_trader.exchange.market.lean import write_market
 
     folder = scratch / "simulated-market"
     write_market(folder, ["EUR_USD", "NZD_USD"], start=_FIRST_SIMULATED_DAY, days=12, seed=7)

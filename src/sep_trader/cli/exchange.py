@@ -7,13 +7,13 @@ from pathlib import Path
 
 import typer
 
-from sep_trader.broker.exchange.build import BEGINNING, ExchangeSettings
-from sep_trader.broker.exchange.figures import SECOND, read_number, read_time
-from sep_trader.broker.exchange.floor import Policy
-from sep_trader.broker.exchange.lean import write_market
-from sep_trader.broker.exchange.serve import serve
-from sep_trader.broker.exchange.sessions import STANDARD_HOURS, Sessions
 from sep_trader.errors import InputError
+from sep_trader.exchange.accounts.floor import Policy
+from sep_trader.exchange.build import BEGINNING, ExchangeSettings
+from sep_trader.exchange.market.figures import SECOND, read_number, read_time
+from sep_trader.exchange.market.lean import write_market
+from sep_trader.exchange.market.sessions import STANDARD_HOURS, Sessions
+from sep_trader.exchange.serve import serve
 
 app = typer.Typer(no_args_is_help=True, help="A simulated OANDA v20 exchange over real HTTP.")
 

@@ -12,9 +12,9 @@ import typer
 from sep_trader.cli import render
 from sep_trader.cli.wiring import open_database
 from sep_trader.errors import InputError
+from sep_trader.handover.bundle import Receipt, export_bundle, import_bundle, last_receipt
+from sep_trader.handover.format import read_bundle
 from sep_trader.settings import load_settings
-from sep_trader.signals.bundle import Receipt, export_bundle, import_bundle, last_receipt
-from sep_trader.signals.bundle_format import read_bundle
 
 app = typer.Typer(no_args_is_help=True, help="Hand signals over to the trading machine, signed.")
 

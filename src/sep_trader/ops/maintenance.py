@@ -8,11 +8,12 @@ from typing import Any
 from psycopg.types.json import Jsonb
 
 from sep_trader.ops.storage import critical, give_back, make_room, warnings
-from sep_trader.store import community, rollups
+from sep_trader.store import rollups
 from sep_trader.store.database import Database
-from sep_trader.store.hypertables import drop_chunks, state
 from sep_trader.store.queries import queries
 from sep_trader.store.storage import Usage
+from sep_trader.store.timescaledb import community
+from sep_trader.store.timescaledb.hypertables import drop_chunks, state
 
 
 @dataclass(slots=True)

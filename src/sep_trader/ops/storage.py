@@ -9,9 +9,9 @@ from datetime import datetime, timedelta
 
 from sep_trader.store import rollups
 from sep_trader.store.database import Database
-from sep_trader.store.hypertables import reclaim
 from sep_trader.store.queries import queries
 from sep_trader.store.storage import ACT_AT, WARN_AT, Area, Usage
+from sep_trader.store.timescaledb.hypertables import reclaim
 
 # With no retention set, candles are kept for good; when the volume fills, those of the last year are.
 EMERGENCY_RETENTION_DAYS = 365

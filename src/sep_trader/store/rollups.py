@@ -19,8 +19,8 @@ from sep_trader.market.granularity import Granularity
 from sep_trader.store import community
 from sep_trader.store.candles import copy_out, span_of
 from sep_trader.store.database import Connection, Database
-from sep_trader.store.hypertables import state
 from sep_trader.store.queries import queries
+from sep_trader.store.timescaledb.hypertables import state
 
 M1, D = Granularity.M1, Granularity.D
 # Each is made of the one before it, the first of M1.

@@ -9,8 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-
-from sep_trader.broker.exchange.launch import launched
+from tests.support.exchange import launched
 
 ACCOUNT, TOKEN = "101-001-0000001-001", "conformance-token"
 

@@ -9,8 +9,7 @@ from typing import Any
 
 import httpx
 import pytest
-
-from sep_trader.broker.exchange.launch import Running, launched
+from tests.support.exchange import Running, launched
 
 ACCOUNT = "101-001-0000001-001"
 HEDGED = "101-001-0000001-002"

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from sep_trader.broker.exchange.app import ACCOUNT_ROUTES, OTHER_ROUTES, STREAMS
+from sep_trader.exchange.http.app import ACCOUNT_ROUTES, OTHER_ROUTES, STREAMS
 
 DECIMAL, STAMP = r"^-?\d+(\.\d+)?$", r"^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z|0)$"
 TEXT = {"type": "string"}

@@ -10,8 +10,7 @@ from typing import Any
 
 import httpx
 import pytest
-
-from sep_trader.broker.exchange.launch import launched
+from tests.support.exchange import launched
 
 MAIN = [sys.executable, "-c", "from sep_trader.cli.main import main; main()", "exchange"]
 ACCOUNT, TOKEN = "101-001-0000001-001", "T"

@@ -7,8 +7,7 @@ from typing import Any
 
 import httpx
 import pytest
-
-from sep_trader.broker.exchange.launch import launched
+from tests.support.exchange import launched
 
 ACCOUNT, TOKEN = "101-001-0000001-001", "secret-token"
 PAIRS = "EUR_USD,USD_JPY"

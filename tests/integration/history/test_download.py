@@ -12,8 +12,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.support.exchange import Running, launched
 
-from sep_trader.broker.exchange.launch import Running, launched
 from sep_trader.broker.oanda.client import OandaClient
 from sep_trader.history.cache import RawCache
 from sep_trader.history.download import Download, Page, gaps, spans

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from sep_trader.broker.exchange.lean import write_market
 from sep_trader.errors import InputError
+from sep_trader.exchange.market.lean import write_market
 from sep_trader.history.job import import_path
 from sep_trader.market.clock import parse_rfc3339
 from sep_trader.market.granularity import Granularity

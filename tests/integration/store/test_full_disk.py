@@ -20,8 +20,8 @@ from sep_trader.market.candles import Candles
 from sep_trader.market.granularity import Granularity
 from sep_trader.store import candles as store
 from sep_trader.store.database import Database
-from sep_trader.store.hypertables import ensure_hypertables
 from sep_trader.store.migrations import migrate
+from sep_trader.store.timescaledb.hypertables import ensure_hypertables
 
 M1 = Granularity.M1
 CLUSTER = str(Path(__file__).parents[3] / "scripts" / "timescaledb_cluster.sh")

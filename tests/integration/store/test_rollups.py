@@ -21,9 +21,9 @@ from sep_trader.store import candles as store
 from sep_trader.store import community, rollups
 from sep_trader.store import timescaledb as timescaledb_statements
 from sep_trader.store.database import Database
-from sep_trader.store.hypertables import Hypertables, ensure_hypertables
 from sep_trader.store.queries import queries
 from sep_trader.store.timescaledb import statements
+from sep_trader.store.timescaledb.hypertables import Hypertables, ensure_hypertables
 
 M1 = Granularity.M1
 COLUMNS = ("time", "open", "high", "low", "close", "spread", "volume")

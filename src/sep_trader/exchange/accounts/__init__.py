@@ -1,0 +1,1 @@
+"""What is owned: accounts, orders, trades, their margin, and the files that keep them."""

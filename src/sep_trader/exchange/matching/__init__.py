@@ -1,0 +1,1 @@
+"""What happens to an order: request, match, fill, financing, refusal."""

@@ -1,0 +1,175 @@
+"""The hand-over between the two machines: export what is new as one signed bundle, import it in one transaction."""
+
+import hashlib
+import json
+import uuid
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+from sep_trader import __version__
+from sep_trader.handover.format import FORMAT, Bundle, BundleRefused, Manifest, Refusal, write_bundle
+from sep_trader.store.database import Connection, Database
+from sep_trader.store.queries import queries
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What a receiver accepted last. `sequence` 0 means nothing yet; the counts are those of that bundle."""
+
+    target: str
+    sequence: int = 0
+    manifest_sha256: str = ""
+    signals: int = 0
+    models: int = 0
+    pairs: int = 0
+    candles: int = 0
+
+
+def last_receipt(database: Database) -> Receipt:
+    """The receipt of the newest bundle accepted here, with this database's identity."""
+    with database.transaction() as connection:
+        return _last_receipt(connection)
+
+
+def export_bundle(
+    database: Database,
+    folder: Path,
+    receipt: Receipt,
+    *,
+    key: Path,
+    now: datetime,
+    valid_for: timedelta = timedelta(hours=24),
+    candles: int = 0,
+) -> Path | None:
+    """Write the bundle that follows the receiver's receipt into `folder`; None when the receiver has everything.
+
+    Signals that no acknowledged bundle carried, all pairs, their models and the runs behind them, and optionally the
+    newest `candles` of each enabled pair. Raises InputError when the key cannot sign.
+    """
+    with database.transaction() as connection:
+        queries.acknowledge_bundle(
+            connection,
+            target=receipt.target,
+            sequence=receipt.sequence,
+            manifest_sha256=receipt.manifest_sha256,
+        )
+        files = _contents(connection, receipt.target, candles)
+        state = _sha256("".join(files[name] for name in ("trading_pairs.json", "models.json")))
+        signals = json.loads(files["trading_signals.json"])
+        if not signals and state == queries.last_export_state(connection, target=receipt.target):
+            return None
+        manifest = Manifest(
+            format=FORMAT,
+            target=receipt.target,
+            sequence=receipt.sequence + 1,
+            follows=receipt.sequence,
+            created_at=now,
+            expires_at=now + valid_for,
+            code_version=__version__,
+            models=_data_hashes(files),
+            files={name: _sha256(text) for name, text in files.items()},
+        )
+        folder.mkdir(parents=True, exist_ok=True)
+        path = folder / f"bundle_{manifest.sequence:06d}.zip"
+        write_bundle(path, manifest, files, key)
+        queries.insert_bundle_export(
+            connection,
+            target=receipt.target,
+            sequence=manifest.sequence,
+            manifest_sha256=hashlib.sha256(manifest.to_json()).hexdigest(),
+            state_sha256=state,
+            created_at=now,
+            expires_at=manifest.expires_at,
+            signal_ids=[uuid.UUID(s["id"]) for s in signals],
+        )
+    return path
+
+
+def import_bundle(database: Database, bundle: Bundle) -> Receipt:
+    """Import a verified bundle in one transaction and return its receipt.
+
+    Raises BundleRefused (WRONG_TARGET, REPLAYED, REORDERED, CONFLICT, MALFORMED); nothing is changed then.
+    """
+    manifest, files = bundle.manifest, bundle.files
+    try:
+        with database.transaction() as connection:
+            list(queries.lock_bundles(connection))
+            check_order(connection, bundle)
+            conflicts = queries.bundle_conflicts(
+                connection, signals=files["trading_signals.json"], models=files["models.json"]
+            )
+            if conflicts:
+                raise BundleRefused(
+                    Refusal.CONFLICT, f"{conflicts} of its signals or models exist here with another content"
+                )
+            queries.import_runs(connection, rows=files["research_runs.json"])
+            models = queries.import_models(connection, rows=files["models.json"])
+            pairs = queries.import_pairs(connection, rows=files["trading_pairs.json"])
+            signals = queries.import_signals(connection, rows=files["trading_signals.json"])
+            queries.import_bundle_instruments(connection, rows=files["candles.json"])
+            candles = queries.import_bundle_candles(connection, rows=files["candles.json"])
+            queries.insert_receipt(
+                connection,
+                sequence=manifest.sequence,
+                manifest_sha256=bundle.manifest_sha256,
+                signer=bundle.signer,
+                created_at=manifest.created_at,
+                expires_at=manifest.expires_at,
+                signals=signals,
+                models=models,
+                pairs=pairs,
+                candles=candles,
+            )
+            return _last_receipt(connection)
+    except (psycopg.IntegrityError, psycopg.DataError, KeyError) as error:
+        first = str(error).splitlines()[0]
+        raise BundleRefused(Refusal.MALFORMED, f"its rows do not fit this database: {first}") from None
+
+
+def check_order(connection: Connection, bundle: Bundle) -> None:
+    """Raise BundleRefused unless the bundle is for this database and follows the last one accepted here."""
+    manifest, last = bundle.manifest, _last_receipt(connection)
+    if manifest.target != last.target:
+        raise BundleRefused(Refusal.WRONG_TARGET, f"it is for database {manifest.target}, this is {last.target}")
+    if queries.receipt_of(connection, manifest_sha256=bundle.manifest_sha256) is not None:
+        raise BundleRefused(Refusal.REPLAYED, f"number {manifest.sequence} was accepted already", "nothing to do")
+    if manifest.follows != last.sequence or manifest.sequence != last.sequence + 1:
+        raise BundleRefused(
+            Refusal.REORDERED,
+            f"number {manifest.sequence} follows {manifest.follows}, the last accepted here is {last.sequence}",
+            "export again with this machine's receipt",
+        )
+
+
+def _contents(connection: Connection, target: str, candles: int) -> dict[str, str]:
+    signals = queries.bundle_new_signals(connection, target=target)
+    models = queries.bundle_models(connection, signals=signals)
+    return {
+        "trading_signals.json": signals,
+        "models.json": models,
+        "research_runs.json": queries.bundle_runs(connection, models=models),
+        "trading_pairs.json": queries.bundle_pairs(connection),
+        "candles.json": queries.bundle_candles(connection, limit=candles),
+    }
+
+
+def _data_hashes(files: dict[str, str]) -> dict[str, str]:
+    runs: dict[str, Any] = {run["id"]: run["data_hash"] for run in json.loads(files["research_runs.json"])}
+    return {model["id"]: runs[model["run_id"]] for model in json.loads(files["models.json"])}
+
+
+def _last_receipt(connection: Connection) -> Receipt:
+    target = queries.bundle_target(connection)
+    row = queries.last_receipt(connection)
+    if row is None:
+        return Receipt(target)
+    counts = {name: row[name] for name in ("signals", "models", "pairs", "candles")}
+    return Receipt(target, row["sequence"], row["manifest_sha256"], **counts)
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

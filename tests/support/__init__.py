@@ -1,0 +1,1 @@
+"""What tests share: an exchange as a process, quotes as a script, candles, waiting."""
