@@ -1,13 +1,18 @@
-"""What a candle must satisfy to be believed. Rows are judged one by one; nothing is repaired."""
+"""What a candle must satisfy to be believed; nothing is repaired.
+
+`refusals` judges the rows of a file one by one. The `check_` functions refuse a whole series that an analysis is given.
+"""
 
 import numpy as np
 import numpy.typing as npt
 
+from sep_trader.errors import InputError
 from sep_trader.market.calendar import candle_start
 from sep_trader.market.candles import Candles, QuoteCandles
 
 Bool = npt.NDArray[np.bool_]
 Float = npt.NDArray[np.float64]
+Int = npt.NDArray[np.int64]
 
 
 def refusals(candles: Candles | QuoteCandles, precision: int, now: int) -> dict[int, str]:
@@ -40,6 +45,52 @@ def refusals(candles: Candles | QuoteCandles, precision: int, now: int) -> dict[
     refuse(candles.time + length > now, "time is in the future")
     _order(candles, found)
     return found
+
+
+def check_candles(candles: Candles) -> None:
+    """Refuse a series with a bad price, a bad spread or times out of order.
+
+    Raises InputError that names the column and the index of the first bad candle.
+    """
+    for name in ("open", "high", "low", "close"):
+        check_prices(name, getattr(candles, name))
+    _refuse_first(
+        ~(np.isfinite(candles.spread) & (candles.spread >= 0.0)),
+        "spread",
+        candles.spread,
+        "a spread is finite and not below 0",
+    )
+    check_times(candles.time)
+
+
+def check_prices(name: str, prices: Float) -> None:
+    """Refuse NaN, infinite and non-positive prices.
+
+    name: what the column is called in the message, such as open. prices: float64[N]. Raises InputError that names the
+    column and the index of the first bad price.
+    """
+    _refuse_first(~(np.isfinite(prices) & (prices > 0.0)), name, prices, "prices are finite and above 0")
+
+
+def check_times(time: Int) -> None:
+    """Refuse candle times that do not increase strictly.
+
+    time: int64[N], seconds since the epoch. Raises InputError that names the index of the first candle out of order.
+    """
+    step = np.diff(time)
+    if len(step) and step.min() <= 0:
+        at = int(np.argmax(step <= 0)) + 1
+        raise InputError(
+            f"time of candle {at} is {time[at]} s, not after {time[at - 1]} s of the candle before it",
+            "sort the candles and drop duplicates",
+        )
+
+
+def _refuse_first(bad: Bool, name: str, values: Float, expected: str) -> None:
+    """Raise InputError that names the first bad value of a column."""
+    if bad.any():
+        at = int(np.argmax(bad))
+        raise InputError(f"{name} of candle {at} is {values[at]}", expected)
 
 
 def _order(candles: Candles | QuoteCandles, found: dict[int, str]) -> None:

@@ -5,7 +5,7 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
-from sep_trader.errors import InputError
+from sep_trader.market.validate import check_prices, check_times
 from sep_trader.qfh.encoder import Encoder
 
 Bits = npt.NDArray[np.int8]
@@ -25,24 +25,10 @@ def session_starts(time: Int, granularity_seconds: int, max_gap: int = 10) -> Bo
     starts = np.zeros(len(time), dtype=np.bool_)
     if len(time) == 0:
         return starts
-    step = np.diff(time)
-    if len(step) and step.min() <= 0:
-        at = int(np.argmax(step <= 0)) + 1
-        raise InputError(
-            f"candle times must increase strictly, but candle {at} is at {time[at]} s after {time[at - 1]} s",
-            "sort the candles and drop duplicates",
-        )
+    check_times(time)
     starts[0] = True
-    starts[1:] = step > max_gap * granularity_seconds
+    starts[1:] = np.diff(time) > max_gap * granularity_seconds
     return starts
-
-
-def check_prices(name: str, values: Float) -> None:
-    """Refuse NaN, infinite and non-positive prices: raises InputError that names the first."""
-    bad = ~(np.isfinite(values) & (values > 0.0))
-    if bad.any():
-        at = int(np.argmax(bad))
-        raise InputError(f"{name} of candle {at} is {values[at]}", "prices are finite and above 0")
 
 
 def encode_bits(open_: Float, close: Float, starts: Bools, encoder: Encoder) -> Bits:

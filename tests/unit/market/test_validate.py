@@ -1,13 +1,15 @@
 """What makes a row unbelievable."""
 
+import re
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from sep_trader.errors import InputError
 from sep_trader.market.candles import Candles, QuoteCandles
 from sep_trader.market.granularity import Granularity
-from sep_trader.market.validate import refusals
+from sep_trader.market.validate import check_candles, check_prices, check_times, refusals
 
 NOW = 1_500_000_000
 
@@ -55,3 +57,31 @@ def test_both_sides_are_judged() -> None:
     )  # fmt: skip
     assert refusals(quotes, 5, NOW) == {}
     assert refusals(replace(quotes, ask_close=mid.close + 2e-4), 5, NOW)[0] == "ask: high is below open or close"
+
+
+def test_a_series_of_good_candles_passes_every_check() -> None:
+    candles = good()
+    check_candles(candles)
+    check_prices("close", candles.close)
+    check_times(candles.time)
+    check_times(candles.time[:0])
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "message"),
+    [
+        ("open", np.nan, "open of candle 2 is nan"),
+        ("high", np.inf, "high of candle 2 is inf"),
+        ("low", 0.0, "low of candle 2 is 0.0"),
+        ("close", -1.3, "close of candle 2 is -1.3"),
+        ("spread", -1e-5, "spread of candle 2 is -1e-05"),
+        ("spread", np.nan, "spread of candle 2 is nan"),
+        ("time", 1_400_000_100, "time of candle 2 is 1400000100 s, not after 1400000100 s of the candle before it"),
+        ("time", 1_400_000_099, "time of candle 2 is 1400000099 s, not after 1400000100 s of the candle before it"),
+    ],
+)
+def test_the_first_flaw_of_a_series_is_named_by_column_and_index(column: str, value: float, message: str) -> None:
+    changed = getattr(good(), column).copy()
+    changed[2] = value
+    with pytest.raises(InputError, match=re.escape(message)):
+        check_candles(replace(good(), **{column: changed}))
