@@ -46,7 +46,7 @@ def measure(window: int, runs: int) -> dict[str, Any]:
     bits = np.random.default_rng(0).integers(0, 2, ROWS).astype(np.int8)
     starts = np.zeros(ROWS, np.bool_)
     starts[0], bits[0] = True, -1
-    out = engine.MetricMatrix.empty(1, ROWS)
+    out = engine.empty_metrics(1, ROWS)
 
     def kernel(trend: bool, threads: int = 1) -> None:
         engine.compute(bits, starts, (window,), out, trend=trend, threads=threads)

@@ -1,7 +1,6 @@
 """Typed front of the compiled metrics: tables, aligned results, blocks over threads. Needs numba."""
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -9,8 +8,8 @@ import numpy.typing as npt
 
 from sep_trader.qfh.bits import Bits, Bools
 from sep_trader.qfh.kernels.lanes import LINE
-from sep_trader.qfh.kernels.layout import CONTEXT, METRIC_ROWS, ROWS
-from sep_trader.qfh.kernels.series import buffers, metrics_of_newest, metrics_of_series
+from sep_trader.qfh.kernels.layout import CONTEXT, METRIC_ROWS, ROWS, Metrics, Series, Windows
+from sep_trader.qfh.kernels.series import make_buffers, metrics_of_newest, metrics_of_series
 from sep_trader.qfh.kernels.trend import STRIP
 from sep_trader.qfh.reference import entropy_terms
 
@@ -36,33 +35,30 @@ def joined_tables(windows: tuple[int, ...]) -> tuple[Real, npt.NDArray[np.int64]
     return np.concatenate(tables), places.astype(np.int64)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class MetricMatrix:
-    """Where the kernel writes: values float32[K, 9, N] on 64-byte boundaries, collapse and valid bool[K, N].
+def empty_metrics(windows: int, n: int) -> Metrics:
+    """Make room for the metrics of `windows` windows over n rows; it can be used again for any series of that length.
 
-    N is the length of the series rounded up to a whole strip of 64; what lies behind the series means nothing.
+    Returns values float32[K, 9, N] on 64-byte boundaries and collapse, valid bool[K, N], where N is n rounded up to a
+    whole strip of 64; what lies behind the series means nothing.
     """
+    padded = -(-n // STRIP) * STRIP
+    raw = np.empty(windows * METRIC_ROWS * padded + LINE, dtype=np.float32)
+    shift = (-raw.ctypes.data % 64) // 4
+    values = raw[shift : shift + windows * METRIC_ROWS * padded].reshape(windows, METRIC_ROWS, padded)
+    flags = np.empty((2, windows, padded), dtype=np.bool_)
+    return Metrics(values, flags[0], flags[1])
 
-    values: Real
-    collapse: Bools
-    valid: Bools
 
-    @classmethod
-    def empty(cls, windows: int, n: int) -> "MetricMatrix":
-        """Allocate room for `windows` windows over n rows; can be used again for any series of that length."""
-        padded = -(-n // STRIP) * STRIP
-        raw = np.empty(windows * METRIC_ROWS * padded + LINE, dtype=np.float32)
-        shift = (-raw.ctypes.data % 64) // 4
-        values = raw[shift : shift + windows * METRIC_ROWS * padded].reshape(windows, METRIC_ROWS, padded)
-        flags = np.empty((2, windows, padded), dtype=np.bool_)
-        return cls(values, flags[0], flags[1])
+def _windows(lengths: tuple[int, ...], theta: float, k1: float, k2: float) -> Windows:
+    """The windows of a call with their entropy tables."""
+    return Windows(np.array(lengths, dtype=np.int64), *joined_tables(lengths), float(theta), float(k1), float(k2))
 
 
 def compute(
     bits: Bits,
     starts: Bools,
     windows: tuple[int, ...],
-    out: MetricMatrix,
+    out: Metrics,
     *,
     theta: float = 0.3,
     k1: float = 0.3,
@@ -75,28 +71,13 @@ def compute(
     trend: False leaves the row of the damped trend untouched, which is a third to half of the time.
     """
     n = len(bits)
-    bits, starts = np.ascontiguousarray(bits, dtype=np.int8), np.ascontiguousarray(starts, dtype=np.bool_)
-    tables, places = joined_tables(windows)
+    series = Series(np.ascontiguousarray(bits, dtype=np.int8), np.ascontiguousarray(starts, dtype=np.bool_))
+    given = _windows(windows, theta, k1, k2)
     blocks = -(-n // ROWS)
     edges = [min(n, ROWS * (blocks * part // threads)) for part in range(threads + 1)]
 
     def run(part: int) -> None:
-        metrics_of_series(
-            bits,
-            starts,
-            np.array(windows, dtype=np.int64),
-            tables,
-            places,
-            float(theta),
-            float(k1),
-            float(k2),
-            trend,
-            edges[part],
-            edges[part + 1],
-            out.values,
-            out.collapse,
-            out.valid,
-        )
+        metrics_of_series(series, given, trend, edges[part], edges[part + 1], out)
 
     if threads == 1:
         run(0)
@@ -108,18 +89,19 @@ def compute(
 class NewestRow:
     """The state that gives the metrics of one more bit, for several windows, as `compute` gives them for a series."""
 
-    __slots__ = ("_arguments", "_collapse", "_out", "collapse", "values")
+    __slots__ = ("_arguments", "collapse", "values")
 
     def __init__(self, windows: tuple[int, ...], theta: float, k1: float, k2: float) -> None:
         count = len(windows)
-        self._out = np.empty((count, METRIC_ROWS, LINE), dtype=np.float32)
-        self._collapse = np.empty((count, LINE), dtype=np.bool_)
-        self.values, self.collapse = self._out[:, :, 0], self._collapse[:, 0]
+        out = Metrics(
+            np.empty((count, METRIC_ROWS, LINE), dtype=np.float32),
+            np.empty((count, LINE), dtype=np.bool_),
+            np.empty((count, LINE), dtype=np.bool_),
+        )
+        self.values, self.collapse = out.values[:, :, 0], out.collapse[:, 0]
         state = np.zeros(2 + count, dtype=np.int64)
         state[0] = CONTEXT
-        given = (np.array(windows, dtype=np.int64), *joined_tables(windows), float(theta), float(k1), float(k2))
-        valid = np.empty_like(self._collapse)
-        self._arguments = (state, *buffers(count), *given, self._out, self._collapse, valid)
+        self._arguments = (state, tuple(make_buffers(count)), tuple(_windows(windows, theta, k1, k2)), tuple(out))
 
     def take(self, bit: int) -> None:
         """Take the next bit; `values` and `collapse` are then those of the windows that end at it."""

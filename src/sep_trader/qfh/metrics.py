@@ -76,7 +76,7 @@ def metrics_by_window(
     if engine is None or not windows:
         return {w: _from_reference(bits, starts, w, theta, k1, k2) for w in windows}
     n = len(bits)
-    out = engine.MetricMatrix.empty(len(windows), n)
+    out = engine.empty_metrics(len(windows), n)
     engine.compute(bits, starts, windows, out, theta=theta, k1=k1, k2=k2, threads=threads)
     return {
         window: named_rows([row[:n] for row in out.values[at]], out.collapse[at, :n], out.valid[at, :n])

@@ -6,7 +6,7 @@ splits a vector of sixteen into what the processor has.
 
 # mypy: disable-error-code="untyped-decorator, no-untyped-call"
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from typing import Any, Self
 
 from llvmlite import ir  # type: ignore[import-untyped]
@@ -202,9 +202,42 @@ def splat(builder: Any, scalar: Any) -> Lanes:
     return Lanes(builder, builder.shuffle_vector(first, undefined, ir.Constant(ir.VectorType(INT, LINE), [0] * LINE)))
 
 
-def data_of(context: Any, builder: Any, kinds: Any, arguments: Any) -> Callable[[int], Any]:
-    """A function that gives the first element's address of the n-th argument, an array."""
-    return lambda n: context.make_array(kinds[n])(context, builder, arguments[n]).data
+class Argument:
+    """An argument of an intrinsic: a number, an array, or a NamedTuple whose fields are attributes here."""
+
+    __slots__ = ("_context", "builder", "kind", "value")
+
+    def __init__(self, context: Any, builder: Any, kind: Any, value: Any) -> None:
+        self._context, self.builder, self.kind, self.value = context, builder, kind, value
+
+    def __getattr__(self, field: str) -> "Argument":
+        index = self.kind.fields.index(field)
+        value = self.builder.extract_value(self.value, index)
+        return Argument(self._context, self.builder, self.kind.types[index], value)
+
+    @property
+    def data(self) -> Any:
+        """The address of an array's first element."""
+        return self._array.data
+
+    @property
+    def row_length(self) -> Any:
+        """The number of columns of a matrix."""
+        return cgutils.unpack_tuple(self.builder, self._array.shape)[1]
+
+    @property
+    def int32(self) -> Any:
+        """An integer cut to 32 bits, the width of the lanes."""
+        return self.builder.trunc(self.value, INT)
+
+    @property
+    def _array(self) -> Any:
+        return self._context.make_array(self.kind)(self._context, self.builder, self.value)
+
+
+def arguments_of(context: Any, builder: Any, signature: Any, values: Sequence[Any]) -> list[Argument]:
+    """The arguments of an intrinsic, in the order of its signature."""
+    return [Argument(context, builder, kind, value) for kind, value in zip(signature.args, values, strict=True)]
 
 
 @intrinsic
@@ -212,7 +245,8 @@ def fetch_ahead(_context: Any, array: Any, at: Any) -> Any:
     """Ask for the cache line of array[at], which may lie behind the end: it is read some time later."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        place = builder.gep(data_of(context, builder, signature.args, arguments)(0), [arguments[1]])
+        array, at = arguments_of(context, builder, signature, arguments)
+        place = builder.gep(array.data, [at.value])
         address = builder.bitcast(place, BYTE.as_pointer())
         kind = ir.FunctionType(ir.VoidType(), [address.type, INT, INT, INT])
         function = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")

@@ -1,15 +1,13 @@
-"""The metrics of sixteen rows at a time, from running sums to finished lines, without a look at memory in between."""
+"""The metrics of sixteen rows at a time, from running sums to finished lines, held in registers in between."""
 
 # mypy: disable-error-code="untyped-decorator, no-untyped-call"
 
 import math
-from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from numba import types
-from numba.core import cgutils
 
-from sep_trader.qfh.kernels.lanes import BYTE, INT, Lanes, data_of, intrinsic, splat
+from sep_trader.qfh.kernels.lanes import BYTE, Argument, Lanes, arguments_of, intrinsic, splat
 from sep_trader.qfh.kernels.layout import (
     COHERENCE,
     CORRECTIONS_AT,
@@ -25,24 +23,36 @@ from sep_trader.qfh.kernels.layout import (
 )
 
 
-def _sources(builder: Any, data: Callable[[int], Any], arguments: Sequence[Any]) -> tuple[Lanes, ...]:
-    """Ones, flips, ruptures, corrections and disagreements of the windows that end at sixteen rows."""
-    at, window, half = arguments[6], arguments[8], arguments[9]
+class _Counts(NamedTuple):
+    """What the windows that end at sixteen rows hold, int32 each."""
 
-    def summed(back: int) -> Lanes:
-        oldest = builder.add(builder.sub(at, window), window.type(back))
-        return Lanes.load(builder, data(0), oldest)
+    ones: Lanes
+    flips: Lanes
+    ruptures: Lanes
+    corrections: Lanes
+    mismatches: Lanes
 
-    now = Lanes.load(builder, data(0), at)
-    oldest = builder.add(builder.sub(at, window), window.type(1))
-    newest_bit, oldest_bit = (Lanes.load(builder, data(2), place, BYTE) for place in (at, oldest))
-    ones = (now - summed(0)) & FIELD
-    flips = ((now - summed(1)) >> FLIPS_AT) & FIELD
-    corrections = ((now - summed(3)) >> CORRECTIONS_AT) & FIELD
+
+def _counts(buffers: Argument, mismatches: Argument, window: Argument, position: Argument) -> _Counts:
+    """Count by differences of the running sums at sixteen positions."""
+    builder, at, length = position.builder, position.value, window.length.value
+    before_window = builder.sub(at, length)
+    oldest = builder.add(before_window, length.type(1))
+    counts, bits = buffers.counts.data, buffers.bits.data
+    now = Lanes.load(builder, counts, at)
+
+    def since(skipped: int) -> Lanes:
+        """The packed counts of the window without its `skipped` oldest bits."""
+        return now - Lanes.load(builder, counts, builder.add(before_window, length.type(skipped)))
+
+    ones = since(0) & FIELD
+    flips = (since(1) >> FLIPS_AT) & FIELD
+    corrections = (since(3) >> CORRECTIONS_AT) & FIELD
     # Ones at the newer and at the older end of the transitions: twice the ruptures and once the flips.
+    newest_bit, oldest_bit = (Lanes.load(builder, bits, place, BYTE) for place in (at, oldest))
     ruptures = (ones + ones - newest_bit - oldest_bit - flips) >> 1
-    apart = Lanes.load(builder, data(1), at) - Lanes.load(builder, data(1), builder.sub(at, half))
-    return ones, flips, ruptures, corrections, apart
+    before_half = Lanes.load(builder, mismatches.data, builder.sub(at, window.half.value))
+    return _Counts(ones, flips, ruptures, corrections, Lanes.load(builder, mismatches.data, at) - before_half)
 
 
 def _line(past_cache: bool) -> Any:
@@ -50,52 +60,51 @@ def _line(past_cache: bool) -> Any:
 
     @intrinsic
     def line(
-        _context: Any, packed: Any, apart: Any, inner: Any, ages: Any, table: Any, damped: Any, at: Any, row: Any,
-        window: Any, half: Any, scale: Any, keep: Any, out: Any, lo: Any, collapse: Any, valid: Any,
+        _context: Any, buffers: Any, mismatches: Any, window: Any, position: Any, row: Any, keep_damping: Any,
+        out: Any, out_row: Any,
     ) -> Any:  # fmt: skip
-        """Compute the metrics of the rows `at`..`at + 15` for one window into out[:, lo:], collapse[lo:], valid[lo:].
+        """Compute the metrics of sixteen rows for one window into rows out_row.. of `out`, all metrics but the trend.
 
-        packed, apart: running sums, int32; inner: bits, int8; at: the first row's place in them. ages: unbroken bits of
-        the session, int32; damped: float32, gets the damping of every row where `keep` says so; row: the first row's
-        place in them. table: float32, entropy by cell. scale: as `scale_of`. out: float32[9, n], all but the trend, NaN
-        where no full window ends; collapse, valid: bool.
+        buffers: Buffers. mismatches: int32, the row of buffers.mismatches of this window. window: Window. position: of
+        the first row's bit in the buffers. row: the first row in the block. keep_damping: write buffers.damping, too.
+        out: Metrics of one window; NaN and False where no full window ends.
         """
 
-        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            data = data_of(context, builder, signature.args, arguments)
-            row, window, _, scale, keep, _, lo = arguments[7:14]
-            least, per_transition, per_bit, per_half, per_correction, k1, k2 = cgutils.unpack_tuple(builder, scale)
-            ones, flips, ruptures, corrections, differing = _sources(builder, data, arguments)
-            rows = context.make_array(signature.args[12])(context, builder, arguments[12])
-            length = cgutils.unpack_tuple(builder, rows.shape)[1]
-            full = Lanes.load(builder, data(3), row) >= builder.trunc(window, INT)
+        def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+            given = arguments_of(context, builder, signature, values)
+            buffers, mismatches, window, position, row, keep_damping, out, out_row = given
+            counts = _counts(buffers, mismatches, window, position)
+            length = window.length.int32
+            full = Lanes.load(builder, buffers.available.data, row.value) >= length
+            matrix, row_length = out.values.data, out.values.row_length
 
-            def write(row: int, values: Lanes) -> None:
-                place = builder.add(builder.mul(length, length.type(row)), lo)
-                values.where(full, math.nan).store(rows.data, place, past_cache=past_cache)
+            def write(metric: int, lanes: Lanes) -> None:
+                place = builder.add(builder.mul(row_length, row_length.type(metric)), out_row.value)
+                lanes.where(full, math.nan).store(matrix, place, past_cache=past_cache)
 
-            nulls = splat(builder, builder.trunc(builder.sub(window, window.type(1)), INT)) - flips - ruptures
+            nulls = splat(builder, builder.sub(length, length.type(1))) - counts.flips - counts.ruptures
+            per_transition = window.per_transition.value
             write(NULL, nulls.to_real() * per_transition)
-            write(FLIP, flips.to_real() * per_transition)
-            write(RUPTURE, ruptures.to_real() * per_transition)
-            write(UP, ones.to_real() * per_bit)
-            write(STABILITY, 1.0 - corrections.to_real() * per_correction)
-            entropy = (nulls * builder.trunc(window, INT) + flips).look_up(data(4))
+            write(FLIP, counts.flips.to_real() * per_transition)
+            write(RUPTURE, counts.ruptures.to_real() * per_transition)
+            write(UP, counts.ones.to_real() * window.per_bit.value)
+            write(STABILITY, 1.0 - counts.corrections.to_real() * window.per_correction.value)
+            entropy = (nulls * length + counts.flips).look_up(window.entropies.data)
             write(ENTROPY, entropy)
-            product = 1.0 - differing.to_real() * per_half
-            coherence = product * product
+            mean_product = 1.0 - counts.mismatches.to_real() * window.per_pair.value
+            coherence = mean_product * mean_product
             write(COHERENCE, coherence)
-            damping = (entropy * k1 + (1.0 - coherence) * k2).at_least(0.01).at_most(1.0)
+            damping = (entropy * window.k1.value + (1.0 - coherence) * window.k2.value).at_least(0.01).at_most(1.0)
             write(DAMPING, damping)
-            with builder.if_then(keep):
-                damping.store(data(5), row)
-            (((ruptures >= least) | (nulls >= least)) & full).store(data(14), lo)
-            full.store(data(15), lo)
+            with builder.if_then(keep_damping.value):
+                damping.store(buffers.damping.data, row.value)
+            least = window.collapse_count.value
+            (((counts.ruptures >= least) | (nulls >= least)) & full).store(out.collapse.data, out_row.value)
+            full.store(out.valid.data, out_row.value)
             return context.get_dummy_value()
 
-        whole = types.intp
-        places = (whole, whole, whole, whole, scale, types.boolean, out, whole, collapse, valid)
-        return types.void(packed, apart, inner, ages, table, damped, *places), generate
+        kinds = (buffers, mismatches, window, types.intp, types.intp, types.boolean, out, types.intp)
+        return types.void(*kinds), generate
 
     return line
 

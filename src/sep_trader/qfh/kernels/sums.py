@@ -6,42 +6,48 @@ from typing import Any
 
 from numba import types
 
-from sep_trader.qfh.kernels.lanes import BYTE, LINE, Lanes, data_of, intrinsic, splat
+from sep_trader.qfh.kernels.lanes import BYTE, LINE, Lanes, arguments_of, intrinsic, splat
 from sep_trader.qfh.kernels.layout import CORRECTIONS_AT, FLIPS_AT
 
 
 @intrinsic
-def count_line(_context: Any, inner: Any, at: Any, total: Any, packed: Any) -> Any:
-    """Sum up what the sixteen bits inner[at:] add to the counts into packed[at:]; returns the total behind them.
+def count_line(_context: Any, buffers: Any, position: Any, total: Any) -> Any:
+    """Continue buffers.counts over the sixteen bits from `position` on; returns the new total.
 
-    inner: int8; packed: int32. A bit adds itself, its flip, and its difference from the majority of the three before,
-    in a field each; the sums wrap, their differences do not.
+    total: int32, the running sum before `position`. A bit adds itself, its flip, and its difference from the majority
+    of the three bits before, in a field each.
     """
 
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        data = data_of(context, builder, signature.args, arguments)
-        _, at, total, _ = arguments
-        x, y, z, w = (Lanes.load(builder, data(0), builder.sub(at, at.type(back)), BYTE) for back in range(4))
-        majority = (y & z) | (y & w) | (z & w)
-        adds = x | ((x ^ y) << FLIPS_AT) | ((majority ^ x) << CORRECTIONS_AT)
-        sums = adds.running_sum() + splat(builder, total)
-        sums.store(data(3), at)
+    def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        buffers, position, total = arguments_of(context, builder, signature, values)
+        at, bits = position.value, buffers.bits.data
+        bit, before, second, third = (
+            Lanes.load(builder, bits, builder.sub(at, at.type(back)), BYTE) for back in range(4)
+        )
+        majority = (before & second) | (before & third) | (second & third)
+        adds = bit | ((bit ^ before) << FLIPS_AT) | ((majority ^ bit) << CORRECTIONS_AT)
+        sums = adds.running_sum() + splat(builder, total.value)
+        sums.store(buffers.counts.data, at)
         return sums.lane(LINE - 1)
 
-    return types.int32(inner, types.intp, types.int32, packed), generate
+    return types.int32(buffers, types.intp, types.int32), generate
 
 
 @intrinsic
-def apart_line(_context: Any, inner: Any, at: Any, half: Any, total: Any, apart: Any) -> Any:
-    """Sum up where the sixteen bits inner[at:] differ from those `half` before into apart[at:]; returns the total."""
+def mismatch_line(_context: Any, buffers: Any, mismatches: Any, position: Any, half: Any, total: Any) -> Any:
+    """Continue `mismatches` over the sixteen bits from `position` on; returns the new total.
 
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        data = data_of(context, builder, signature.args, arguments)
-        _, at, half, total, _ = arguments
-        newer = Lanes.load(builder, data(0), at, BYTE)
-        older = Lanes.load(builder, data(0), builder.sub(at, half), BYTE)
-        sums = (newer ^ older).running_sum() + splat(builder, total)
-        sums.store(data(4), at)
+    mismatches: int32, the row of buffers.mismatches of one window. total: int32, the running sum before `position`. A
+    bit adds 1 where the bit `half` before differs.
+    """
+
+    def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        buffers, mismatches, position, half, total = arguments_of(context, builder, signature, values)
+        at, bits = position.value, buffers.bits.data
+        newer = Lanes.load(builder, bits, at, BYTE)
+        older = Lanes.load(builder, bits, builder.sub(at, half.value), BYTE)
+        sums = (newer ^ older).running_sum() + splat(builder, total.value)
+        sums.store(mismatches.data, at)
         return sums.lane(LINE - 1)
 
-    return types.int32(inner, types.intp, types.intp, types.int32, apart), generate
+    return types.int32(buffers, mismatches, types.intp, types.intp, types.int32), generate

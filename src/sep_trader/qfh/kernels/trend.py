@@ -1,4 +1,4 @@
-"""The damped trend: a sum of spins with weights that differ from row to row, cut off where they vanish."""
+"""The damped trend: a sum of signs with weights that differ from row to row, cut off where the weights vanish."""
 
 # mypy: disable-error-code="untyped-decorator, no-untyped-call"
 
@@ -10,14 +10,14 @@ from llvmlite import ir  # type: ignore[import-untyped]
 from numba import types
 from numba.core import cgutils
 
-from sep_trader.qfh.kernels.lanes import INT, LINE, REAL, Lanes, Variable, data_of, intrinsic, splat
+from sep_trader.qfh.kernels.lanes import INT, LINE, REAL, Lanes, Variable, arguments_of, intrinsic, splat
 from sep_trader.qfh.kernels.layout import TREND
 
 # Weights below e^-16 of the newest one are left out: a share of 1e-7 of the sum.
 REACH = 16.0
 # 1 - e^-d = d (1 - d/2 + d^2/6 - ...), to the tenth power: 2e-7 for d up to 1.
 SERIES = [(-1) ** (k + 1) / math.factorial(k) for k in range(1, 11)]
-# Lines whose sums are taken side by side, for none of them to wait for itself.
+# Lines that are summed side by side: an addition need not wait for the one before it in the same line.
 ABREAST = 4
 STRIP = ABREAST * LINE
 
@@ -31,7 +31,7 @@ def _falls(damping: Lanes) -> Lanes:
 
 
 def _reaches(damping: Sequence[Lanes], window: Any) -> tuple[list[Lanes], Any, Any]:
-    """How many spins matter to each row, the window at most; the fewest and the most of all rows."""
+    """How many signs matter to each row, at most the window's; the fewest and the most of all rows."""
     builder = damping[0].builder
     length = splat(builder, builder.trunc(window, INT))
     reaches = []
@@ -83,50 +83,47 @@ def _trend(lines: int, past_cache: bool) -> Any:
     """The intrinsic for so many lines, whose result goes past the cache or stays in it."""
 
     @intrinsic
-    def trend(
-        _context: Any, spins: Any, at: Any, damped: Any, ages: Any, row: Any, window: Any, out: Any, lo: Any
-    ) -> Any:
-        """Compute the damped trend of the rows whose newest spins are spins[at:] into out[TREND, lo:].
+    def trend(_context: Any, buffers: Any, length: Any, position: Any, row: Any, metrics: Any, out_row: Any) -> Any:
+        """Compute the damped trend of `lines` times sixteen rows into metrics[TREND, out_row:].
 
-        spins: float32; damped: float32 and ages: int32, of which row: is the first. NaN where no full window ends. A
-        row's value depends on its own window only, bit for bit, whichever rows are computed with it.
+        buffers: Buffers, of which signs, damping and available are read. length: of the window, in bits. position: of
+        the first row's bit in the buffers. row: the first row in the block. metrics: float32[9, n]. NaN where no full
+        window ends. A row's value depends on its own window only, bit for bit, whichever rows are computed with it.
         """
 
-        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            data = data_of(context, builder, signature.args, arguments)
-            _, at, _, _, row, window, _, lo = arguments
+        def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+            buffers, length, position, row, metrics, out_row = arguments_of(context, builder, signature, values)
+            signs = buffers.signs.data
 
             def place(base: Any, line: int) -> Any:
                 return builder.add(base, base.type(line * LINE))
 
-            damping = [Lanes.load(builder, data(2), place(row, line), REAL) for line in range(lines)]
+            damping = [Lanes.load(builder, buffers.damping.data, place(row.value, n), REAL) for n in range(lines)]
             falls = [_falls(one) for one in damping]
             ratios = [1.0 - one for one in falls]
-            reaches, fewest, most = _reaches(damping, window)
+            reaches, fewest, most = _reaches(damping, length.value)
             totals = [Variable(Lanes.of(builder, 0.0)) for _ in range(lines)]
 
             def take(back: Any, masked: bool) -> None:
                 for line in range(lines):
-                    spin = Lanes.load(builder, data(0), builder.sub(place(at, line), back), REAL)
+                    sign = Lanes.load(builder, signs, builder.sub(place(position.value, line), back), REAL)
                     if masked:
-                        spin = spin.where(reaches[line] > builder.trunc(back, INT), 0.0)
-                    totals[line].set(totals[line].get().times_plus(ratios[line], spin))
+                        sign = sign.where(reaches[line] > builder.trunc(back, INT), 0.0)
+                    totals[line].set(totals[line].get().times_plus(ratios[line], sign))
 
-            # From the oldest spin that matters to the newest; while it does not matter to all, with a mask.
+            # From the oldest sign that matters to the newest; with a mask while it does not matter to all rows.
             _count_down(builder, most, fewest, lambda back: take(back, True))
             _count_down(builder, fewest, fewest.type(0), lambda back: take(back, False))
-            rows = context.make_array(signature.args[6])(context, builder, arguments[6])
-            length = cgutils.unpack_tuple(builder, rows.shape)[1]
-            start = builder.add(builder.mul(length, length.type(TREND)), lo)
-            for line, power in enumerate(_power(ratios, window)):
+            start = builder.add(builder.mul(metrics.row_length, metrics.row_length.type(TREND)), out_row.value)
+            for line, power in enumerate(_power(ratios, length.value)):
                 # The sum of the weights is (1 - x^W) / (1 - x).
                 value = (totals[line].get() * falls[line] / (1.0 - power)).at_least(-1.0).at_most(1.0)
-                full = Lanes.load(builder, data(3), place(row, line)) >= builder.trunc(window, INT)
-                value.where(full, math.nan).store(rows.data, place(start, line), past_cache=past_cache)
+                full = Lanes.load(builder, buffers.available.data, place(row.value, line)) >= length.int32
+                value.where(full, math.nan).store(metrics.data, place(start, line), past_cache=past_cache)
             return context.get_dummy_value()
 
         whole = types.intp
-        return types.void(spins, whole, damped, ages, whole, whole, out, whole), generate
+        return types.void(buffers, whole, whole, whole, metrics, whole), generate
 
     return trend
 

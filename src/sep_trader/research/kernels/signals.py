@@ -11,15 +11,18 @@ from sep_trader.qfh.kernels.layout import (
     FIELD,
     FLIPS_AT,
     METRIC_ROWS,
+    PADDING,
     ROWS,
-    SPARE,
     TREND,
+    Block,
+    Metrics,
+    Series,
     i32,
     kernel,
 )
 from sep_trader.qfh.kernels.line import line_in_cache
-from sep_trader.qfh.kernels.series import ages_of, buffers, make_room, scale_of, take_bits, write_spins
-from sep_trader.qfh.kernels.sums import apart_line, count_line
+from sep_trader.qfh.kernels.series import make_buffers, make_room, take_block, window_of
+from sep_trader.qfh.kernels.sums import count_line, mismatch_line
 from sep_trader.qfh.kernels.trend import STRIP, trend_in_cache
 from sep_trader.research.kernels import scalar
 from sep_trader.research.kernels.scalar import CERTAIN, CHUNK, NOTHING
@@ -91,41 +94,40 @@ def proposals_ahead(bits, starts, allowed, window, table, terms, k1, k2, rules, 
     float64[W], entropy by cell and by count. rules: float64[R, 4] of (least, most_corrected, most_entropy, fade).
     ahead: int32[R, N].
     """
-    packed, aparts, inner, spins, ages, damped = buffers(1)
-    apart = aparts[0]
-    block = np.empty((METRIC_ROWS, ROWS + SPARE), np.float32)
-    flags, ints = np.empty((2, ROWS + SPARE), np.bool_), np.empty((4, ROWS), np.int32)
-    entropy, signs = np.empty(ROWS, np.float64), np.empty(ROWS, np.int32)
-    scale = scale_of(window, 0.5, k1, k2)
-    n_all, half, age, at = len(bits), window // 2, 0, CONTEXT
-    total, total_apart = i32(0), i32(0)
+    buffers = make_buffers(1)
+    counts, mismatches, held = buffers.counts, buffers.mismatches[0], buffers.bits
+    size = ROWS + PADDING
+    block_metrics = Metrics(
+        np.empty((METRIC_ROWS, size), np.float32), np.empty(size, np.bool_), np.empty(size, np.bool_)
+    )
+    ints, entropy, signs = np.empty((4, ROWS), np.int32), np.empty(ROWS, np.float64), np.empty(ROWS, np.int32)
+    series, shape = Series(bits, starts), window_of(window, table, 0.5, k1, k2)
+    n_all, half, available, at = len(bits), window // 2, 0, CONTEXT
+    total, total_mismatches = i32(0), i32(0)
     for lo in range(0, n_all, CHUNK):
         n = min(CHUNK, n_all - lo)
-        at = make_room(packed, aparts, inner, spins, at, n)
+        at = make_room(buffers, at, n)
         end = at + n
-        missing = take_bits(bits[lo : lo + n], inner[at:end])
-        inner[end : end + SPARE] = 0
-        write_spins(inner[at:end], spins[at:end])
-        age = ages_of(bits[lo : lo + n], starts[lo : lo + n], missing, age, window, ages)
+        available = take_block(series, Block(lo, n, at), available, window, True, buffers)
         for i in range(0, n, LINE):
-            total = count_line(inner, at + i, total, packed)
-            total_apart = apart_line(inner, at + i, half, total_apart, apart)
+            total = count_line(buffers, at + i, total)
+            total_mismatches = mismatch_line(buffers, mismatches, at + i, half, total_mismatches)
         for i in range(0, n, LINE):
-            line_in_cache(
-                packed, apart, inner, ages, table, damped, at + i, i, window, half, scale, True, block, i, flags[0],
-                flags[1],
-            )  # fmt: skip
+            line_in_cache(buffers, mismatches, shape, at + i, i, True, block_metrics, i)
         for row in range(0, n, STRIP):
-            trend_in_cache(spins, at + row, damped, ages, row, window, block, row)
+            trend_in_cache(buffers, window, at + row, row, block_metrics.values, row)
         null, flip, rupture, corrected, sign = ints[0, :n], ints[1, :n], ints[2, :n], ints[3, :n], signs[:n]
         count_rows(
-            packed[at:end], packed[at - window : end - window], packed[at - window + 1 : end - window + 1],
-            packed[at - window + 3 : end - window + 3], inner[at:end], inner[at - window + 1 : end - window + 1],
+            counts[at:end], counts[at - window : end - window], counts[at - window + 1 : end - window + 1],
+            counts[at - window + 3 : end - window + 3], held[at:end], held[at - window + 1 : end - window + 1],
             window, null, flip, rupture, corrected,
         )  # fmt: skip
         for i in range(n):
             entropy[i] = (terms[null[i]] + terms[flip[i]]) + terms[rupture[i]]
-        sign_rows(block[TREND], inner, at, window, entropy, apart[at:end], apart[at - half : end - half], k1, k2, sign)
+        sign_rows(
+            block_metrics.values[TREND], held, at, window, entropy, mismatches[at:end],
+            mismatches[at - half : end - half], k1, k2, sign,
+        )  # fmt: skip
         if len(allowed) > 0:
             keep_allowed(allowed[lo : lo + n], sign)
         write_ahead(null, rupture, entropy, corrected, sign, lo, rules, ahead)
