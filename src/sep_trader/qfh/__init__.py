@@ -5,6 +5,7 @@ not installed the exact reference does the work.
 """
 
 from sep_trader.qfh.bits import encode_bits, session_starts
+from sep_trader.qfh.counts import WindowCounts
 from sep_trader.qfh.encoder import Encoder
 from sep_trader.qfh.metrics import MAX_WINDOW, MIN_WINDOW, WindowMetrics, metrics_by_window, window_metrics
 from sep_trader.qfh.states import Run, State, StateClassifier, runs, states
@@ -18,6 +19,7 @@ __all__ = [
     "Run",
     "State",
     "StateClassifier",
+    "WindowCounts",
     "WindowMetrics",
     "encode_bits",
     "metrics_by_window",

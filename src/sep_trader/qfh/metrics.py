@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from sep_trader.errors import InputError
 from sep_trader.qfh.bits import Bits, Bools
+from sep_trader.qfh.counts import WindowCounts, count_windows
 from sep_trader.qfh.reference import METRICS, reference_metrics
 
 MIN_WINDOW, MAX_WINDOW = 8, 512
@@ -21,9 +22,10 @@ class WindowMetrics:
 
     null, flip, rupture: shares of the W-1 transitions. up: share of 1-bits. entropy, coherence, stability: 0..1.
     damping: 0.01..1. trend: damped trend, -1..1. collapse: bool[N], False where there is no full window.
-    valid: bool[N], where a full window exists.
+    valid: bool[N], where a full window exists. window: W. bits: int8, of which the last N are the rows' own bits.
     """
 
+    window: int
     null: Real
     flip: Real
     rupture: Real
@@ -35,9 +37,18 @@ class WindowMetrics:
     trend: Real
     collapse: Bools
     valid: Bools
+    bits: Bits
 
     def __len__(self) -> int:
         return len(self.valid)
+
+    def counts(self) -> WindowCounts:
+        """The whole numbers behind the shares, for a decision that no rounding of float32 may change.
+
+        They are counted at each call: only the rule needs them, and kept beside the metrics of a long series they would
+        cost ten bytes a row.
+        """
+        return count_windows(self.bits, self.window, self.valid)
 
 
 def check_window(window: int) -> None:
@@ -79,7 +90,7 @@ def metrics_by_window(
     out = engine.empty_metrics(len(windows), n)
     engine.compute(bits, starts, windows, out, theta=theta, k1=k1, k2=k2, threads=threads)
     return {
-        window: named_rows([row[:n] for row in out.values[at]], out.collapse[at, :n], out.valid[at, :n])
+        window: named_rows(window, [row[:n] for row in out.values[at]], out.collapse[at, :n], out.valid[at, :n], bits)
         for at, window in enumerate(windows)
     }
 
@@ -95,14 +106,14 @@ def _engine() -> ModuleType | None:
 
 def _from_reference(bits: Bits, starts: Bools, window: int, theta: float, k1: float, k2: float) -> WindowMetrics:
     values, collapse, valid = reference_metrics(bits, starts, window, theta=theta, k1=k1, k2=k2)
-    return named_rows([values[name].astype(np.float32) for name in METRICS], collapse, valid)
+    return named_rows(window, [values[name].astype(np.float32) for name in METRICS], collapse, valid, bits)
 
 
-def named_rows(rows: list[Real], collapse: Bools, valid: Bools) -> WindowMetrics:
+def named_rows(window: int, rows: list[Real], collapse: Bools, valid: Bools, bits: Bits) -> WindowMetrics:
     """Name float32 rows that are in the order of METRICS."""
     null, flip, rupture, up, entropy, coherence, stability, damping, trend = rows
     return WindowMetrics(
-        null, flip, rupture, up, entropy, coherence, stability, damping, trend, collapse=collapse, valid=valid
+        window, null, flip, rupture, up, entropy, coherence, stability, damping, trend, collapse, valid, bits
     )
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from sep_trader.market.calendar import candle_start
 from sep_trader.market.granularity import Granularity
 from sep_trader.qfh import Encoder, QfhStream, WindowMetrics
+from sep_trader.qfh.bits import Bits
 from sep_trader.qfh.metrics import named_rows
 from sep_trader.qfh.stream import StreamMetrics
 from sep_trader.research.strategies import RANGE_CANDLES, RuleParameters, assemble, shared_sign
@@ -51,8 +52,8 @@ class RuleStream:
             return None
         agreed = shared_sign([np.array([one.sign], np.int8) for one in self._larger]) if self._larger else None
         mean_range = np.array([_total(self._ranges) / RANGE_CANDLES])
-        bits = np.array(self._bits, np.int8)
-        proposals = assemble(self._parameters, _one_row(found), bits, mean_range, agreed)
+        metrics = _one_row(found, self._parameters.window, np.array(self._bits, np.int8))
+        proposals = assemble(self._parameters, metrics, mean_range, agreed)
         if proposals.side[0] == 0:
             return None
         return Proposal(
@@ -97,6 +98,7 @@ def _total(values: Iterable[float]) -> float:
     return total
 
 
-def _one_row(found: StreamMetrics) -> WindowMetrics:
+def _one_row(found: StreamMetrics, window: int, bits: Bits) -> WindowMetrics:
+    """The metrics of the newest candle as a series of one row; bits: those of its window."""
     rows = [np.array([value], np.float32) for value in found[:-1]]
-    return named_rows(rows, np.array([found.collapse]), np.array([True]))
+    return named_rows(window, rows, np.array([found.collapse]), np.array([True]), bits)

@@ -12,7 +12,6 @@ from sep_trader.market.candles import Candles
 from sep_trader.market.granularity import Granularity
 from sep_trader.market.resample import resample
 from sep_trader.qfh import Encoder, WindowMetrics, encode_bits, metrics_by_window, session_starts
-from sep_trader.qfh.bits import Bits
 from sep_trader.research.decisions import trend_sides
 
 Float = npt.NDArray[np.float64]
@@ -89,16 +88,14 @@ def propose(candles: Candles, parameters: RuleParameters) -> Proposals:
     return RuleSeries(candles, parameters.encoder, [parameters.window]).propose(parameters)
 
 
-def assemble(
-    parameters: RuleParameters, metrics: WindowMetrics, bits: Bits, mean_range: Float, agreed: Signs | None
-) -> Proposals:
+def assemble(parameters: RuleParameters, metrics: WindowMetrics, mean_range: Float, agreed: Signs | None) -> Proposals:
     """Proposals from what they are made of, for a whole series or for its newest candle.
 
-    bits: those of the metrics' candles, and before them at least a window's where there are fewer. agreed: the sign of
-    the trend that the confirming granularities share, 0 where they do not; None where nothing confirms.
+    agreed: the sign of the trend that the confirming granularities share, 0 where they do not; None where nothing
+    confirms.
     """
     p = parameters
-    side = trend_sides(metrics, bits, p.window, p.theta_run, p.entropy_max, p.stability_min)
+    side = trend_sides(metrics, p.theta_run, p.entropy_max, p.stability_min)
     side = np.where(_known(mean_range), side, 0).astype(np.int8)
     if agreed is not None:
         side = np.where(agreed == side, side, 0).astype(np.int8)
@@ -126,7 +123,7 @@ class RuleSeries:
     def propose(self, parameters: RuleParameters) -> Proposals:
         """What the rule proposes at each candle's close."""
         agreed = self.agreed(parameters.confirm, parameters.window) if parameters.confirm else None
-        return assemble(parameters, self.metrics[parameters.window], self.bits, self.mean_range, agreed)
+        return assemble(parameters, self.metrics[parameters.window], self.mean_range, agreed)
 
     def agreed(self, confirm: tuple[str, ...], window: int) -> Signs:
         """The sign of the trend that the newest completed candles of these granularities share, 0 where they do not."""

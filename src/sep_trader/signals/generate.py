@@ -10,6 +10,7 @@ from sep_trader.market.candles import Candles
 from sep_trader.market.clock import from_epoch
 from sep_trader.market.instrument import Instrument
 from sep_trader.qfh import WindowMetrics
+from sep_trader.qfh.reference import METRICS
 from sep_trader.research.artifact import Model
 from sep_trader.research.rule_stream import RuleStream
 from sep_trader.research.strategies import propose
@@ -83,10 +84,8 @@ def _signal(
 
 def metrics_at(metrics: WindowMetrics, i: int) -> dict[str, Any]:
     """The metrics of one candle as JSON values, rounded to six digits."""
-    names = ("null", "flip", "rupture", "up", "entropy", "coherence", "stability", "damping", "trend")
-    return {name: round(float(getattr(metrics, name)[i]), 6) for name in names} | {
-        "collapse": bool(metrics.collapse[i])
-    }
+    shares = {name: round(float(getattr(metrics, name)[i]), 6) for name in METRICS}
+    return shares | {"collapse": bool(metrics.collapse[i])}
 
 
 def _distance(value: float, instrument: Instrument) -> Decimal:
