@@ -1,23 +1,20 @@
 """`sep qfh`: bits and window metrics of a candle file."""
 
-import csv
-import io
-import math
-import sys
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
 import numpy as np
-import numpy.typing as npt
-import orjson
 import typer
-from rich.console import Console
-from rich.table import Table
 
+from sep_trader.cli import render
 from sep_trader.errors import InputError
-from sep_trader.market.clock import format_rfc3339, from_epoch, parse_rfc3339
+from sep_trader.history import generic_csv
+from sep_trader.history.source import Parsed, Source, pair_in
+from sep_trader.market.candles import Candles, QuoteCandles
+from sep_trader.market.clock import format_rfc3339, from_epoch
 from sep_trader.market.granularity import Granularity
+from sep_trader.market.instrument import parse_pair, standard_instrument
 from sep_trader.qfh.bits import NO_BIT, encode_bits, session_starts
 from sep_trader.qfh.encoder import Encoder
 from sep_trader.qfh.metrics import check_window
@@ -25,28 +22,15 @@ from sep_trader.qfh.reference import METRICS, reference_metrics
 
 app = typer.Typer(name="qfh", no_args_is_help=True, help="Bits and window metrics of candles.")
 
-COLUMNS = ("time", "open", "high", "low", "close")
-PRICES = COLUMNS[1:]
+PRICES = ("open", "high", "low", "close")
+SIDED_PRICES = tuple(f"{side}_{price}" for side in ("bid", "ask") for price in PRICES)
 TABLE_WIDTH = 118
+ROW_HINT = "times: RFC 3339 with a zone and whole seconds, increasing; prices: finite and above 0"
 
 
 @app.callback()
 def group() -> None:
     """Bits and window metrics of candles."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Series:
-    """What the analysis needs of a candle file: start times in seconds, open and close."""
-
-    time: npt.NDArray[np.int64]
-    open: npt.NDArray[np.float64]
-    close: npt.NDArray[np.float64]
-
-    @property
-    def smallest_step(self) -> int:
-        """Smallest time step in seconds; a minute where there is only one candle."""
-        return int(np.diff(self.time).min()) if len(self.time) > 1 else 60
 
 
 @app.command()
@@ -56,6 +40,8 @@ def metrics(
     window: Annotated[int, typer.Option(help="Window length in bits, 8..512.")] = 32,
     granularity: Annotated[str, typer.Option(help="Such as M1; default: the file's smallest time step.")] = "",
     theta: Annotated[float, typer.Option(help="Share of null or rupture that is a collapse.")] = 0.3,
+    instrument: Annotated[str, typer.Option(help="The pair; default: the one that the file is named after.")] = "",
+    columns: Annotated[str, typer.Option(help="Our column names to the file's: time=Date,open=O,...")] = "",
     json: Annotated[bool, typer.Option("--json", help="One JSON object a line, for every candle.")] = False,
     rows: Annotated[int, typer.Option(help="Rows of the table.", min=1)] = 20,
 ) -> None:
@@ -64,108 +50,81 @@ def metrics(
     check_window(window)
     if not 0.0 <= theta <= 1.0:
         raise InputError(f"theta {theta} is outside 0..1", "for example 0.3")
-    seconds = Granularity.parse(granularity).seconds if granularity else 0
-    series = read_series(file)
-    if window > len(series.time):
+    stated = Granularity.parse(granularity) if granularity else None
+    candles = read_candles(file, instrument, stated, columns)
+    if window > len(candles):
         raise InputError(
-            f"{file}: window {window} is longer than the series of {len(series.time)} candles",
+            f"{file}: window {window} is longer than the series of {len(candles)} candles",
             f"a window of {window} bits needs at least {window + kind.warmup} candles",
         )
-    starts = session_starts(series.time, seconds or series.smallest_step)
-    bits = encode_bits(series.open, series.close, starts, kind)
-    values, collapse, valid = reference_metrics(bits, starts, window, theta=theta)
+    found = _rows(candles, kind, window, theta, stated.seconds if stated else _smallest_step(candles))
     if json:
-        _print_json(series, bits, values, collapse, valid)
+        for row in found:
+            render.print_json(row)
     else:
-        first = max(0, len(bits) - rows)
-        _print_table(f"{file.name}: {kind}, window {window}", first, series, bits, values, collapse, valid)
+        names = ("time", "bit>", *(f"{name}>" for name in METRICS), "collapse>")
+        cells = [[_cell(value) for value in row.values()] for row in list(found)[-rows:]]
+        title = f"{file.name}: {kind}, window {window}"
+        render.print_table(title, names, cells, tight=True, least_width=TABLE_WIDTH)
 
 
-def read_series(path: Path) -> Series:
-    """Read a candle file; raises InputError that names file, line and what was expected."""
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file", "give the path of a CSV file with candles") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: cannot be read as UTF-8 text: {error}") from None
-    reader = csv.reader(io.StringIO(text, newline=""))
-    header = [name.strip().lower() for name in next(reader, [])]
-    missing = [name for name in COLUMNS if name not in header]
-    if missing:
-        raise InputError(
-            f"{path} line 1: no column {', '.join(missing)}", f"a header with at least {','.join(COLUMNS)}"
-        )
-    place = {name: header.index(name) for name in COLUMNS}
-    times: list[int] = []
-    prices: list[tuple[float, ...]] = []
-    try:
-        for row in reader:
-            if not row:
-                continue
-            where = f"{path} line {reader.line_num}"
-            if len(row) != len(header):
-                raise InputError(f"{where}: {len(row)} fields", f"expected {len(header)} as in the header")
-            time = _time(where, row[place["time"]])
-            if times and time <= times[-1]:
-                what = "a duplicate of" if time == times[-1] else "before"
-                raise InputError(f"{where}: time {row[place['time']]} is {what} the one above", "times must increase")
-            times.append(time)
-            prices.append(tuple(_price(where, name, row[place[name]]) for name in PRICES))
-    except csv.Error as error:
-        raise InputError(f"{path} line {reader.line_num}: {error}", "expected comma-separated values") from None
-    table = np.array(prices, dtype=np.float64).reshape(len(times), len(PRICES))
-    return Series(np.array(times, dtype=np.int64), table[:, 0].copy(), table[:, 3].copy())
+def read_candles(file: Path, instrument: str, granularity: Granularity | None, columns: str) -> Candles:
+    """Read a candle file; every row must be good.
+
+    Raises InputError that names the file, the first bad row's line, and what is wrong with the row.
+    """
+    pair = parse_pair(instrument) if instrument else pair_in(file.stem) or ""
+    # The reader does not use the granularity; a file that does not state one has that of its smallest time step.
+    source = Source(file, pair, granularity or Granularity.M1)
+    parsed = generic_csv.read(source, generic_csv.parse_mapping(columns))
+    _check_rows(file, parsed)
+    if isinstance(parsed.candles, Candles):
+        return parsed.candles
+    if not pair:
+        raise InputError(f"{file}: mid prices of an unknown pair cannot be rounded", "give --instrument EUR_USD")
+    return parsed.candles.to_mid(standard_instrument(pair).display_precision)
 
 
-def _time(where: str, text: str) -> int:
-    expected = "expected RFC 3339 with a zone and whole seconds, such as 2014-05-01T00:01:00Z"
-    try:
-        moment = parse_rfc3339(text)
-    except InputError:
-        raise InputError(f"{where}: time '{text}'", expected) from None
-    if moment.microsecond:
-        raise InputError(f"{where}: time '{text}'", expected)
-    return int(moment.timestamp())
+def _check_rows(file: Path, parsed: Parsed) -> None:
+    """Raise InputError for the first line that has something wrong."""
+    flaws = [(row.line, row.reason) for row in parsed.refused]
+    flaws += [(parsed.lines[at], problem) for at, problem in parsed.problems.items()]
+    unread = set(parsed.problems)
+    flaws += [(parsed.lines[at], flaw) for at, flaw in _bad_values(parsed.candles) if at not in unread]
+    if flaws:
+        line, flaw = min(flaws)
+        raise InputError(f"{file} line {line}: {flaw}", ROW_HINT)
 
 
-def _price(where: str, name: str, text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not 0.0 < value < math.inf:
-        raise InputError(f"{where}: {name} '{text}'", "expected a finite price above 0")
-    return value
+def _bad_values(candles: Candles | QuoteCandles) -> Iterator[tuple[int, str]]:
+    """The index of every row with a bad price or a time out of order, and what is wrong."""
+    for name in PRICES if isinstance(candles, Candles) else SIDED_PRICES:
+        prices = getattr(candles, name)
+        for at in np.flatnonzero(~(np.isfinite(prices) & (prices > 0.0))).tolist():
+            yield at, f"{name} '{prices[at]:g}'"
+    for at in (np.flatnonzero(np.diff(candles.time) <= 0) + 1).tolist():
+        what = "a duplicate of" if candles.time[at] == candles.time[at - 1] else "before"
+        yield at, f"time {format_rfc3339(from_epoch(int(candles.time[at])))} is {what} the one above"
 
 
-Values = dict[str, npt.NDArray[np.float64]]
-Mask = npt.NDArray[np.bool_]
+def _smallest_step(candles: Candles) -> int:
+    """The smallest time step in seconds; a minute where there is only one candle."""
+    return int(np.diff(candles.time).min()) if len(candles) > 1 else 60
 
 
-def _print_json(series: Series, bits: npt.NDArray[np.int8], values: Values, collapse: Mask, valid: Mask) -> None:
+def _rows(candles: Candles, kind: Encoder, window: int, theta: float, seconds: int) -> Iterator[dict[str, object]]:
+    """A JSON object for every candle; its metrics are None where no full window ends."""
+    starts = session_starts(candles.time, seconds)
+    bits = encode_bits(candles.open, candles.close, starts, kind)
+    values, collapse, valid = reference_metrics(bits, starts, window, theta=theta)
     columns = [(name, values[name].tolist()) for name in METRICS]
-    lines: list[bytes] = []
-    flat = zip(series.time.tolist(), bits.tolist(), collapse.tolist(), valid.tolist(), strict=True)
+    flat = zip(candles.time.tolist(), bits.tolist(), collapse.tolist(), valid.tolist(), strict=True)
     for at, (time, bit, collapsed, full) in enumerate(flat):
         row: dict[str, object] = {"time": format_rfc3339(from_epoch(time)), "bit": None if bit == NO_BIT else bit}
         row |= {name: column[at] if full else None for name, column in columns}
-        row["collapse"] = collapsed if full else None
-        lines.append(orjson.dumps(row))
-    sys.stdout.write("".join(line.decode() + "\n" for line in lines))
+        yield row | {"collapse": collapsed if full else None}
 
 
-def _print_table(
-    title: str, first: int, series: Series, bits: npt.NDArray[np.int8], values: Values, collapse: Mask, valid: Mask
-) -> None:
-    table = Table(title=title, box=None, padding=(0, 1))
-    for name in ("time", "bit", *METRICS, "collapse"):
-        table.add_column(name, justify="left" if name == "time" else "right", no_wrap=True)
-    for at in range(first, len(bits)):
-        cells = [f"{values[name][at]:.3f}" if valid[at] else "-" for name in METRICS]
-        bit = "-" if bits[at] == NO_BIT else str(bits[at])
-        flag = ("yes" if collapse[at] else "no") if valid[at] else "-"
-        table.add_row(format_rfc3339(from_epoch(int(series.time[at]))), bit, *cells, flag)
-    console = Console()
-    # A narrower terminal folds the lines; dropping columns would hide the metrics.
-    Console(width=max(console.width, TABLE_WIDTH)).print(table)
+def _cell(value: object) -> object:
+    """A value for the table: three decimals for what is not a whole number."""
+    return f"{value:.3f}" if isinstance(value, float) else value

@@ -33,8 +33,12 @@ def print_table(
     *,
     empty: str = "nothing yet",
     tight: bool = False,
+    least_width: int = 0,
 ) -> None:
-    """Print a table; columns whose name ends in `>` are right-aligned, `tight` leaves one space between columns."""
+    """Print a table; columns whose name ends in `>` are right-aligned, `tight` leaves one space between columns.
+
+    least_width: a narrower terminal folds the lines; cutting columns short would hide figures.
+    """
     table = Table(
         title=title, title_justify="left", header_style="bold", title_style="bold", box=SIMPLE_HEAD, pad_edge=False,
         padding=(0, 0 if tight else 1, 0, 0), show_edge=False,
@@ -47,7 +51,8 @@ def print_table(
         table.add_row(*(shown(cell) for cell in row))
         count += 1
     if count:
-        console.print(table, "")
+        wide = console if console.width >= least_width else Console(width=least_width)
+        wide.print(table, "")
     else:
         console.print(f"[bold]{title}[/]: {empty}")
 

@@ -52,10 +52,14 @@ def read(source: Source, mapping: dict[str, str] | None = None) -> Parsed:
 
 
 def _one_instrument(sheet: Sheet, column: int, source: Source) -> None:
+    """Raise InputError where the column names another pair than the source's, or two pairs if the source has none."""
+    wanted = source.instrument
     for line, row in zip(sheet.lines, sheet.rows, strict=True):
-        if pair_in(row[column].replace("/", "_")) != source.instrument:
+        pair = pair_in(row[column].replace("/", "_"))
+        wanted = wanted or pair or "one pair"
+        if pair != wanted:
             raise InputError(
-                f"{source.path} holds '{row[column].strip()[:40]}' in line {line}, not {source.instrument} only",
+                f"{source.path} holds '{row[column].strip()[:40]}' in line {line}, not {wanted} only",
                 "one series a file",
             )
 

@@ -13,6 +13,7 @@ from sep_trader.errors import InputError
 
 KEYS = ["time", "bit", "null", "flip", "rupture", "up", "entropy", "coherence", "stability", "damping", "trend",
         "collapse"]  # fmt: skip
+PRICES = ("open", "high", "low", "close")
 BITS = (1, 1, 1, 0, 1, 1, 0, 0)
 
 
@@ -57,6 +58,35 @@ def test_other_columns_and_zones_are_fine(tmp_path: Path) -> None:
     assert len(_lines(str(_file(tmp_path, rows, "Volume,Time,Open,High,Low,Close")), "--window", "8")) == 9
 
 
+def test_bid_and_ask_are_read_as_the_mid_prices_of_the_named_pair(tmp_path: Path) -> None:
+    sides = [row.split(",") for row in _rows()]
+    rows = [",".join([time, *prices, *prices]) for time, *prices in sides]
+    header = ",".join(["time", *(f"{side}_{name}" for side in ("bid", "ask") for name in PRICES)])
+    found = _lines(str(_file(tmp_path, rows, header)), "--window", "8", "--instrument", "EUR_USD")
+    assert found == _lines(str(_file(tmp_path, _rows())), "--window", "8")
+
+
+def test_bid_and_ask_of_an_unknown_pair_are_refused(tmp_path: Path) -> None:
+    header = ",".join(["time", *(f"{side}_{name}" for side in ("bid", "ask") for name in PRICES)])
+    rows = ["2014-05-01T00:00:00Z" + ",1" * 8]
+    with pytest.raises(InputError, match="--instrument EUR_USD"):
+        _lines(str(_file(tmp_path, rows, header)), "--window", "8")
+
+
+def test_other_column_names_are_mapped(tmp_path: Path) -> None:
+    path = _file(tmp_path, _rows(), "Date,O,H,L,C")
+    assert len(_lines(str(path), "--window", "8", "--columns", "time=Date,open=O,high=H,low=L,close=C")) == 9
+
+
+def test_a_column_that_names_one_pair_needs_no_other_name(tmp_path: Path) -> None:
+    rows = [f"{row},EUR_USD" for row in _rows()]
+    path = _file(tmp_path, rows, "time,open,high,low,close,instrument")
+    assert len(_lines(str(path), "--window", "8")) == 9
+    path = _file(tmp_path, [*rows[:4], rows[4].replace("EUR", "GBP")], "time,open,high,low,close,instrument")
+    with pytest.raises(InputError, match="'GBP_USD' in line 6, not EUR_USD only"):
+        _lines(str(path), "--window", "8")
+
+
 def test_without_json_a_table_of_the_last_rows(tmp_path: Path) -> None:
     result = CliRunner().invoke(app, ["qfh", "metrics", str(_file(tmp_path, _rows())), "--window", "8", "--rows", "2"])
     assert "00:08:00Z" in result.stdout
@@ -68,9 +98,9 @@ def test_without_json_a_table_of_the_last_rows(tmp_path: Path) -> None:
     ("change", "expected"),
     [
         ({3: "2014-05-01T00:03:00Z,1,1,1"}, "line 5: 4 fields"),
-        ({3: "yesterday,1,1,1,1"}, "line 5: time 'yesterday'"),
-        ({3: "2014-05-01T00:03:00,1,1,1,1"}, "line 5: time .* with a zone"),
-        ({3: "2014-05-01T00:03:00Z,1,1,1,one"}, "line 5: close 'one'"),
+        ({3: "yesterday,1,1,1,1"}, "line 5: not a time: 'yesterday'"),
+        ({3: "2014-05-01T00:03:00,1,1,1,1"}, "line 5: not a time: .* with a zone"),
+        ({3: "2014-05-01T00:03:00Z,1,1,1,one"}, "line 5: not a number: 'one'"),
         ({3: "2014-05-01T00:03:00Z,nan,1,1,1"}, "line 5: open 'nan'"),
         ({3: "2014-05-01T00:03:00Z,1,1,0,1"}, "line 5: low '0'"),
         ({3: "2014-05-01T00:03:00Z,1,-1,1,1"}, "line 5: high '-1'"),
@@ -102,10 +132,10 @@ def test_a_bad_option_says_what_is_allowed(tmp_path: Path, arguments: list[str],
 
 
 def test_a_missing_column_and_an_empty_file(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="line 1: no column low"):
+    with pytest.raises(InputError, match=r"candles\.csv has no column low"):
         _lines(str(_file(tmp_path, _rows(), "time,open,high,close,volume")))
     (tmp_path / "empty.csv").write_text("")
-    with pytest.raises(InputError, match="line 1: no column time"):
+    with pytest.raises(InputError, match=r"empty\.csv has no column time"):
         _lines(str(tmp_path / "empty.csv"))
 
 
@@ -113,4 +143,4 @@ def test_the_command_ends_with_one_line_and_code_2(tmp_path: Path) -> None:
     sep = Path(sys.executable).parent / "sep"
     done = subprocess.run([sep, "qfh", "metrics", tmp_path / "none.csv"], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
-    assert "none.csv: no such file" in done.stderr
+    assert f"no such file: {tmp_path / 'none.csv'}" in done.stderr
