@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from sep_trader.qfh import Encoder, QfhStream, encode_bits, metrics_by_window, session_starts, window_metrics
+from sep_trader.qfh.bits import Bits, Bools
 from sep_trader.qfh.reference import METRICS, reference_metrics
 
 WINDOWS = (8, 9, 16, 31, 32, 100, 255, 511, 512)
@@ -31,10 +32,11 @@ def real_eurusd() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return table[:, 0].astype(np.int64), table[:, 1].copy(), table[:, 2].copy()
 
 
-def check(bits: np.ndarray, starts: np.ndarray, windows: tuple[int, ...] = WINDOWS, **options: float) -> None:
-    found = metrics_by_window(bits, starts, windows, **options)  # type: ignore[arg-type]
-    for window in windows:
-        exact, collapse, valid = reference_metrics(bits, starts, window, **options)
+def check(bits: Bits, starts: Bools, *, theta: float = 0.3, k1: float = 0.3, k2: float = 0.2) -> None:
+    """Hold the compiled metrics of all windows against the reference."""
+    found = metrics_by_window(bits, starts, WINDOWS, theta=theta, k1=k1, k2=k2)
+    for window in WINDOWS:
+        exact, collapse, valid = reference_metrics(bits, starts, window, theta=theta, k1=k1, k2=k2)
         assert np.array_equal(found[window].valid, valid)
         assert np.array_equal(found[window].collapse, collapse)
         for name in METRICS:
