@@ -32,9 +32,9 @@ def session_starts(time: Int, granularity_seconds: int, max_gap: int = 10) -> Bo
 
 
 def encode_bits(open_: Float, close: Float, starts: Bools, encoder: Encoder) -> Bits:
-    """Encode candles as bits 0 and 1, and -1 where there is none (a session's first candle, a warm-up).
+    """Encode candles as bits 0 and 1; -1 marks a missing bit (at a session's first candle, and in a warm-up).
 
-    open_, close: mid prices float64[N]; starts: bool[N] as of `session_starts`. Returns int8[N].
+    open_, close: mid prices float64[N]; starts: bool[N], from `session_starts`. Returns int8[N].
     Raises InputError for NaN or non-positive prices.
     """
     open_ = np.ascontiguousarray(open_, dtype=np.float64)
@@ -54,7 +54,7 @@ def encode_bits(open_: Float, close: Float, starts: Bools, encoder: Encoder) -> 
 def _held_sign(move: Float, starts: Bools) -> Bits:
     """1 for up, 0 for down, the last one where equal, 0 before the session's first move."""
     index = np.arange(len(move), dtype=np.int64)
-    # A start counts as a down move: what is held after it is 0 until the session moves.
+    # A start counts as a down move, so that the bits after it are 0 until the session's first move.
     known = starts | (move != 0.0)
     last = np.maximum.accumulate(np.where(known, index, 0))
     bits = ((move[last] > 0.0) & ~starts[last]).astype(np.int8)

@@ -18,7 +18,7 @@ Real = npt.NDArray[np.float32]
 
 @lru_cache(maxsize=64)
 def entropy_table(window: int) -> Real:
-    """Entropy of every cell null * W + flip, float32[W * W]; cells that cannot be hold 0."""
+    """Compute the entropy at every index null * W + flip: float32[W * W], 0 where null + flip exceeds W - 1."""
     term = entropy_terms(window)
     null, flip = np.divmod(np.arange(window * window), window)
     rupture = window - 1 - null - flip
@@ -29,17 +29,17 @@ def entropy_table(window: int) -> Real:
 
 @lru_cache(maxsize=16)
 def joined_tables(windows: tuple[int, ...]) -> tuple[Real, npt.NDArray[np.int64]]:
-    """The entropy tables of several windows in one array, and where each begins."""
+    """Join the entropy tables of several windows in one array; returns the array and where each table begins."""
     tables = [entropy_table(window) for window in windows]
-    places = np.cumsum([0, *(len(table) for table in tables)])
-    return np.concatenate(tables), places.astype(np.int64)
+    table_starts = np.cumsum([0, *(len(table) for table in tables)])
+    return np.concatenate(tables), table_starts.astype(np.int64)
 
 
 def empty_metrics(windows: int, n: int) -> Metrics:
     """Make room for the metrics of `windows` windows over n rows; it can be used again for any series of that length.
 
     Returns values float32[K, 9, N] on 64-byte boundaries and collapse, valid bool[K, N], where N is n rounded up to a
-    whole strip of 64; what lies behind the series means nothing.
+    whole strip of 64. Values behind the end of the series mean nothing.
     """
     padded = -(-n // STRIP) * STRIP
     raw = np.empty(windows * METRIC_ROWS * padded + LINE, dtype=np.float32)
@@ -87,7 +87,10 @@ def compute(
 
 
 class NewestRow:
-    """The state that gives the metrics of one more bit, for several windows, as `compute` gives them for a series."""
+    """Metrics of several windows, bit by bit: after each bit the values that `compute` gives at that row of a series.
+
+    values: float32[K, 9]. collapse: bool[K].
+    """
 
     __slots__ = ("_arguments", "collapse", "values")
 
@@ -104,5 +107,5 @@ class NewestRow:
         self._arguments = (state, tuple(make_buffers(count)), tuple(_windows(windows, theta, k1, k2)), tuple(out))
 
     def take(self, bit: int) -> None:
-        """Take the next bit; `values` and `collapse` are then those of the windows that end at it."""
+        """Take the next bit and update `values` and `collapse` to the windows that end at this bit."""
         metrics_of_newest(bit, *self._arguments)

@@ -62,8 +62,8 @@ def window_metrics(
 ) -> WindowMetrics:
     """Compute all metrics for one window length W over a whole series.
 
-    bits: int8[N] of 0, 1 and -1 (none); starts: bool[N], no window spans two sessions. A series shorter than W has
-    no full window: every row is NaN. Raises InputError for a window outside 8..512.
+    bits: int8[N] of 0 and 1, and -1 for a missing bit. starts: bool[N]; no window spans two sessions. A series shorter
+    than W has no full window: every row is NaN. Raises InputError for a window outside 8..512.
     """
     return metrics_by_window(bits, starts, (window,), theta=theta, k1=k1, k2=k2)[window]
 
@@ -96,7 +96,7 @@ def metrics_by_window(
 
 
 def _engine() -> ModuleType | None:
-    """The compiled kernels, loaded at their first use; None where numba is not installed."""
+    """Load the compiled kernels; None where numba is not installed."""
     try:
         from sep_trader.qfh import engine
     except ImportError:
@@ -127,7 +127,7 @@ class Row(Protocol):
 
 
 class _ReferenceRow:
-    """The metrics of the newest bit from the exact reference, where there is no compiler."""
+    """Metrics of the newest bit from the exact reference, for a machine without numba."""
 
     def __init__(self, windows: tuple[int, ...], theta: float, k1: float, k2: float) -> None:
         self.values = np.full((len(windows), len(METRICS)), np.nan, dtype=np.float32)
@@ -145,7 +145,7 @@ class _ReferenceRow:
 
 
 def newest_row(windows: tuple[int, ...], theta: float, k1: float, k2: float) -> Row:
-    """Make the state that takes one bit at a time; its values hold once as many bits were taken as a window has."""
+    """Make the state that takes one bit at a time; a window's values are right after as many bits as the window has."""
     engine = _engine()
     if engine is None:
         return _ReferenceRow(windows, theta, k1, k2)

@@ -53,9 +53,9 @@ def _of_windows(b: Bits, k1: float, k2: float) -> dict[str, Float]:
     rupture = ((before == 1) & (now == 1)).sum(axis=1) / (window - 1)
     entropy = (_information(null) + _information(flip)) + _information(rupture)
 
-    spins = 2.0 * b - 1.0
+    signs = 2.0 * b - 1.0
     half = window // 2
-    product = (spins[:, window - half :] * spins[:, window - 2 * half : window - half]).sum(axis=1)
+    product = (signs[:, window - half :] * signs[:, window - 2 * half : window - half]).sum(axis=1)
     coherence = (product / half) ** 2
 
     majority = (b[:, :-3] + b[:, 1:-2] + b[:, 2:-1]) >= 2
@@ -64,7 +64,7 @@ def _of_windows(b: Bits, k1: float, k2: float) -> dict[str, Float]:
 
     damping = np.clip(k1 * entropy + k2 * (1.0 - coherence), MIN_DAMPING, MAX_DAMPING)
     weights = np.exp(-damping[:, None] * np.arange(window - 1, -1, -1.0))
-    trend = (spins * weights).sum(axis=1) / weights.sum(axis=1)
+    trend = (signs * weights).sum(axis=1) / weights.sum(axis=1)
     return {
         "null": null,
         "flip": flip,

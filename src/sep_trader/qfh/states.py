@@ -54,6 +54,6 @@ class StateClassifier:
         self._last = NO_BIT
 
     def update(self, bit: int) -> State:
-        """Take the next bit (-1: none) and return the state of the transition to it."""
+        """Take the next bit, -1 for a missing one, and return the state of the transition to it."""
         last, self._last = self._last, bit
         return State.NONE if NO_BIT in (last, bit) else State(last + bit)

@@ -11,7 +11,7 @@ from sep_trader.qfh.metrics import check_window, newest_row
 
 
 class StreamMetrics(NamedTuple):
-    """Metrics of one window at one candle, as of WindowMetrics."""
+    """Metrics of one window at one candle; the fields mean what they mean in WindowMetrics."""
 
     null: float
     flip: float
@@ -51,10 +51,10 @@ class QfhStream:
         self.windows = windows
         self._gap = max_gap * granularity_seconds
         self._row = newest_row(windows, theta, k1, k2)
-        self._age = 0
+        self._bits_available = 0
         self._time: int | None = None
         self._close = 0.0
-        self._held = 0
+        self._last_bit = 0
         self._moves: deque[float] = deque()
         self._sorted: list[float] = []
         self.bit = NO_BIT
@@ -77,8 +77,8 @@ class QfhStream:
         return self._metrics()
 
     def _start_session(self) -> None:
-        self.bit, self._held = NO_BIT, 0
-        self._age = 0
+        self.bit, self._last_bit = NO_BIT, 0
+        self._bits_available = 0
         self._moves.clear()
         self._sorted.clear()
 
@@ -87,8 +87,8 @@ class QfhStream:
             return self._magnitude_bit(abs(close - self._close))
         move = close - (open_ if self.encoder.kind == "body" else self._close)
         if move != 0.0:
-            self._held = int(move > 0.0)
-        return self._held
+            self._last_bit = int(move > 0.0)
+        return self._last_bit
 
     def _magnitude_bit(self, move: float) -> int:
         m, bit = self.encoder.m, NO_BIT
@@ -103,10 +103,10 @@ class QfhStream:
     def _metrics(self) -> dict[int, StreamMetrics | None]:
         if self.bit == NO_BIT:
             return dict.fromkeys(self.windows)
-        row, self._age = self._row, self._age + 1
+        row, self._bits_available = self._row, self._bits_available + 1
         row.take(self.bit)
-        make, age = StreamMetrics._make, self._age
+        make, available = StreamMetrics._make, self._bits_available
         return {
-            window: make([*values, collapse]) if age >= window else None
+            window: make([*values, collapse]) if available >= window else None
             for window, values, collapse in zip(self.windows, row.values.tolist(), row.collapse.tolist(), strict=True)
         }

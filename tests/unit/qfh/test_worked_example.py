@@ -12,8 +12,8 @@ BITS = (1, 1, 1, 0, 1, 1, 0, 0)
 ENTROPY = -(1 / 7 * math.log(1 / 7) + 2 * (3 / 7) * math.log(3 / 7)) / math.log(3)
 COHERENCE = ((3 - 1) / 4) ** 2
 DAMPING = 0.3 * ENTROPY + 0.2 * (1 - COHERENCE)
-SPINS_NEWEST_FIRST = (-1, -1, 1, 1, -1, 1, 1, 1)
-TREND = sum(s * math.exp(-DAMPING * k) for k, s in enumerate(SPINS_NEWEST_FIRST)) / sum(
+SIGNS_NEWEST_FIRST = (-1, -1, 1, 1, -1, 1, 1, 1)
+TREND = sum(s * math.exp(-DAMPING * k) for k, s in enumerate(SIGNS_NEWEST_FIRST)) / sum(
     math.exp(-DAMPING * k) for k in range(8)
 )
 EXPECTED = {

@@ -1,7 +1,7 @@
 """Sixteen values at a time: operators that write vector instructions, for loops that no compiler vectorises well.
 
-An intrinsic of numba gets its arguments as LLVM values; `Lanes` lets it say a + b instead of builder.add(a, b). LLVM
-splits a vector of sixteen into what the processor has.
+An intrinsic of numba gets its arguments as LLVM values. `Lanes` lets it say a + b instead of builder.add(a, b). LLVM
+splits a vector of sixteen into the registers that the processor has.
 """
 
 # mypy: disable-error-code="untyped-decorator, no-untyped-call"
@@ -15,15 +15,15 @@ from numba.core import cgutils
 from numba.extending import intrinsic as numba_intrinsic
 
 LINE = 16
-"""Values of a vector; of float32 they are one 64-byte line of the cache."""
+"""Values of one vector; sixteen float32 fill one 64-byte line of the cache."""
 
-# The types of what an intrinsic is called with are numba's, which a type checker does not see.
+# A type checker does not see numba's types, which an intrinsic is called with.
 intrinsic: Any = numba_intrinsic
 BYTE, INT, REAL = ir.IntType(8), ir.IntType(32), ir.FloatType()
 
 
 class Lanes:
-    """One vector of sixteen int32, float32 or truth values, and the builder that writes what is done with it."""
+    """One vector of sixteen int32, float32 or truth values; its operators append instructions to the program."""
 
     __slots__ = ("builder", "value")
 

@@ -105,7 +105,7 @@ class Series(NamedTuple):
 
 
 class Metrics(NamedTuple):
-    """Where metrics are written, N rounded up to a whole strip; what lies behind the series means nothing.
+    """Where metrics are written, N rounded up to a whole strip; values behind the end of the series mean nothing.
 
     All windows: values float32[K, 9, N] with every row of it at a 64-byte boundary, collapse and valid bool[K, N].
     One window: the same without K.
