@@ -15,6 +15,18 @@ Float = npt.NDArray[np.float64]
 Int = npt.NDArray[np.int64]
 
 
+def check_prices(name: str, values: Float) -> None:
+    """Raise InputError that names the first candle whose price is NaN, infinite or not positive.
+
+    name: of the column, such as close. values: float64[N]. This is for computations, which need whole columns;
+    `refusals` judges the rows of a file one by one.
+    """
+    bad = ~(np.isfinite(values) & (values > 0.0))
+    if bad.any():
+        at = int(np.argmax(bad))
+        raise InputError(f"{name} of candle {at} is {values[at]}", "prices are finite and above 0")
+
+
 def refusals(candles: Candles | QuoteCandles, precision: int, now: int) -> dict[int, str]:
     """Why rows cannot be believed, by their index; rows that can are absent. Rows may be in any order.
 
@@ -48,34 +60,20 @@ def refusals(candles: Candles | QuoteCandles, precision: int, now: int) -> dict[
 
 
 def check_candles(candles: Candles) -> None:
-    """Refuse a series with a bad price, a bad spread or times out of order.
-
-    Raises InputError that names the column and the index of the first bad candle.
-    """
+    """Raise InputError that names the first bad price, bad spread or time out of order of a whole series."""
     for name in ("open", "high", "low", "close"):
         check_prices(name, getattr(candles, name))
-    _refuse_first(
-        ~(np.isfinite(candles.spread) & (candles.spread >= 0.0)),
-        "spread",
-        candles.spread,
-        "a spread is finite and not below 0",
-    )
+    bad = ~(np.isfinite(candles.spread) & (candles.spread >= 0.0))
+    if bad.any():
+        at = int(np.argmax(bad))
+        raise InputError(f"spread of candle {at} is {candles.spread[at]}", "a spread is finite and not below 0")
     check_times(candles.time)
 
 
-def check_prices(name: str, prices: Float) -> None:
-    """Refuse NaN, infinite and non-positive prices.
-
-    name: what the column is called in the message, such as open. prices: float64[N]. Raises InputError that names the
-    column and the index of the first bad price.
-    """
-    _refuse_first(~(np.isfinite(prices) & (prices > 0.0)), name, prices, "prices are finite and above 0")
-
-
 def check_times(time: Int) -> None:
-    """Refuse candle times that do not increase strictly.
+    """Raise InputError that names the first candle whose time is not after that of the candle before it.
 
-    time: int64[N], seconds since the epoch. Raises InputError that names the index of the first candle out of order.
+    time: int64[N], seconds since the epoch.
     """
     step = np.diff(time)
     if len(step) and step.min() <= 0:
@@ -84,13 +82,6 @@ def check_times(time: Int) -> None:
             f"time of candle {at} is {time[at]} s, not after {time[at - 1]} s of the candle before it",
             "sort the candles and drop duplicates",
         )
-
-
-def _refuse_first(bad: Bool, name: str, values: Float, expected: str) -> None:
-    """Raise InputError that names the first bad value of a column."""
-    if bad.any():
-        at = int(np.argmax(bad))
-        raise InputError(f"{name} of candle {at} is {values[at]}", expected)
 
 
 def _order(candles: Candles | QuoteCandles, found: dict[int, str]) -> None:

@@ -39,25 +39,29 @@ def count_windows(bits: Bits, window: int, valid: Bools) -> WindowCounts:
     bits: int8, of which the last N belong to the rows; those before them are looked at, too. valid: bool[N], where a
     full window ends.
     """
-    half = window // 2
-    before, now = bits[:-1], bits[1:]
+    rows = min(len(valid), len(bits) - window + 1)
+    if rows < 1:
+        return WindowCounts(window, *(np.zeros(len(valid), dtype=np.int16) for _ in range(5)))
+    bits = bits[len(bits) - rows - window + 1 :]
+    half, before, now = window // 2, bits[:-1], bits[1:]
     majority = (bits[:-3] + bits[1:-2] + bits[2:-1]) >= 2
 
     def counted(found: Bools, length: int) -> Counts:
         """How many of the newest `length` values that end at each row are true."""
         out = np.zeros(len(valid), dtype=np.int16)
-        rows = min(len(valid), len(bits) - window + 1)
-        if rows > 0:
+        if rows == 1:  # a stream's newest row: no running sums for one difference
+            out[-1] = np.count_nonzero(found[-length:])
+        else:
             sums = np.concatenate(([0], np.cumsum(found, dtype=np.int32)))
-            counts = sums[length:] - sums[:-length]
-            out[-rows:] = np.where(valid[-rows:], counts[-rows:], 0)
-        return out
+            out[-rows:] = (sums[length:] - sums[:-length])[-rows:]
+        return out * valid
 
+    flips = before != now
     return WindowCounts(
         window=window,
-        null=counted((before == 0) & (now == 0), window - 1),
-        flip=counted(before != now, window - 1),
-        rupture=counted((before == 1) & (now == 1), window - 1),
-        corrected=counted(majority != (bits[3:] == 1), window - 3),
+        null=counted(~flips & (now == 0), window - 1),
+        flip=counted(flips, window - 1),
+        rupture=counted(~flips & (now == 1), window - 1),
+        corrected=counted(majority != bits[3:], window - 3),
         mismatched=counted(bits[half:] != bits[: len(bits) - half], half),
     )
