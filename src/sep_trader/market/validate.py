@@ -12,7 +12,6 @@ from sep_trader.market.candles import Candles, QuoteCandles
 
 Bool = npt.NDArray[np.bool_]
 Float = npt.NDArray[np.float64]
-Int = npt.NDArray[np.int64]
 
 
 def check_prices(name: str, values: Float) -> None:
@@ -70,7 +69,7 @@ def check_candles(candles: Candles) -> None:
     check_times(candles.time)
 
 
-def check_times(time: Int) -> None:
+def check_times(time: npt.NDArray[np.int64]) -> None:
     """Raise InputError that names the first candle whose time is not after that of the candle before it.
 
     time: int64[N], seconds since the epoch.
