@@ -58,7 +58,8 @@ class TradePart:
 class Fill:
     """An order was executed: the trade that it opened, those that it closed, and the one that it reduced.
 
-    `fees` hold the commission and every other fee of the fill. `client_id` is the order's own name, None when it has none.
+    `fees` hold the commission and every other fee of the fill. `client_id` is the order's own name, None when it has
+    none.
     """
 
     order_id: int
@@ -97,7 +98,7 @@ class Transfer:
 
 @dataclass(frozen=True, slots=True)
 class Adjustment:
-    """The broker corrected the balance: a dividend, a correction, a fee outside a fill. An adjustment is profit or loss."""
+    """The broker changed the balance outside a fill: a dividend, a correction, a fee. An adjustment is profit or loss."""
 
     amount: Decimal
 
