@@ -31,7 +31,7 @@ from sep_trader.store import candle_wire, rollups
 from sep_trader.store.candles import instrument_id, latest, load, read
 from sep_trader.store.database import Database
 from sep_trader.store.migrations import migrate
-from sep_trader.store.queries import queries
+from sep_trader.store.queries import Row, queries
 from sep_trader.store.timescaledb.hypertables import ensure_hypertables
 
 SCRIPTS = Path(__file__).parents[1] / "scripts"
@@ -211,7 +211,7 @@ def open_trades(database: Database) -> tuple[float, float]:
 
     def ask() -> None:
         with database.transaction() as connection:
-            assert len(list(queries.open_trades(connection))) == 10
+            assert len(queries.many(connection, "open_trades", Row)) == 10
 
     return percentiles(ask)
 
@@ -236,14 +236,14 @@ SELECT md5(n::text)::uuid, 'a', 'EUR_USD', n::text, CASE WHEN n > 199990 THEN 'O
 def table_bytes(database: Database) -> int:
     """Heap and index of market_candles, chunks included."""
     with database.transaction() as connection:
-        return int(queries.candle_bytes(connection))
+        return queries.value(connection, "candle_bytes", int)
 
 
 def bytes_of_rollup(database: Database) -> float:
     """Heap and index of a rollup."""
     with database.session() as connection:
         connection.execute("VACUUM ANALYZE candle_rollups")
-        rows = {row["name"]: row for row in queries.table_bytes(connection)}
+        rows = {row["name"]: row for row in queries.many(connection, "table_bytes", Row)}
     return float(rows["candle_rollups"]["bytes"]) / float(rows["candle_rollups"]["rows"])
 
 
@@ -267,7 +267,7 @@ def columnstore_bytes(database: Database, license: str) -> float | None:
         return None
     with database.session() as connection:
         connection.execute("SELECT compress_chunk(c, if_not_compressed => true) FROM show_chunks('market_candles') c")
-        rows = {row["name"]: row["bytes"] for row in queries.table_bytes(connection)}
+        rows = {row["name"]: row["bytes"] for row in queries.many(connection, "table_bytes", Row)}
     return float(rows["market_candles"]) / (DAYS * PER_DAY * 2)
 
 

@@ -2,6 +2,7 @@
 
 import os
 import time
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -141,7 +142,7 @@ def status(json: Json = False) -> None:
     """What is stored, per pair and granularity: first, last, count, and what the calendar misses."""
     with open_database(load_settings()) as database:
         with database.transaction() as connection:
-            rows = coverage(connection)
+            rows = [asdict(one) for one in coverage(connection)]
         for row in rows:
             row.update(_completeness(database, row))
     if json:

@@ -14,8 +14,9 @@ from sep_trader.market.clock import parse_rfc3339
 from sep_trader.market.granularity import Granularity
 from sep_trader.market.instrument import parse_pair
 from sep_trader.settings import OandaEnvironment, load_settings
+from sep_trader.states import Verdict
 from sep_trader.store.database import Connection, Database
-from sep_trader.store.queries import queries
+from sep_trader.store.queries import Row, queries
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,11 +42,11 @@ Cluster = Annotated[
 def status(json: Json = False) -> None:
     """Show pairs with their verdicts, the trading state, and what is newest."""
     with open_database(load_settings()) as database, database.transaction() as connection:
-        pairs = list(queries.pairs(connection))
-        state = queries.trading_state(connection)
-        newest = queries.newest(connection)
-        info = queries.database_info(connection)
-        notice = queries.notice(connection)
+        pairs = queries.many(connection, "pairs", Row)
+        state = queries.only(connection, "trading_state", Row)
+        newest = queries.only(connection, "newest", Row)
+        info = queries.only(connection, "database_info", Row)
+        notice = queries.optional(connection, "notice", str)
     if json:
         render.print_json(
             {"notice": notice, "trading_state": state, "pairs": pairs, "newest": newest, "database": info}
@@ -90,7 +91,7 @@ def train_all(
 
     with open_database(load_settings()) as database, database.transaction() as connection:
         wanted = Granularity.parse(granularity)
-        pairs = sorted({c["instrument"] for c in candles.coverage(connection) if c["granularity"] == wanted.value})
+        pairs = sorted({c.instrument for c in candles.coverage(connection) if c.granularity == wanted.value})
     if not pairs:
         raise InputError(f"the store has no {granularity} candles", "import some: sep data import FOLDER --format lean")
     _train(pairs, _spec(granularity, start, end, device, cluster), json)
@@ -207,35 +208,46 @@ def enable(
     name = parse_pair(pair)
     settings = load_settings()
     with open_database(settings) as database, database.transaction() as connection:
-        row = queries.pair(connection, pair=name)
+        row = queries.one(connection, "pair", Row, pair=name)
         if row is None or row["model_id"] is None:
             raise InputError(f"{name} has not been trained", f"run: train_manager.py train {name}")
-        if row["verdict"] != "READY":
+        if row["verdict"] != Verdict.READY:
             if not override:
                 raise NotAllowed(f"{name} is NOT READY: {row['verdict_reason']}", "on a practice account: --override")
             if settings.oanda_environment is OandaEnvironment.LIVE:
                 raise NotAllowed(f"{name} is NOT READY", "no override on a live account")
             if not (by and by.strip() and reason and reason.strip()):
                 raise InputError("an override is recorded with a name and a reason", "give --by NAME --reason TEXT")
-        else:
-            by, reason = None, None
-        queries.enable_pair(connection, pair=name, override_by=by, override_reason=reason)
+        override = row["verdict"] != Verdict.READY
+        queries.execute(
+            connection,
+            "enable_pair",
+            pair=name,
+            override_by=by if override else None,
+            override_reason=reason if override else None,
+            changed_by=by or getpass.getuser(),
+            change_reason=reason or f"READY: {row['verdict_reason']}",
+        )
     render.console.print(
-        f"{name} may trade" + (f" by override of {by}: {reason}" if reason else ": its verdict is READY")
+        f"{name} may trade" + (f" by override of {by}: {reason}" if override else ": its verdict is READY")
     )
 
 
 @app.command()
 def disable(
     pair: str,
+    by: Annotated[str | None, typer.Option("--by", help="Who decides it; your login name otherwise.")] = None,
     reason: Annotated[str | None, typer.Option("--reason", help="Why; recorded.")] = None,
 ) -> None:
     """Take a pair's right to trade. Its open trade keeps its stop, target and horizon."""
     name = parse_pair(pair)
+    who = (by or "").strip() or getpass.getuser()
     with open_database(load_settings()) as database, database.transaction() as connection:
-        if queries.pair(connection, pair=name) is None:
+        if queries.one(connection, "pair", Row, pair=name) is None:
             raise InputError(f"{name} is not known", "see: train_manager.py status")
-        changed = queries.disable_pair(connection, pair=name, reason=reason or f"disabled by {getpass.getuser()}")
+        changed = queries.execute(
+            connection, "disable_pair", pair=name, changed_by=who, reason=reason or f"disabled by {who}"
+        )
     render.console.print(f"{name} may not trade" + ("" if changed else " (it was not enabled)"))
 
 

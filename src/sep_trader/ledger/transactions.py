@@ -98,7 +98,7 @@ class Transfer:
 
 @dataclass(frozen=True, slots=True)
 class Adjustment:
-    """The broker changed the balance outside a fill: a dividend, a correction, a fee. An adjustment is profit or loss."""
+    """The broker changed the balance outside a fill: a dividend, a correction, a fee. It is profit or loss."""
 
     amount: Decimal
 
