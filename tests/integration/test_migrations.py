@@ -118,6 +118,30 @@ def test_rows_move_into_chunks_when_timescaledb_comes_later(bare: NewDatabase, s
         assert len(store.read(database, "EUR_USD", Granularity.M1)) == 5_000
 
 
+def test_books_of_an_earlier_version_get_their_balance_and_names_and_rights_their_first_rows(bare: NewDatabase) -> None:
+    with bare() as database:
+        migrate(database, up_to=21)
+        with database.transaction() as connection:
+            connection.execute(
+                "INSERT INTO ledger_accounts (account_id, environment, currency, opening_balance, opening_transaction_id,"
+                " last_transaction_id) VALUES ('a', 'practice', 'USD', 100, 1, 5), ('b', 'practice', 'USD', 7, 1, 1)"
+            )
+            connection.execute(
+                "INSERT INTO broker_transactions (account_id, id, time, type, amount, balance, raw) VALUES"
+                " ('a', 2, now(), 'MARKET_ORDER', 0, NULL, '{\"clientExtensions\": {\"id\": \"sep-1\"}}'),"
+                " ('a', 3, now(), 'ORDER_FILL', -3, 97, '{\"clientOrderID\": \"sep-1\"}'),"
+                " ('a', 4, now(), 'DAILY_FINANCING', -1, NULL, '{}'), ('a', 5, now(), 'CREATE', 0, NULL, '{}')"
+            )
+        migrate(database)
+        with database.transaction() as connection:
+            books = connection.execute("SELECT account_id, balance FROM ledger_accounts ORDER BY 1").fetchall()
+            names = connection.execute("SELECT client_id FROM broker_transactions ORDER BY id").fetchall()
+            changes = connection.execute("SELECT change, after, changed_by FROM control_changes").fetchall()
+    assert [(r["account_id"], r["balance"]) for r in books] == [("a", 96), ("b", 7)]
+    assert [r["client_id"] for r in names] == ["sep-1", "sep-1", None, None]
+    assert changes == [{"change": "SWITCHED", "after": "HALTED", "changed_by": "installation"}]
+
+
 def test_candles_of_an_earlier_version_get_their_rollups(bare: NewDatabase) -> None:
     with bare() as database:
         migrate(database, up_to=20)

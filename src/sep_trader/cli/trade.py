@@ -10,14 +10,13 @@ from typing import Annotated, Any
 import structlog
 import typer
 
-from sep_trader.broker.oanda.streams import PriceStream, TransactionStream
 from sep_trader.cli import render
 from sep_trader.cli.wiring import open_broker, open_database
 from sep_trader.errors import InputError, SepError
 from sep_trader.execution import switch
 from sep_trader.execution.listener import SignalListener
 from sep_trader.execution.orders import TraderSettings
-from sep_trader.execution.trader import Trader
+from sep_trader.execution.trader import Event, Trader
 from sep_trader.market.instrument import parse_pair
 from sep_trader.risk.limits import RiskLimits
 from sep_trader.settings import Settings, load_settings
@@ -72,22 +71,20 @@ def _run_until_restart(
         trader = Trader(database, broker, trader_settings(settings, poll))
         trader.start()
         healthy()
-        events: queue.Queue[Any] = queue.Queue()
+        events: queue.Queue[Event] = queue.Queue()
         with database.transaction() as connection:
             pairs = [row["pair"] for row in queries.many(connection, "active_pairs", Row)]
-        feeds: list[Any] = [SignalListener(database, events), TransactionStream(broker, events, trader.journal.last_id)]
-        if pairs:
-            feeds.append(PriceStream(broker, pairs, events))
-        for feed in feeds:
-            feed.start()
+        listener, feed = SignalListener(database, events), broker.event_feed(pairs, trader.journal.last_id, events)
+        listener.start()
+        feed.start()
         render.errors.print(
             f"sep: trading {', '.join(pairs) or 'no pair (none is enabled)'} on account {broker.account_id}"
         )
         try:
             trader.run(events, stopped)
         finally:
-            for feed in feeds:
-                feed.stop()
+            feed.stop()
+            listener.stop()
 
 
 def trader_settings(settings: Settings, poll: float) -> TraderSettings:

@@ -90,10 +90,9 @@ def permitted(pair: str, model_id: str, permission: Permission) -> Refused | Non
         return Refused(Reason.LIVE_NOT_ALLOWED, "SEP_LIVE_TRADING is not set")
     if permission.environment == "live" and not permission.pair_ready:
         return Refused(Reason.NOT_READY_ON_LIVE, f"{pair} is not READY; an override does not hold on a live account")
-    if permission.trading_state is TradingState.HALTED:
-        return Refused(Reason.TRADING_HALTED, permission.state_reason)
-    if permission.trading_state is TradingState.REDUCING:
-        return Refused(Reason.TRADING_REDUCING, permission.state_reason)
+    if permission.trading_state is not TradingState.ACTIVE:
+        reducing = permission.trading_state is TradingState.REDUCING
+        return Refused(Reason.TRADING_REDUCING if reducing else Reason.TRADING_HALTED, permission.state_reason)
     if not permission.pair_enabled:
         return Refused(Reason.PAIR_DISABLED, f"{pair} is not enabled")
     if permission.enabled_model_id != model_id:

@@ -16,7 +16,7 @@ import pytest
 
 from sep_trader.broker.oanda.client import OandaClient
 from sep_trader.broker.oanda.limiter import RateLimiter
-from sep_trader.broker.oanda.transport import RetryPolicy
+from sep_trader.broker.oanda.transport import Backoff
 
 ROOT = Path(__file__).parents[3]
 DATA = Path(os.environ.get("SEP_TEST_DATA", ROOT / "../shared/data"))
@@ -90,7 +90,7 @@ def connect(exchange: Exchange) -> Iterator[Callable[..., OandaClient]]:
             "token": "TOKEN",
             "account_id": account,
             "timeout_s": 2.0,
-            "retry": RetryPolicy(base_s=0.02, cap_s=0.2),
+            "retry": Backoff(base_s=0.02, cap_s=0.2),
         }
         made.append(OandaClient(**(given | changes)))
         # Faults cost connections, and two a second would make the tests wait.

@@ -19,14 +19,14 @@ import pytest
 from psycopg.rows import dict_row
 
 from sep_trader.broker.oanda.client import OandaClient
-from sep_trader.broker.oanda.transport import RetryPolicy
+from sep_trader.broker.oanda.transport import Backoff
 from sep_trader.execution.orders import TraderSettings
 from sep_trader.execution.trader import Trader
 from sep_trader.market.clock import parse_rfc3339
 from sep_trader.market.granularity import Granularity
 from sep_trader.research.artifact import Model
 from sep_trader.research.strategies import RuleParameters
-from sep_trader.signals.job import store
+from sep_trader.signals.job import insert_signals
 from sep_trader.signals.signal import Signal, signal_id
 from sep_trader.store.database import Database
 
@@ -64,7 +64,7 @@ class World:
     def client(self) -> OandaClient:
         client = OandaClient(
             api_url=self.url, stream_url=self.url, token=TOKEN, account_id=ACCOUNT, timeout_s=5,
-            retry=RetryPolicy(base_s=0.02, cap_s=0.1),
+            retry=Backoff(base_s=0.02, cap_s=0.1),
         )  # fmt: skip
         self.clients.append(client)
         return client
@@ -86,7 +86,7 @@ class World:
             horizon=timedelta(minutes=horizon), expires_at=candle + timedelta(minutes=3),
         )  # fmt: skip
         with self.database.transaction() as connection:
-            assert store(connection, [signal]) == [signal]
+            assert insert_signals(connection, [signal]) == [signal]
         return signal.id
 
     def rows(self, statement: str, *values: Any) -> list[dict[str, Any]]:
@@ -116,7 +116,7 @@ class World:
 @pytest.fixture
 def world(database: Database, data_dir: Path) -> Iterator[World]:
     """A migrated database with EUR_USD enabled and trading ACTIVE, and a fresh exchange at START."""
-    command = [sys.executable, "-c", "from sep_trader.cli.main import main; main()", "exchange", "serve", "--port", "0"]
+    command = [sys.executable, "-m", "sep_trader", "exchange", "serve", "--port", "0"]
     command += ["--token", TOKEN, "--account", ACCOUNT, "--clock", "stepped", "--start", START]
     command += ["--data", str(data_dir / "lean-oanda" / "minute")]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
