@@ -24,7 +24,7 @@ from urllib.parse import urlsplit
 from tests.support.exchange import Running, launched
 
 from sep_trader.exchange.build import ExchangeSettings, build
-from sep_trader.exchange.matching import trading
+from sep_trader.exchange.matching import placing
 
 ACCOUNT, TOKEN = "101-001-0000001-001", "benchmark"
 BASIC = ("--token", TOKEN, "--account", ACCOUNT)
@@ -163,7 +163,7 @@ def replay() -> dict[str, float]:
         for i in range(50):
             for units, price in (("1", 1.30 + i / 10_000), ("-1", 1.45 + i / 10_000)):
                 order = {"type": "LIMIT", "instrument": "EUR_USD", "units": units, "price": f"{price:.5f}"}
-                trading.place_order(floor, account, {"order": order}, "1")
+                placing.place_order(floor, account, {"order": order}, "1")
         assert len(account.pending) == 100
         order = {
             "type": "MARKET",
@@ -171,7 +171,7 @@ def replay() -> dict[str, float]:
             "units": "1000",
             "trailingStopLossOnFill": {"distance": "0.1"},
         }
-        trading.place_order(floor, account, {"order": order}, "1")
+        placing.place_order(floor, account, {"order": order}, "1")
         begin, before = time.perf_counter(), exchange.quotes
         exchange.advance(exchange.now + 20 * 86_400 * SECOND)
         ticks = exchange.quotes - before

@@ -123,8 +123,9 @@ def test_books_of_an_earlier_version_get_their_balance_and_names_and_rights_thei
         migrate(database, up_to=21)
         with database.transaction() as connection:
             connection.execute(
-                "INSERT INTO ledger_accounts (account_id, environment, currency, opening_balance, opening_transaction_id,"
-                " last_transaction_id) VALUES ('a', 'practice', 'USD', 100, 1, 5), ('b', 'practice', 'USD', 7, 1, 1)"
+                "INSERT INTO ledger_accounts (account_id, environment, currency, opening_balance,"
+                " opening_transaction_id, last_transaction_id)"
+                " VALUES ('a', 'practice', 'USD', 100, 1, 5), ('b', 'practice', 'USD', 7, 1, 1)"
             )
             connection.execute(
                 "INSERT INTO broker_transactions (account_id, id, time, type, amount, balance, raw) VALUES"

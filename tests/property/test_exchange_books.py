@@ -14,7 +14,7 @@ from sep_trader.exchange.market.figures import SECOND
 from sep_trader.exchange.market.sessions import Sessions
 from sep_trader.exchange.market.tape import Tape
 from sep_trader.exchange.market.terms import offered
-from sep_trader.exchange.matching import trading
+from sep_trader.exchange.matching import closing, placing
 from sep_trader.exchange.matching.exchange import Exchange
 
 NOON, EUR = 1_767_787_200, "EUR_USD"
@@ -47,11 +47,11 @@ def test_ids_money_and_positions_add_up(moves: list[int], orders: list[Any], hed
     for at, kind, units, away, exits in sorted(orders, key=lambda order: order[0]):
         exchange.advance((NOON + at) * SECOND)
         if kind == "CLOSE":
-            trading.close_position(floor, account, EUR, {"longUnits": "ALL"}, "1")
+            closing.close_position(floor, account, EUR, {"longUnits": "ALL"}, "1")
             continue
         price = {} if kind == "MARKET" else {"price": f"{(floor.books[EUR].bid + away) / 1e5:.5f}"}
         order = {"type": kind, "instrument": EUR, "units": str(units), **price, **exits}
-        trading.place_order(floor, account, {"order": order}, "1")
+        placing.place_order(floor, account, {"order": order}, "1")
     exchange.advance((NOON + 20) * SECOND)
 
     record = [orjson.loads(line) for line in account.record.between(1, account.record.last)]
