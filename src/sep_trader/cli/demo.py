@@ -26,6 +26,7 @@ from sep_trader.execution import switch
 from sep_trader.listening import listen
 from sep_trader.market.clock import format_rfc3339, from_epoch, parse_rfc3339
 from sep_trader.market.granularity import Granularity
+from sep_trader.research import rights
 from sep_trader.states import TradingState, Verdict
 from sep_trader.store.database import Database
 from sep_trader.store.queries import Row, queries
@@ -175,24 +176,16 @@ def _enable(run: Demo) -> None:
     run.say("3. Let one pair trade")
     best = max(run.results, key=lambda r: (r.verdict == Verdict.READY, -r.evidence.p_value, r.evidence.expectancy))
     run.enabled = best.pair
-    reason = None if best.verdict == Verdict.READY else "demonstration on a simulated account"
+    reason = "demonstration on a simulated account"
     with run.database.transaction() as connection:
-        queries.execute(
-            connection,
-            "enable_pair",
-            pair=best.pair,
-            override_by="sep demo" if reason else None,
-            override_reason=reason,
-            changed_by="sep demo",
-            change_reason=reason or "its verdict is READY",
-        )
+        overridden = rights.enable(connection, best.pair, live=False, by="sep demo", why=reason, override=True)
         if run.market.simulated:
             queries.execute(connection, "set_notice", notice=run.market.note)
-        switch.turn(connection, TradingState.ACTIVE, by="sep demo", why="demonstration on a simulated account")
+        switch.turn(connection, TradingState.ACTIVE, by="sep demo", why=reason)
     if not run.quiet:
         why = (
             "its verdict is READY"
-            if reason is None
+            if not overridden
             else "NOT READY: enabled by a recorded override, simulated account only"
         )
         render.console.print(f"{best.pair} may trade ({why}). On a real account this pair would not trade.")

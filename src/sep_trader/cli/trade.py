@@ -11,6 +11,7 @@ import structlog
 import typer
 
 from sep_trader.cli import render
+from sep_trader.cli.options import By, Json, Why
 from sep_trader.cli.wiring import open_broker, open_database
 from sep_trader.errors import InputError, SepError
 from sep_trader.execution import switch
@@ -106,9 +107,9 @@ def state(
     to: Annotated[
         str | None, typer.Argument(help="active, reducing or halted; nothing shows the present state.")
     ] = None,
-    by: Annotated[str | None, typer.Option("--by", help="Who decides it.")] = None,
-    reason: Annotated[str | None, typer.Option("--reason", help="Why; recorded.")] = None,
-    json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
+    by: By = None,
+    reason: Why = None,
+    json: Json = False,
 ) -> None:
     """Show or turn the switch: active trades, reducing only closes, halted sends no order. It stays as it is set."""
     with open_database(load_settings()) as database, database.transaction() as connection:
@@ -133,7 +134,7 @@ def _wanted_state(text: str) -> TradingState:
 def changes(
     pair: Annotated[str | None, typer.Option("--pair", help="Only this pair's right to trade.")] = None,
     limit: Annotated[int, typer.Option("--limit", min=1)] = 50,
-    json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
+    json: Json = False,
 ) -> None:
     """Show who turned the switch, enabled, overrode or disabled, when and why; newest first."""
     name = parse_pair(pair) if pair else None
@@ -152,7 +153,7 @@ def changes(
 @app.command()
 def trades(
     limit: Annotated[int, typer.Option("--limit", min=1)] = 50,
-    json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
+    json: Json = False,
 ) -> None:
     """Show open and closed trades."""
     with open_database(load_settings()) as database, database.transaction() as connection:

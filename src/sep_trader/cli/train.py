@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sep_trader.cli import render
+from sep_trader.cli.options import By, Json, Why
 from sep_trader.cli.wiring import open_broker, open_database
-from sep_trader.errors import InputError, NotAllowed, SepError
+from sep_trader.errors import InputError, SepError
 from sep_trader.market.clock import parse_rfc3339
 from sep_trader.market.granularity import Granularity
 from sep_trader.market.instrument import parse_pair
 from sep_trader.settings import OandaEnvironment, load_settings
-from sep_trader.states import Verdict
 from sep_trader.store.database import Connection, Database
 from sep_trader.store.queries import Row, queries
 
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 SIGN_OF_LIFE_S = 5.0
 
 app = typer.Typer()
-Json = Annotated[bool, typer.Option("--json", help="One JSON document instead of tables.")]
 Timeframe = Annotated[str, typer.Option("--granularity", "-g", help="Candle length.")]
 Start = Annotated[str | None, typer.Option("--start", help="Use candles from this RFC 3339 time on.")]
 End = Annotated[str | None, typer.Option("--end", help="Use candles before this RFC 3339 time.")]
@@ -201,53 +200,32 @@ def _follow(follower: "Follower", database: Database, poll: float, report: "Call
 def enable(
     pair: str,
     override: Annotated[bool, typer.Option("--override", help="Enable a pair that is not READY (never live).")] = False,
-    by: Annotated[str | None, typer.Option("--by", help="Who decides it.")] = None,
-    reason: Annotated[str | None, typer.Option("--reason", help="Why; recorded.")] = None,
+    by: By = None,
+    reason: Why = None,
 ) -> None:
     """Let a pair trade. A pair that is not READY needs --override with --by and --reason, and no live account."""
+    from sep_trader.research import rights
+
     name = parse_pair(pair)
     settings = load_settings()
+    live = settings.oanda_environment is OandaEnvironment.LIVE
+    # An override needs a name that somebody typed; without one the login name says who enabled a READY pair.
+    who = by or ("" if override else getpass.getuser())
     with open_database(settings) as database, database.transaction() as connection:
-        row = queries.one(connection, "pair", Row, pair=name)
-        if row is None or row["model_id"] is None:
-            raise InputError(f"{name} has not been trained", f"run: train_manager.py train {name}")
-        if row["verdict"] != Verdict.READY:
-            if not override:
-                raise NotAllowed(f"{name} is NOT READY: {row['verdict_reason']}", "on a practice account: --override")
-            if settings.oanda_environment is OandaEnvironment.LIVE:
-                raise NotAllowed(f"{name} is NOT READY", "no override on a live account")
-            if not (by and by.strip() and reason and reason.strip()):
-                raise InputError("an override is recorded with a name and a reason", "give --by NAME --reason TEXT")
-        override = row["verdict"] != Verdict.READY
-        queries.execute(
-            connection,
-            "enable_pair",
-            pair=name,
-            override_by=by if override else None,
-            override_reason=reason if override else None,
-            changed_by=by or getpass.getuser(),
-            change_reason=reason or f"READY: {row['verdict_reason']}",
-        )
+        overridden = rights.enable(connection, name, live=live, by=who, why=reason, override=override)
     render.console.print(
-        f"{name} may trade" + (f" by override of {by}: {reason}" if override else ": its verdict is READY")
+        f"{name} may trade" + (f" by override of {who}: {reason}" if overridden else ": its verdict is READY")
     )
 
 
 @app.command()
-def disable(
-    pair: str,
-    by: Annotated[str | None, typer.Option("--by", help="Who decides it; your login name otherwise.")] = None,
-    reason: Annotated[str | None, typer.Option("--reason", help="Why; recorded.")] = None,
-) -> None:
+def disable(pair: str, by: By = None, reason: Why = None) -> None:
     """Take a pair's right to trade. Its open trade keeps its stop, target and horizon."""
+    from sep_trader.research import rights
+
     name = parse_pair(pair)
-    who = (by or "").strip() or getpass.getuser()
     with open_database(load_settings()) as database, database.transaction() as connection:
-        if queries.one(connection, "pair", Row, pair=name) is None:
-            raise InputError(f"{name} is not known", "see: train_manager.py status")
-        changed = queries.execute(
-            connection, "disable_pair", pair=name, changed_by=who, reason=reason or f"disabled by {who}"
-        )
+        changed = rights.disable(connection, name, by=by or getpass.getuser(), why=reason)
     render.console.print(f"{name} may not trade" + ("" if changed else " (it was not enabled)"))
 
 

@@ -33,11 +33,9 @@ SELECT p.pair, p.enabled, p.verdict, p.verdict_reason, p.judged_at, p.model_id, 
     p.override_reason, p.enabled_at, p.disabled_reason
 FROM trading_pairs p LEFT JOIN models m ON m.id = p.model_id ORDER BY p.pair;
 
--- name: pair :one
--- One pair with its verdict and right to trade.
-SELECT p.pair, p.enabled, p.verdict, p.verdict_reason, p.judged_at, p.model_id, m.granularity, p.override_by,
-    p.override_reason, p.enabled_at, p.disabled_reason
-FROM trading_pairs p LEFT JOIN models m ON m.id = p.model_id WHERE p.pair = :pair;
+-- name: pair_judged :one
+-- One pair as the newest training left it.
+SELECT model_id, verdict, verdict_reason FROM trading_pairs WHERE pair = :pair;
 
 -- name: enabled_models :many
 -- The models of the pairs that may trade.

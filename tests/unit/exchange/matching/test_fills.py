@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from sep_trader.exchange.http.wire import units_available
-from sep_trader.exchange.matching import closing, placing
+from sep_trader.exchange.matching import closing, exits, placing
 from sep_trader.exchange.matching.refusals import BadParameter, MissingData, Refusal
 
 EUR = "EUR_USD"
