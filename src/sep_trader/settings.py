@@ -77,6 +77,7 @@ class Settings(BaseSettings):
     max_spread_pips: Decimal = Field(Decimal(5), alias="SEP_MAX_SPREAD_PIPS", gt=0)
     price_max_age_s: int = Field(60, alias="SEP_PRICE_MAX_AGE_S", ge=1)
 
+    copy_from_socket: bool = Field(True, alias="SEP_COPY_FROM_SOCKET")
     chunk_days: int = Field(1, alias="SEP_CHUNK_DAYS", ge=1)
     storage_budget_gb: dict[str, float] = Field({}, alias="SEP_STORAGE_BUDGET_GB")
     candle_retention_days: int = Field(0, alias="SEP_CANDLE_RETENTION_DAYS", ge=0)

@@ -27,8 +27,8 @@ class RuleParameters:
     """Parameters of the `collapse` rule.
 
     A proposal is made where (rupture or null) >= theta_run, entropy <= entropy_max and stability >= stability_min;
-    its side is the sign of the damped trend, kept (`follow`) or turned round (`fade`). Stop and target are multiples
-    of the mean candle range of the last hour of candles; horizon is in candles. `confirm` asks the completed candles
+    its side is the sign of the damped trend, kept (`follow`) or inverted (`fade`). Stop and target are multiples
+    of the mean range of the last 60 candles; horizon is in candles. `confirm` asks the completed candles
     of the granularities named to agree in the sign of their damped trend.
     """
 

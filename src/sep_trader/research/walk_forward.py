@@ -10,8 +10,9 @@ import numpy.typing as npt
 from sep_trader.errors import InputError
 from sep_trader.market.candles import Candles
 from sep_trader.research.costs import CostModel
+from sep_trader.research.simulate import Trades, simulate
 from sep_trader.research.strategies import RuleParameters, RuleSeries
-from sep_trader.research.sweep import ParameterSet, SweepJob, SweepResult, Trades, simulate, sweep_many
+from sep_trader.research.sweep import ParameterSet, SweepJob, SweepResult, sweep_many
 
 Float = npt.NDArray[np.float64]
 Progress = Callable[[int, int], None]

@@ -10,7 +10,7 @@ from sep_trader.errors import InputError
 from sep_trader.market.candles import Candles
 from sep_trader.market.granularity import Granularity
 from sep_trader.research.costs import CostModel, rollovers
-from sep_trader.research.sweep import ExitReason, Trades, simulate
+from sep_trader.research.simulate import ExitReason, Trades, simulate
 
 FREE = CostModel(slippage_pips=0, spread_multiplier=0, financing_long=0, financing_short=0)
 COSTLY = CostModel(slippage_pips=1, spread_multiplier=2, financing_long=-0.1, financing_short=0.05, pip=0.01)
