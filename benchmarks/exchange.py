@@ -12,7 +12,6 @@ import json
 import os
 import platform
 import statistics
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -165,13 +164,13 @@ def replay() -> dict[str, float]:
                 order = {"type": "LIMIT", "instrument": "EUR_USD", "units": units, "price": f"{price:.5f}"}
                 placing.place_order(floor, account, {"order": order}, "1")
         assert len(account.pending) == 100
-        order = {
+        trailing: dict[str, Any] = {
             "type": "MARKET",
             "instrument": "EUR_USD",
             "units": "1000",
             "trailingStopLossOnFill": {"distance": "0.1"},
         }
-        placing.place_order(floor, account, {"order": order}, "1")
+        placing.place_order(floor, account, {"order": trailing}, "1")
         begin, before = time.perf_counter(), exchange.quotes
         exchange.advance(exchange.now + 20 * 86_400 * SECOND)
         ticks = exchange.quotes - before
@@ -215,4 +214,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -23,7 +23,8 @@ from urllib.parse import urlsplit
 
 import numpy as np
 import psycopg
-from psycopg.pq import ExecStatus, PGconn
+from psycopg.pq import ExecStatus
+from psycopg.pq.abc import PGconn
 
 from sep_trader.market.candles import Candles
 from sep_trader.market.granularity import Granularity
@@ -93,6 +94,12 @@ def raw_copy(conn: PGconn, blocks: list[bytes]) -> None:
     conn.put_copy_end()
     finish(conn)
     conn.exec_(b"COMMIT")
+
+
+def raw_copies(conn: PGconn, pairs: list[list[bytes]]) -> None:
+    """`raw_copy` for each pair."""
+    for blocks in pairs:
+        raw_copy(conn, blocks)
 
 
 def finish(conn: PGconn) -> None:
@@ -179,7 +186,7 @@ def measure(server: str, name: str, chunk_days: int | None, data: list[Candles])
         raw, ours, again = [], [], []
         for _ in range(ROUNDS):
             clear(database)
-            raw.append(timed(lambda: [raw_copy(raw_connection, b) for b in blocks]))
+            raw.append(timed(lambda: raw_copies(raw_connection, blocks)))
             clear(database)
             ours.append(timed(lambda: [load(database, c) for c in data]))
             again.append(timed(lambda: [load(database, c) for c in data]))

@@ -15,7 +15,7 @@ from sep_trader.store.database import Database
 @pytest.fixture(scope="session")
 def exchange_url() -> Iterator[str]:
     """A simulated exchange on the wall clock, as a process of its own."""
-    command = [sys.executable, "-c", "from sep_trader.cli.main import main; main()", "exchange", "serve", "--port", "0"]
+    command = [sys.executable, "-m", "sep_trader", "exchange", "serve", "--port", "0"]
     command += ["--token", "right", "--account", "101-001-0000001-001", "--clock", "live", "--seed", "7"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None

@@ -9,6 +9,7 @@ import time
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from psycopg.rows import dict_row
 from sep_trader.store.database import Database
 
 ROOT = Path(__file__).parents[2]
-SEP = [sys.executable, "-c", "from sep_trader.cli.main import main; main()"]
+SEP = [sys.executable, "-m", "sep_trader"]
 TRAIN_MANAGER = [sys.executable, str(ROOT / "train_manager.py")]
 ACCOUNT, TOKEN = "101-001-0000001-001", "test-token"
 DAY = "2014-05-15"
@@ -79,7 +80,7 @@ def test_candles_to_api(database: Database, data_dir: Path, tmp_path: Path) -> N
 
     def rows(statement: str) -> list[dict[str, Any]]:
         with psycopg.connect(database.url, row_factory=dict_row) as connection:
-            return connection.execute(statement).fetchall()  # type: ignore[arg-type]
+            return connection.execute(statement).fetchall()
 
     # Candles: everything before the day that will be traded.
     for pair in ("eurusd", "nzdusd"):
@@ -116,7 +117,7 @@ def test_candles_to_api(database: Database, data_dir: Path, tmp_path: Path) -> N
             for _ in range(150):
                 state = httpx.post(f"{exchange}/_exchange/step", json={"seconds": 60}, timeout=30).json()
                 # A minute has passed when its candle is stored and every signal that it gave has been decided.
-                wait(lambda now=state["now"][:19]: rows(f"{STORED} '{now}Z'::timestamptz - interval '1 min'"), 10)
+                wait(partial(rows, f"{STORED} '{state['now'][:19]}Z'::timestamptz - interval '1 min'"), 10)
                 wait(lambda: not rows("SELECT 1 FROM trading_signals WHERE status = 'NEW'"), 10)
                 open_seen += rows("SELECT * FROM v_open_trades")
             generator.terminate()

@@ -194,7 +194,7 @@ def schema_database(
 
 
 def candles(count: int) -> Candles:
-    price = 1.3 + np.arange(count) % 100 * 1e-5
+    price = (1.3 + np.arange(count) % 100 * 1e-5).astype(np.float64)
     time = 1_400_000_040 + 60 * np.arange(count, dtype=np.int64)
     volume = np.ones(count, np.int64)
     return Candles("EUR_USD", Granularity.M1, time, price, price, price, price, np.full(count, 1e-4), volume)

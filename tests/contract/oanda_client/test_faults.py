@@ -15,8 +15,9 @@ from sep_trader.broker.oanda.client import OandaClient
 from sep_trader.broker.oanda.outcomes import NOT_FOUND
 from sep_trader.broker.oanda.streams import PriceStream, TransactionStream
 from sep_trader.broker.oanda.transport import Backoff
-from sep_trader.broker.port import Filled, Heartbeat, MarketOrder, Price, Rejected, StreamState, Transaction, Unknown
+from sep_trader.broker.port import Filled, Heartbeat, MarketOrder, Price, Rejected, StreamState, Unknown
 from sep_trader.errors import BrokerAuthError
+from sep_trader.ledger.transactions import Transaction
 from sep_trader.market.granularity import Granularity
 from sep_trader.risk.limits import price_age_s
 
@@ -33,7 +34,7 @@ def ready(client: OandaClient) -> int:
 
 def orders_with_the_id(client: OandaClient) -> int:
     record = client.transactions_since(0)
-    return sum(item.type == "MARKET_ORDER" and item.raw["clientExtensions"]["id"] == "sep-1" for item in record.items)
+    return sum(item.type == "MARKET_ORDER" and item.client_id == "sep-1" for item in record.items)
 
 
 @pytest.mark.parametrize("kind", ["drop_after", "late_apply"])
@@ -190,7 +191,7 @@ def test_a_storm_of_faults_neither_doubles_nor_loses_an_order(
             time.sleep(0.02)
     finally:
         reader.stop()
-    filled = [item.raw["clientOrderID"] for item in record.items if item.type == "ORDER_FILL"]
+    filled = [str(item.client_id) for item in record.items if item.type == "ORDER_FILL"]
     assert sorted(filled) == sorted(n for n, o in zip(names, outcomes, strict=True) if isinstance(o, Filled))
     assert all(isinstance(outcome, Filled) or outcome == Unknown(NOT_FOUND) for outcome in outcomes)
     assert len(filled) == 24 - 6

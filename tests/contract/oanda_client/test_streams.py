@@ -9,7 +9,8 @@ import pytest
 
 from sep_trader.broker.oanda.client import OandaClient
 from sep_trader.broker.oanda.streams import PriceStream, TransactionStream
-from sep_trader.broker.port import Filled, MarketOrder, Price, StreamState, Transaction
+from sep_trader.broker.port import Filled, MarketOrder, Price, StreamState
+from sep_trader.ledger.transactions import Transaction
 
 
 @pytest.fixture

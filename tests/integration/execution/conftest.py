@@ -91,7 +91,7 @@ class World:
 
     def rows(self, statement: str, *values: Any) -> list[dict[str, Any]]:
         with psycopg.connect(self.database.url, row_factory=dict_row) as connection:
-            return connection.execute(statement, values).fetchall()  # type: ignore[arg-type]
+            return connection.execute(statement, values).fetchall()
 
     def row(self, statement: str, *values: Any) -> dict[str, Any]:
         (only,) = self.rows(statement, *values)
@@ -99,7 +99,7 @@ class World:
 
     def execute(self, statement: str, *values: Any) -> None:
         with psycopg.connect(self.database.url) as connection:
-            connection.execute(statement, values)  # type: ignore[arg-type]
+            connection.execute(statement, values)
 
     def environment(self) -> dict[str, str]:
         return {

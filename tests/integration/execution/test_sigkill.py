@@ -5,12 +5,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-TRADER = [sys.executable, "-c", "from sep_trader.cli.main import main; main()", "trade", "run", "--poll", "0.1"]
+TRADER = [sys.executable, "-m", "sep_trader", "trade", "run", "--poll", "0.1"]
 
 
 def start(world: Any, log: Path) -> "subprocess.Popen[bytes]":
@@ -70,7 +71,7 @@ def test_killed_again_and_again_while_trading_the_books_stay_exact(world: Any, t
     # It takes about a second until the streams are connected and the signal is heard: moments before, around and after.
     for life, moment in enumerate((0.0, 0.9, 1.0, 1.1, 1.2, 1.6)):
         process = start(world, log)
-        wait(lambda n=life: log.read_text().count("trading EUR_USD") > n)
+        wait(partial(lambda n: log.read_text().count("trading EUR_USD") > n, life))
         world.signal(1 if life % 2 else -1, stop="0.00030", target="0.00030", horizon=20)
         time.sleep(moment)
         kill(process)

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -61,12 +62,12 @@ def test_a_sell_enters_at_the_bid() -> None:
     ],
 )
 def test_each_refusal_has_its_code(
-    code: str, signal: dict[str, object], permission: dict[str, object], market: dict[str, object]
+    code: str, signal: dict[str, Any], permission: dict[str, Any], market: dict[str, Any]
 ) -> None:
     refused = decided(
         replace(SIGNAL, **signal),
         replace(PERMISSION, **permission),
-        replace(MARKET, **market),  # type: ignore[arg-type]
+        replace(MARKET, **market),
     )
     assert isinstance(refused, Refused)
     assert refused.code == code

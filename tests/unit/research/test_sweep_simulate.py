@@ -1,6 +1,7 @@
 """The outcome rule, case by case, with the expected values written as arithmetic."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -19,7 +20,7 @@ NONE = math.inf
 START = 1398977820
 
 
-def _candles(rows: list[tuple[float, float, float, float]], spread: float = 0.0) -> Candles:
+def _candles(rows: Sequence[tuple[float, float, float, float]], spread: float = 0.0) -> Candles:
     table = np.array(rows, dtype=np.float64)
     n = len(rows)
     time = START + 60 * np.arange(n, dtype=np.int64)

@@ -11,7 +11,8 @@ import pytest
 from sep_trader.broker.oanda.client import OandaClient
 from sep_trader.broker.oanda.streams import PriceStream, TransactionStream
 from sep_trader.broker.oanda.transport import Backoff
-from sep_trader.broker.port import Heartbeat, Price, StreamState, Transaction
+from sep_trader.broker.port import Heartbeat, Price, StreamState
+from sep_trader.ledger.transactions import Transaction
 from sep_trader.risk.limits import price_age_s
 
 SOON = Backoff(base_s=0.02, cap_s=0.1)
