@@ -3,7 +3,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help setup demo unit one test cov test-droplet fmt lint bench check-cuda clean
+.PHONY: help setup demo unit one test cov mutants test-droplet fmt lint bench check-cuda clean
 # `make t=tests/...::name` runs one test; without t, make prints its targets.
 .DEFAULT_GOAL := $(if $(t),one,help)
 
@@ -31,6 +31,9 @@ test: setup  ## Set up what the tests need and run them all
 
 cov: setup  ## Branch coverage of the fast tests, with a floor
 	$(BIN)/pytest -q tests/unit tests/property --cov --cov-report=term:skip-covered $(PYTEST_ARGS)
+
+mutants: setup  ## Mutation testing of risk, ledger and market, with a floor (minutes)
+	scripts/mutants.sh
 
 test-droplet: setup  ## Rehearse the droplet on a booted machine (root, systemd-nspawn): deploy, trade, break, restore, rebuild
 	scripts/rehearsal_setup.sh

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-NAMED = ("setup", "demo", "unit", "one", "test", "cov", "test-droplet", "fmt", "lint", "bench", "check-cuda", "clean")
+NAMED = ("setup", "demo", "unit", "one", "test", "cov", "mutants", "test-droplet", "fmt", "lint", "bench", "check-cuda", "clean")
 
 
 def make(*arguments: str) -> str:
