@@ -3,11 +3,24 @@
 import numpy as np
 import numpy.typing as npt
 
+from sep_trader.errors import InputError
 from sep_trader.market.calendar import candle_start
 from sep_trader.market.candles import Candles, QuoteCandles
 
 Bool = npt.NDArray[np.bool_]
 Float = npt.NDArray[np.float64]
+
+
+def check_prices(name: str, values: Float) -> None:
+    """Raise InputError that names the first candle whose price is NaN, infinite or not positive.
+
+    name: of the column, such as close. values: float64[N]. This is for computations, which need whole columns;
+    `refusals` judges the rows of a file one by one.
+    """
+    bad = ~(np.isfinite(values) & (values > 0.0))
+    if bad.any():
+        at = int(np.argmax(bad))
+        raise InputError(f"{name} of candle {at} is {values[at]}", "prices are finite and above 0")
 
 
 def refusals(candles: Candles | QuoteCandles, precision: int, now: int) -> dict[int, str]:

@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sep_trader.errors import InputError
+from sep_trader.market.validate import check_prices
 from sep_trader.qfh.encoder import Encoder
 
 Bits = npt.NDArray[np.int8]
@@ -35,14 +36,6 @@ def session_starts(time: Int, granularity_seconds: int, max_gap: int = 10) -> Bo
     starts[0] = True
     starts[1:] = step > max_gap * granularity_seconds
     return starts
-
-
-def check_prices(name: str, values: Float) -> None:
-    """Refuse NaN, infinite and non-positive prices: raises InputError that names the first."""
-    bad = ~(np.isfinite(values) & (values > 0.0))
-    if bad.any():
-        at = int(np.argmax(bad))
-        raise InputError(f"{name} of candle {at} is {values[at]}", "prices are finite and above 0")
 
 
 def encode_bits(open_: Float, close: Float, starts: Bools, encoder: Encoder) -> Bits:

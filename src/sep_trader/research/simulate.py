@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 from sep_trader.errors import InputError
 from sep_trader.market.candles import Candles
+from sep_trader.market.validate import check_prices
 from sep_trader.research.costs import CostModel, rollovers
 from sep_trader.research.kernels import scalar
 from sep_trader.research.kernels.trades import run_trades, trade_prices
@@ -117,11 +118,7 @@ def daily_rates(costs: CostModel) -> Float:
 def check_candles(candles: Candles) -> None:
     """Refuse NaN or non-positive prices, a bad spread and unsorted times: raises InputError naming the first."""
     for name in ("open", "high", "low", "close"):
-        column = getattr(candles, name)
-        bad = ~(np.isfinite(column) & (column > 0.0))
-        if bad.any():
-            at = int(np.argmax(bad))
-            raise InputError(f"{name} of candle {at} is {column[at]}", "prices are finite and above 0")
+        check_prices(name, getattr(candles, name))
     bad = ~(np.isfinite(candles.spread) & (candles.spread >= 0.0))
     if bad.any():
         at = int(np.argmax(bad))

@@ -61,12 +61,11 @@ class RuleParameters:
             raise InputError(f"the model has parameters this version does not know: {', '.join(sorted(unknown))}")
         return cls(**{**data, "confirm": tuple(data.get("confirm", ()))})
 
-    @property
-    def warm_up(self) -> int:
-        """Candles that must precede the first one that can propose."""
+    def warm_up(self, granularity: Granularity) -> int:
+        """Candles of a granularity that must precede the first one that can propose."""
         encoder = Encoder.parse(self.encoder)
         needed = self.window + 1 + (encoder.m if encoder.kind == "magnitude" else 0)
-        factor = max([1] + [Granularity.parse(c).seconds // 60 for c in self.confirm])
+        factor = max([1] + [Granularity.parse(c).seconds // granularity.seconds for c in self.confirm])
         return max(needed * factor, RANGE_CANDLES)
 
 

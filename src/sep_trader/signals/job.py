@@ -149,7 +149,10 @@ def insert_signals(connection: Connection, signals: Sequence[Signal]) -> list[Si
 
 
 def _history(model: Model) -> int:
-    """Candles that warm the metrics up. Metrics look back one window inside a session; the first bits of a session that
-    begins with unchanged closes depend on its start, so a session's worth is taken."""
+    """Candles that warm the metrics up.
+
+    Metrics look back one window inside a session. The first bits of a session that begins with unchanged closes depend
+    on its start, so a day of candles comes on top.
+    """
     day = int(timedelta(days=1).total_seconds()) // model.granularity.seconds
-    return model.parameters.warm_up + day
+    return model.parameters.warm_up(model.granularity) + day
