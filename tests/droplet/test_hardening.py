@@ -47,7 +47,9 @@ def open_ports(address: str, patience_s: float = 2.5) -> set[int]:
 
 
 def test_nothing_failed(site: Site) -> None:
-    assert site.machine.ssh("systemctl --failed --no-legend --plain").stdout.strip() == ""
+    failed = site.machine.ssh("systemctl --failed --no-legend --plain").stdout.strip()
+    words = site.machine.ssh("journalctl --no-pager -n 40 -o cat -u 'sep-*'", check=False).stdout if failed else ""
+    assert failed == "", words
 
 
 def test_the_disk_suffices(site: Site) -> None:
