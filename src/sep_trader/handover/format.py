@@ -80,7 +80,7 @@ class Manifest:
             manifest = cls(**(values | times))
             numbers = (manifest.sequence, manifest.follows)
             if any(t.tzinfo is None for t in times.values()) or not all(type(n) is int and n >= 0 for n in numbers):
-                raise ValueError("a time without zone or a number that is none")
+                raise ValueError("a time without a zone, or a value that is not a number")
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise BundleRefused(Refusal.MALFORMED, f"its manifest cannot be read: {error}") from None
         return manifest

@@ -7,7 +7,7 @@ from typing import Any
 
 from psycopg.types.json import Jsonb
 
-from sep_trader.ops.storage import StoredGranularity, critical, give_back, make_room, warnings
+from sep_trader.ops.storage import StoredGranularity, critical, reclaim_space, make_room, warnings
 from sep_trader.store import rollups
 from sep_trader.store.database import Database
 from sep_trader.store.queries import queries
@@ -62,7 +62,7 @@ def maintain(
             community.set_retention(connection, "system_logs", log_days)
     made = rollups.refresh(database)
     if candles:
-        give_back(database, "candle_rollups", now - timedelta(days=candle_days))
+        reclaim_space(database, "candle_rollups", now - timedelta(days=candle_days))
     room = make_room(database, measure, trim_cache, candle_days, now)
     usage = measure()
     report = MaintenanceReport(usage, candles, logs, made, room, warnings(usage))
@@ -85,7 +85,7 @@ def drop_candles(database: Database, before: datetime) -> int:
         if count:
             queries.execute(connection, "note_dropped_candles", before=before)
     if left:
-        give_back(database, "market_candles", before)
+        reclaim_space(database, "market_candles", before)
     return count
 
 

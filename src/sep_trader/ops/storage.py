@@ -63,17 +63,17 @@ def make_room(
         with database.transaction() as connection:
             count = queries.execute(connection, "delete_candles", granularity=granularity.code, before=before)
             queries.execute(connection, "note_dropped_candles", before=before)
-        give_back(database, "market_candles", before)
+        reclaim_space(database, "market_candles", before)
         if granularity.code == rollups.M1.code:
             rollups.refresh(database)
-            give_back(database, "candle_rollups", before)
+            reclaim_space(database, "candle_rollups", before)
         done.append(f"candles: dropped {count} {granularity.name} candles before {before:%Y-%m-%d}")
         usage = measure()
     return done
 
 
-def give_back(database: Database, table: str, before: datetime) -> None:
-    """Give the room of deleted rows back to the server, and that of chunks without any row to the volume."""
+def reclaim_space(database: Database, table: str, before: datetime) -> None:
+    """VACUUM a table, and drop its older chunks that hold no row: their space goes back to the volume."""
     with database.session() as connection:
         reclaim(connection, table, before)
 

@@ -16,7 +16,7 @@ NULL, FLIP, RUPTURE, UP, ENTROPY, COHERENCE, STABILITY, DAMPING, TREND = range(9
 METRIC_ROWS = 9
 # Fields of a packed count: ones, flips and corrections, ten bits each, summed by one addition.
 FLIPS_AT, CORRECTIONS_AT, FIELD = 10, 20, 1023
-# An age that every window is full at.
+# Age that is written when every window is full.
 OLD = 1 << 30
 
 i32, f32 = np.int32, np.float32

@@ -1,7 +1,7 @@
 """What only TimescaleDB's Community build has: columnstore, policies, continuous aggregates.
 
 Called where `timescaledb.license` is `timescale`. The Apache build and plain PostgreSQL get the same from the daily
-maintenance: retention by drop_chunks or DELETE, rollups by SQL (store/rollups.py). Only the columnstore has no equal.
+maintenance: retention by drop_chunks or DELETE, rollups by SQL (store/rollups.py). Only compression has no equivalent.
 """
 
 from datetime import timedelta
