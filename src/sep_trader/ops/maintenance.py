@@ -7,7 +7,7 @@ from typing import Any
 
 from psycopg.types.json import Jsonb
 
-from sep_trader.ops.storage import StoredGranularity, critical, reclaim_space, make_room, warnings
+from sep_trader.ops.storage import StoredGranularity, critical, make_room, reclaim_space, warnings
 from sep_trader.store import rollups
 from sep_trader.store.database import Database
 from sep_trader.store.queries import queries
