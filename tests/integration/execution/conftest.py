@@ -2,9 +2,6 @@
 
 import json
 import os
-import re
-import subprocess
-import sys
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -17,6 +14,7 @@ import httpx
 import psycopg
 import pytest
 from psycopg.rows import dict_row
+from tests.support.exchange import launched
 
 from sep_trader.broker.oanda.client import OandaClient
 from sep_trader.broker.oanda.transport import Backoff
@@ -116,21 +114,14 @@ class World:
 @pytest.fixture
 def world(database: Database, data_dir: Path) -> Iterator[World]:
     """A migrated database with EUR_USD enabled and trading ACTIVE, and a fresh exchange at START."""
-    command = [sys.executable, "-m", "sep_trader", "exchange", "serve", "--port", "0"]
-    command += ["--token", TOKEN, "--account", ACCOUNT, "--clock", "stepped", "--start", START]
-    command += ["--data", str(data_dir / "lean-oanda" / "minute")]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        try:
-            assert process.stdout is not None
-            found = re.search(r"http://\S+", process.stdout.readline())
-            assert found, "the exchange did not start"
-            made = World(database, found.group())
-            enable(made)
-            yield made
-            for client in made.clients:
-                client.close()
-        finally:
-            process.kill()
+    options = ["--token", TOKEN, "--account", ACCOUNT, "--clock", "stepped", "--start", START]
+    with launched(*options, "--data", str(data_dir / "lean-oanda" / "minute")) as exchange:
+        made = World(database, exchange.url)
+        enable(made)
+        yield made
+        for client in made.clients:
+            client.close()
+        exchange.kill()
 
 
 def enable(world: World) -> None:
