@@ -3,8 +3,9 @@ SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help setup demo test test-droplet lint bench check-cuda clean
-.DEFAULT_GOAL := help
+.PHONY: help setup demo unit one test cov mutants test-droplet fmt lint bench check-cuda clean
+# `make t=tests/...::name` runs one test; without t, make prints its targets.
+.DEFAULT_GOAL := $(if $(t),one,help)
 
 help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -18,13 +19,29 @@ setup: .venv/.installed  ## Make .venv with everything for development (.venv/bi
 demo: setup  ## Candles to filled trades and a daily report, on a simulated exchange (DATA=folder for your own candles)
 	$(BIN)/sep demo $(if $(DATA),--data "$(DATA)") $(DEMO_ARGS)
 
+unit: setup  ## Fast tests without a server, under a minute
+	$(BIN)/pytest -q tests/unit tests/property $(PYTEST_ARGS)
+
+one: setup  ## One file or one test: make t=tests/unit/ledger/test_entries.py::NAME (PYTEST_ARGS go to pytest)
+	$(BIN)/pytest $(t) $(PYTEST_ARGS)
+
 test: setup  ## Set up what the tests need and run them all
 	scripts/test_setup.sh
 	$(BIN)/pytest -m "not droplet" $(PYTEST_ARGS)
 
+cov: setup  ## Branch coverage of the fast tests, with a floor
+	$(BIN)/pytest -q tests/unit tests/property --cov --cov-report=term:skip-covered $(PYTEST_ARGS)
+
+mutants: setup  ## Mutation testing of risk, ledger and market, with a floor (minutes)
+	scripts/mutants.sh
+
 test-droplet: setup  ## Rehearse the droplet on a booted machine (root, systemd-nspawn): deploy, trade, break, restore, rebuild
 	scripts/rehearsal_setup.sh
 	$(BIN)/pytest -m droplet tests/droplet $(PYTEST_ARGS)
+
+fmt: setup  ## Format the code as lint wants it
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
 
 lint: setup  ## ruff, mypy strict, import contracts, shellcheck
 	scripts/lint.sh

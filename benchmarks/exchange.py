@@ -12,7 +12,6 @@ import json
 import os
 import platform
 import statistics
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -24,7 +23,7 @@ from urllib.parse import urlsplit
 from tests.support.exchange import Running, launched
 
 from sep_trader.exchange.build import ExchangeSettings, build
-from sep_trader.exchange.matching import trading
+from sep_trader.exchange.matching import placing
 
 ACCOUNT, TOKEN = "101-001-0000001-001", "benchmark"
 BASIC = ("--token", TOKEN, "--account", ACCOUNT)
@@ -163,15 +162,15 @@ def replay() -> dict[str, float]:
         for i in range(50):
             for units, price in (("1", 1.30 + i / 10_000), ("-1", 1.45 + i / 10_000)):
                 order = {"type": "LIMIT", "instrument": "EUR_USD", "units": units, "price": f"{price:.5f}"}
-                trading.place_order(floor, account, {"order": order}, "1")
+                placing.place_order(floor, account, {"order": order}, "1")
         assert len(account.pending) == 100
-        order = {
+        trailing: dict[str, Any] = {
             "type": "MARKET",
             "instrument": "EUR_USD",
             "units": "1000",
             "trailingStopLossOnFill": {"distance": "0.1"},
         }
-        trading.place_order(floor, account, {"order": order}, "1")
+        placing.place_order(floor, account, {"order": trailing}, "1")
         begin, before = time.perf_counter(), exchange.quotes
         exchange.advance(exchange.now + 20 * 86_400 * SECOND)
         ticks = exchange.quotes - before
@@ -215,4 +214,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -108,7 +108,7 @@ def against_pandas(bits: Any, values: Any, window: int, runs: int, seconds: floa
 
 def with_pandas(given: str, found: str, window: int, runs: int) -> None:
     """In the other environment: the same columns with pandas rolling, timed."""
-    import pandas as pd  # type: ignore[import-untyped]
+    import pandas as pd
 
     bits = np.load(given)
 

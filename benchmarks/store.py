@@ -23,7 +23,8 @@ from urllib.parse import urlsplit
 
 import numpy as np
 import psycopg
-from psycopg.pq import ExecStatus, PGconn
+from psycopg.pq import ExecStatus
+from psycopg.pq.abc import PGconn
 
 from sep_trader.market.candles import Candles
 from sep_trader.market.granularity import Granularity
@@ -31,7 +32,7 @@ from sep_trader.store import candle_wire, rollups
 from sep_trader.store.candles import instrument_id, latest, load, read
 from sep_trader.store.database import Database
 from sep_trader.store.migrations import migrate
-from sep_trader.store.queries import queries
+from sep_trader.store.queries import Row, queries
 from sep_trader.store.timescaledb.hypertables import ensure_hypertables
 
 SCRIPTS = Path(__file__).parents[1] / "scripts"
@@ -93,6 +94,12 @@ def raw_copy(conn: PGconn, blocks: list[bytes]) -> None:
     conn.put_copy_end()
     finish(conn)
     conn.exec_(b"COMMIT")
+
+
+def raw_copies(conn: PGconn, pairs: list[list[bytes]]) -> None:
+    """`raw_copy` for each pair."""
+    for blocks in pairs:
+        raw_copy(conn, blocks)
 
 
 def finish(conn: PGconn) -> None:
@@ -179,7 +186,7 @@ def measure(server: str, name: str, chunk_days: int | None, data: list[Candles])
         raw, ours, again = [], [], []
         for _ in range(ROUNDS):
             clear(database)
-            raw.append(timed(lambda: [raw_copy(raw_connection, b) for b in blocks]))
+            raw.append(timed(lambda: raw_copies(raw_connection, blocks)))
             clear(database)
             ours.append(timed(lambda: [load(database, c) for c in data]))
             again.append(timed(lambda: [load(database, c) for c in data]))
@@ -211,7 +218,7 @@ def open_trades(database: Database) -> tuple[float, float]:
 
     def ask() -> None:
         with database.transaction() as connection:
-            assert len(list(queries.open_trades(connection))) == 10
+            assert len(queries.many(connection, "open_trades", Row)) == 10
 
     return percentiles(ask)
 
@@ -236,14 +243,14 @@ SELECT md5(n::text)::uuid, 'a', 'EUR_USD', n::text, CASE WHEN n > 199990 THEN 'O
 def table_bytes(database: Database) -> int:
     """Heap and index of market_candles, chunks included."""
     with database.transaction() as connection:
-        return int(queries.candle_bytes(connection))
+        return queries.value(connection, "candle_bytes", int)
 
 
 def bytes_of_rollup(database: Database) -> float:
     """Heap and index of a rollup."""
     with database.session() as connection:
         connection.execute("VACUUM ANALYZE candle_rollups")
-        rows = {row["name"]: row for row in queries.table_bytes(connection)}
+        rows = {row["name"]: row for row in queries.many(connection, "table_bytes", Row)}
     return float(rows["candle_rollups"]["bytes"]) / float(rows["candle_rollups"]["rows"])
 
 
@@ -267,7 +274,7 @@ def columnstore_bytes(database: Database, license: str) -> float | None:
         return None
     with database.session() as connection:
         connection.execute("SELECT compress_chunk(c, if_not_compressed => true) FROM show_chunks('market_candles') c")
-        rows = {row["name"]: row["bytes"] for row in queries.table_bytes(connection)}
+        rows = {row["name"]: row["bytes"] for row in queries.many(connection, "table_bytes", Row)}
     return float(rows["market_candles"]) / (DAYS * PER_DAY * 2)
 
 

@@ -8,6 +8,7 @@ bandwidth_share: bytes that `windows` and `proposals` must move a second, over w
 """
 
 import argparse
+import math
 import statistics
 import time
 from collections import defaultdict
@@ -71,7 +72,7 @@ def measure(runs: int, pairs: int, candles: int, sets: int) -> dict[str, Any]:
     moved = pairs * candles * (windows * 15 + len(rules.window) * 19)
     found["moved_gb_per_s"] = moved / ((found["windows_ms"] + found["proposals_ms"]) / 1e3) / 1e9
     peak = peak_gb_per_s()
-    found["bandwidth_share"] = found["moved_gb_per_s"] / peak if peak else None
+    found["bandwidth_share"] = found["moved_gb_per_s"] / peak if peak else math.nan
     return found
 
 
@@ -99,7 +100,7 @@ def peak_gb_per_s() -> float | None:
     """What the card's memory can move in theory: two transfers a clock over the width of its bus."""
     from numba import cuda
 
-    device = cuda.get_current_device()
+    device = cuda.get_current_device()  # type: ignore[no-untyped-call]
     clock = getattr(device, "MEMORY_CLOCK_RATE", None)
     width = getattr(device, "GLOBAL_MEMORY_BUS_WIDTH", None)
     return 2 * clock * 1e3 * width / 8 / 1e9 if clock and width else None

@@ -1,11 +1,27 @@
 #!/usr/bin/env bash
-# Installs what the tests need beyond the virtual environment, where it can: TimescaleDB, for the store's second server, and
-# Docker Compose, which judges compose.yaml (no Docker is needed for that).
+# What the TESTS need beyond the virtual environment (what the product needs is in README.md): installed where that is
+# possible, else named with the command that installs it.
+#   rsync, ssh-keygen   the copies of backups, signed bundles
+#   TimescaleDB         the store's second server
+#   Docker Compose      judges compose.yaml (no Docker is needed for that)
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 can_install() { [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; }
 has_compose() { docker compose version >/dev/null 2>&1 || command -v docker-compose >/dev/null; }
+
+missing=()
+command -v rsync >/dev/null || missing+=(rsync)
+command -v ssh-keygen >/dev/null || missing+=(openssh-client)
+if [ ${#missing[@]} -gt 0 ]; then
+    if can_install; then
+        apt-get update -q >/dev/null
+        DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "${missing[@]}" >/dev/null
+    else
+        echo "test_setup: the tests need ${missing[*]}; as root: apt-get install ${missing[*]}" >&2
+        exit 1
+    fi
+fi
 
 if ! scripts/timescaledb_cluster.sh available; then
     if can_install; then

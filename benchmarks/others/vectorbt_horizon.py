@@ -13,7 +13,7 @@ from vectorbt.portfolio.enums import SizeType
 
 
 @njit
-def signal(context, side, horizon, entered):
+def signal(context, side, horizon, entered):  # type: ignore[no-untyped-def]
     """Enter at the open after a proposal, leave at the open `horizon` candles on; a trade at a time."""
     i, column = context.i, context.col
     if context.position_now != 0.0:

@@ -1,5 +1,6 @@
 """Every setting of the system, read once from the environment, `.env` and `OANDA.env`. Secrets are SecretStr."""
 
+import difflib
 import os
 from decimal import Decimal
 from enum import StrEnum
@@ -7,10 +8,24 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import platformdirs
+from dotenv import dotenv_values
 from pydantic import AfterValidator, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from sep_trader.errors import InputError
+
+OTHER_NAMES = frozenset(
+    {
+        "SEP_DROPLET",  # scripts/deploy_to_droplet.sh, sync_to_droplet.sh: the machine
+        "SEP_DEPLOY_VENV",  # deploy_to_droplet.sh: where Ansible is installed
+        "SEP_REPOSITORY",  # setup of the droplet: where the code comes from
+        "SEP_OUTBOX", "SEP_SYNC_EVERY", "SEP_BUNDLE_SIGNERS",  # sync_to_droplet.sh
+        "SEP_BUILD_CACHE", "SEP_TEST_SPEC",  # tests
+    }
+)  # fmt: skip
+"""SEP_ variables that are no settings: scripts, tests and the rehearsal read them themselves."""
+OTHER_PREFIXES = ("SEP_REHEARSAL_",)
+_FILES = (".env", "OANDA.env")
 
 
 class OandaEnvironment(StrEnum):
@@ -32,7 +47,7 @@ class Settings(BaseSettings):
     """
 
     model_config = SettingsConfigDict(
-        env_file=(".env", "OANDA.env"),
+        env_file=_FILES,
         env_file_encoding="utf-8",
         env_ignore_empty=True,
         extra="ignore",
@@ -62,6 +77,7 @@ class Settings(BaseSettings):
     max_spread_pips: Decimal = Field(Decimal(5), alias="SEP_MAX_SPREAD_PIPS", gt=0)
     price_max_age_s: int = Field(60, alias="SEP_PRICE_MAX_AGE_S", ge=1)
 
+    copy_from_socket: bool = Field(True, alias="SEP_COPY_FROM_SOCKET")
     chunk_days: int = Field(1, alias="SEP_CHUNK_DAYS", ge=1)
     storage_budget_gb: dict[str, float] = Field({}, alias="SEP_STORAGE_BUDGET_GB")
     candle_retention_days: int = Field(0, alias="SEP_CANDLE_RETENTION_DAYS", ge=0)
@@ -103,6 +119,19 @@ class Settings(BaseSettings):
         return self.backup_dir or self.data_folder / "backups"
 
 
+def debug_is_on() -> bool:
+    """Whether tracebacks are wanted. Settings that cannot be read answer by the presence of SEP_DEBUG."""
+    try:
+        return load_settings().debug
+    except InputError:  # the settings are what the error is about
+        return "SEP_DEBUG" in os.environ
+
+
+def turn_debug_on() -> None:
+    """Show tracebacks, in this process and in those that it starts."""
+    os.environ["SEP_DEBUG"] = "1"
+
+
 def load_settings(**overrides: object) -> Settings:
     """Read the settings; `overrides` (by field name) win over every other source, unless they are None.
 
@@ -110,6 +139,7 @@ def load_settings(**overrides: object) -> Settings:
     """
     fields = Settings.model_fields
     given: dict[str, Any] = {str(fields[name].alias): value for name, value in overrides.items() if value is not None}
+    _refuse_unknown_names()
     try:
         # Secrets that systemd hands to a unit lie in files: LoadCredential=oanda_api_key:...
         return Settings(_secrets_dir=os.environ.get("CREDENTIALS_DIRECTORY"), **given)  # type: ignore[call-arg]
@@ -121,3 +151,16 @@ def load_settings(**overrides: object) -> Settings:
         secret = "SECRET" in str(first["input"]).upper()
         shown = "it looks like a secret and is not shown" if secret else f"it is {first['input']!r}"
         raise InputError(f"setting {name}: {first['msg'].removeprefix('Value error, ')}", shown) from None
+
+
+def _refuse_unknown_names() -> None:
+    """Raise InputError for a SEP_ variable that nobody reads: a typing error would silently keep the default."""
+    known = {str(field.alias) for field in Settings.model_fields.values()} | OTHER_NAMES
+    given = dict.fromkeys(os.environ, "the environment")
+    for file in _FILES:
+        given |= dict.fromkeys(dotenv_values(file, encoding="utf-8"), file)
+    for name, source in sorted(given.items()):
+        if name.startswith("SEP_") and name not in known and not name.startswith(OTHER_PREFIXES):
+            near = difflib.get_close_matches(name, sorted(known), n=1)
+            hint = f"did you mean {near[0]}?" if near else "see .env.example for every setting"
+            raise InputError(f"unknown setting {name} in {source}", hint)

@@ -1,13 +1,11 @@
 """What the acceptance tests share."""
 
-import re
-import subprocess
-import sys
 import uuid
 from collections.abc import Iterator
 
 import psycopg
 import pytest
+from tests.support.exchange import launched
 
 from sep_trader.store.database import Database
 
@@ -15,16 +13,8 @@ from sep_trader.store.database import Database
 @pytest.fixture(scope="session")
 def exchange_url() -> Iterator[str]:
     """A simulated exchange on the wall clock, as a process of its own."""
-    command = [sys.executable, "-c", "from sep_trader.cli.main import main; main()", "exchange", "serve", "--port", "0"]
-    command += ["--token", "right", "--account", "101-001-0000001-001", "--clock", "live", "--seed", "7"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        line = process.stdout.readline()
-        found = re.search(r"http://\S+", line)
-        assert found, line
-        yield found.group()
-        process.terminate()
-        process.wait(10)
+    with launched("--token", "right", "--account", "101-001-0000001-001", "--clock", "live", "--seed", "7") as exchange:
+        yield exchange.url
 
 
 @pytest.fixture

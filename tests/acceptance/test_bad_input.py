@@ -16,7 +16,7 @@ from sep_trader.market.granularity import Granularity
 from sep_trader.store import candles
 from sep_trader.store.database import Database
 
-SEP = [sys.executable, "-c", "from sep_trader.cli.main import main; main()"]
+SEP = [sys.executable, "-m", "sep_trader"]
 
 
 def sep(*command: str, **environment: str) -> "subprocess.CompletedProcess[str]":

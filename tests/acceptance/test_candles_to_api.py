@@ -7,8 +7,9 @@ import subprocess
 import sys
 import time
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,22 +17,16 @@ import httpx
 import psycopg
 import pytest
 from psycopg.rows import dict_row
+from tests.support.waiting import wait_until
 
 from sep_trader.store.database import Database
 
 ROOT = Path(__file__).parents[2]
-SEP = [sys.executable, "-c", "from sep_trader.cli.main import main; main()"]
+SEP = [sys.executable, "-m", "sep_trader"]
 TRAIN_MANAGER = [sys.executable, str(ROOT / "train_manager.py")]
 ACCOUNT, TOKEN = "101-001-0000001-001", "test-token"
 DAY = "2014-05-15"
 STORED = "SELECT 1 FROM v_candles WHERE instrument = 'EUR_USD' AND time >="
-
-
-def wait(condition: Callable[[], Any], seconds: float = 60) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it did not happen"
-        time.sleep(0.05)
 
 
 def lines_before_the_day(lean: Path, pair: str) -> int:
@@ -49,7 +44,9 @@ def running(command: list[str], environment: dict[str, str], log: Path) -> Itera
     """A command in the background; yields the address that it says it listens on, or an empty text."""
     with log.open("wb") as out, subprocess.Popen(command, env=environment, stdout=out, stderr=out) as process:
         try:
-            wait(lambda: process.poll() is not None or re.search(r"http://\S+|trading EUR_USD", log.read_text()))
+            wait_until(
+                lambda: process.poll() is not None or re.search(r"http://\S+|trading EUR_USD", log.read_text()), 60
+            )
             assert process.poll() is None, log.read_text()
             found = re.search(r"http://[\d.]+:\d+", log.read_text())
             yield found.group() if found else ""
@@ -79,7 +76,7 @@ def test_candles_to_api(database: Database, data_dir: Path, tmp_path: Path) -> N
 
     def rows(statement: str) -> list[dict[str, Any]]:
         with psycopg.connect(database.url, row_factory=dict_row) as connection:
-            return connection.execute(statement).fetchall()  # type: ignore[arg-type]
+            return connection.execute(statement).fetchall()
 
     # Candles: everything before the day that will be traded.
     for pair in ("eurusd", "nzdusd"):
@@ -116,8 +113,8 @@ def test_candles_to_api(database: Database, data_dir: Path, tmp_path: Path) -> N
             for _ in range(150):
                 state = httpx.post(f"{exchange}/_exchange/step", json={"seconds": 60}, timeout=30).json()
                 # A minute has passed when its candle is stored and every signal that it gave has been decided.
-                wait(lambda now=state["now"][:19]: rows(f"{STORED} '{now}Z'::timestamptz - interval '1 min'"), 10)
-                wait(lambda: not rows("SELECT 1 FROM trading_signals WHERE status = 'NEW'"), 10)
+                wait_until(partial(rows, f"{STORED} '{state['now'][:19]}Z'::timestamptz - interval '1 min'"), 10)
+                wait_until(lambda: not rows("SELECT 1 FROM trading_signals WHERE status = 'NEW'"), 10)
                 open_seen += rows("SELECT * FROM v_open_trades")
             generator.terminate()
             for _ in range(90):

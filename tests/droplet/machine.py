@@ -15,7 +15,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from . import base_system
 
@@ -25,9 +25,12 @@ ELSEWHERE = "/mnt/elsewhere"
 DEVICE = f"/dev/disk/by-id/scsi-0DO_Volume_{VOLUME_NAME}"
 
 
-def run(*command: str | Path, check: bool = True, **kwargs: object) -> subprocess.CompletedProcess[str]:
+def run(*command: str | Path, check: bool = True, **kwargs: Any) -> subprocess.CompletedProcess[str]:
     """Run a command on this machine and return what it printed; raises with its output when it fails."""
-    done = subprocess.run([str(part) for part in command], capture_output=True, text=True, **kwargs)  # type: ignore[call-overload]
+    parts = [str(part) for part in command]
+    done: subprocess.CompletedProcess[str] = subprocess.run(
+        parts, capture_output=True, text=True, check=False, **kwargs
+    )
     if check and done.returncode:
         raise AssertionError(f"{' '.join(map(str, command))}\nexit {done.returncode}\n{done.stdout}\n{done.stderr}")
     return done

@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -93,7 +94,7 @@ def test_watching_hands_over_what_appears(site: Site) -> None:
     with site.watching():
         for sequence in (4, 5):
             site.add_signal(1)
-            site.wait_for(f"bundle {sequence}", lambda n=sequence: handed_over(site).endswith(f"|{n}"))
+            site.wait_for(f"bundle {sequence}", partial(lambda n: handed_over(site).endswith(f"|{n}"), sequence))
     told = (site.folder / "watch.log").read_text()
     assert re.findall(r"bundle (\d) accepted: 1 new signals", told) == ["4", "5"], told
 

@@ -6,7 +6,8 @@ import time
 
 import pytest
 
-from .site import ELSEWHERE, FIGURES, REPOSITORY, Site
+from .machine import ELSEWHERE
+from .site import FIGURES, REPOSITORY, Site
 from .test_rehearsal import handed_over, open_trade, wait_until_up
 
 RUNBOOK = REPOSITORY / "docs/runbook.md"

@@ -21,7 +21,7 @@ from sep_trader.store import candles as store
 from sep_trader.store import rollups
 from sep_trader.store.database import Database
 from sep_trader.store.migrations import available, migrate, pending
-from sep_trader.store.queries import all_queries
+from sep_trader.store.queries import queries
 from sep_trader.store.timescaledb.hypertables import ensure_hypertables
 
 NewDatabase = Callable[[], AbstractContextManager[Database]]
@@ -118,6 +118,31 @@ def test_rows_move_into_chunks_when_timescaledb_comes_later(bare: NewDatabase, s
         assert len(store.read(database, "EUR_USD", Granularity.M1)) == 5_000
 
 
+def test_books_of_an_earlier_version_get_their_balance_and_names_and_rights_their_first_rows(bare: NewDatabase) -> None:
+    with bare() as database:
+        migrate(database, up_to=21)
+        with database.transaction() as connection:
+            connection.execute(
+                "INSERT INTO ledger_accounts (account_id, environment, currency, opening_balance,"
+                " opening_transaction_id, last_transaction_id)"
+                " VALUES ('a', 'practice', 'USD', 100, 1, 5), ('b', 'practice', 'USD', 7, 1, 1)"
+            )
+            connection.execute(
+                "INSERT INTO broker_transactions (account_id, id, time, type, amount, balance, raw) VALUES"
+                " ('a', 2, now(), 'MARKET_ORDER', 0, NULL, '{\"clientExtensions\": {\"id\": \"sep-1\"}}'),"
+                " ('a', 3, now(), 'ORDER_FILL', -3, 97, '{\"clientOrderID\": \"sep-1\"}'),"
+                " ('a', 4, now(), 'DAILY_FINANCING', -1, NULL, '{}'), ('a', 5, now(), 'CREATE', 0, NULL, '{}')"
+            )
+        migrate(database)
+        with database.transaction() as connection:
+            books = connection.execute("SELECT account_id, balance FROM ledger_accounts ORDER BY 1").fetchall()
+            names = connection.execute("SELECT client_id FROM broker_transactions ORDER BY id").fetchall()
+            changes = connection.execute("SELECT change, after, changed_by FROM control_changes").fetchall()
+    assert [(r["account_id"], r["balance"]) for r in books] == [("a", 96), ("b", 7)]
+    assert [r["client_id"] for r in names] == ["sep-1", "sep-1", None, None]
+    assert changes == [{"change": "SWITCHED", "after": "HALTED", "changed_by": "installation"}]
+
+
 def test_candles_of_an_earlier_version_get_their_rollups(bare: NewDatabase) -> None:
     with bare() as database:
         migrate(database, up_to=20)
@@ -135,14 +160,14 @@ def test_candles_of_an_earlier_version_get_their_rollups(bare: NewDatabase) -> N
         assert rollups.read(database, "EUR_USD", Granularity.H1).volume.tolist() == [60, 40]
 
 
-@pytest.mark.parametrize("name", sorted(all_queries()))
+@pytest.mark.parametrize("name", sorted(queries.all))
 def test_every_named_query_prepares(prepared: psycopg.Connection[Any], name: str) -> None:
     numbers: dict[str, int] = {}
 
     def number(match: re.Match[str]) -> str:
         return f"${numbers.setdefault(match.group(1), len(numbers) + 1)}"
 
-    statement = re.sub(r"%\((\w+)\)s", number, all_queries()[name]).replace("%%", "%").rstrip().rstrip(";")
+    statement = re.sub(r"%\((\w+)\)s", number, queries.all[name].text).replace("%%", "%")
     if statement.upper().startswith("CREATE TEMPORARY"):
         prepared.execute(statement.encode())
         return
@@ -169,7 +194,7 @@ def schema_database(
 
 
 def candles(count: int) -> Candles:
-    price = 1.3 + np.arange(count) % 100 * 1e-5
+    price = (1.3 + np.arange(count) % 100 * 1e-5).astype(np.float64)
     time = 1_400_000_040 + 60 * np.arange(count, dtype=np.int64)
     volume = np.ones(count, np.int64)
     return Candles("EUR_USD", Granularity.M1, time, price, price, price, price, np.full(count, 1e-4), volume)

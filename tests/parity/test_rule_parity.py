@@ -2,17 +2,18 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from sep_trader.history import lean
-from sep_trader.market.candles import Candles
+from sep_trader.market.candles import Candles, QuoteCandles
 from sep_trader.market.granularity import Granularity
 from sep_trader.research.costs import CostModel
 from sep_trader.research.rule_stream import RuleStream
+from sep_trader.research.simulate import simulate
 from sep_trader.research.strategies import RuleParameters, RuleSeries, propose
-from sep_trader.research.sweep import simulate
 from sep_trader.research.walk_forward import Grid, WalkForwardPlan, _sweep_training
 
 RULES = [
@@ -29,9 +30,12 @@ COSTS = CostModel(slippage_pips=0.3)
 def candles(data_dir: Path) -> Candles:
     """EUR_USD M1 of May 2014: holes, a weekend, and everything else that a real market brings."""
     files = lean.sources(data_dir / "lean-oanda" / "minute" / "eurusd", None, None)
-    days = [lean.read(file).candles.to_mid(5) for file in files if file.path.name < "20180101"]
+    read = [lean.read(file).candles for file in files if file.path.name < "20180101"]
+    days = [quotes.to_mid(5) for quotes in read if isinstance(quotes, QuoteCandles)]
+    assert len(days) == len(read)
     columns = ("time", "open", "high", "low", "close", "spread", "volume")
-    return replace(days[0], **{name: np.concatenate([getattr(day, name) for day in days]) for name in columns})
+    joined: dict[str, Any] = {name: np.concatenate([getattr(day, name) for day in days]) for name in columns}
+    return replace(days[0], **joined)
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: f"{rule.encoder}-{rule.window}-{rule.mode}")

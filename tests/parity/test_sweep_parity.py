@@ -11,7 +11,8 @@ from sep_trader.market.granularity import Granularity
 from sep_trader.qfh import Encoder, encode_bits, session_starts
 from sep_trader.qfh.reference import reference_metrics
 from sep_trader.research.costs import CostModel
-from sep_trader.research.sweep import ParameterSet, SweepJob, SweepResult, grid, simulate, sweep, sweep_many
+from sep_trader.research.simulate import simulate
+from sep_trader.research.sweep import ParameterSet, SweepJob, SweepResult, grid, sweep, sweep_many
 
 COSTS = CostModel(slippage_pips=0.3, spread_multiplier=1.5, financing_long=-0.03, financing_short=0.01)
 SETS = grid(

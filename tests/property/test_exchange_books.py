@@ -8,14 +8,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.support.quotes import ScriptedQuotes
 
+from sep_trader.broker.oanda import record
 from sep_trader.exchange.accounts.account import Account, open_account
 from sep_trader.exchange.accounts.floor import Floor, Policy
 from sep_trader.exchange.market.figures import SECOND
 from sep_trader.exchange.market.sessions import Sessions
 from sep_trader.exchange.market.tape import Tape
 from sep_trader.exchange.market.terms import offered
-from sep_trader.exchange.matching import trading
+from sep_trader.exchange.matching import closing, placing
 from sep_trader.exchange.matching.exchange import Exchange
+from sep_trader.ledger.entries import balance_difference, entry_of
 
 NOON, EUR = 1_767_787_200, "EUR_USD"
 UNITS = st.integers(-20_000, 20_000).filter(bool)
@@ -32,9 +34,8 @@ ORDERS = st.lists(
 )
 
 
-@given(MOVES, ORDERS, st.booleans())
-@settings(max_examples=150, deadline=None)
-def test_ids_money_and_positions_add_up(moves: list[int], orders: list[Any], hedging: bool) -> None:
+def traded(moves: list[int], orders: list[Any], hedging: bool) -> tuple[Floor, Account]:
+    """An account after a day of orders, on a market that moves."""
     level, quotes = 110_000, []
     for i, move in enumerate(moves):
         level += move
@@ -47,16 +48,22 @@ def test_ids_money_and_positions_add_up(moves: list[int], orders: list[Any], hed
     for at, kind, units, away, exits in sorted(orders, key=lambda order: order[0]):
         exchange.advance((NOON + at) * SECOND)
         if kind == "CLOSE":
-            trading.close_position(floor, account, EUR, {"longUnits": "ALL"}, "1")
+            closing.close_position(floor, account, EUR, {"longUnits": "ALL"}, "1")
             continue
         price = {} if kind == "MARKET" else {"price": f"{(floor.books[EUR].bid + away) / 1e5:.5f}"}
         order = {"type": kind, "instrument": EUR, "units": str(units), **price, **exits}
-        trading.place_order(floor, account, {"order": order}, "1")
+        placing.place_order(floor, account, {"order": order}, "1")
     exchange.advance((NOON + 20) * SECOND)
+    return floor, account
 
-    record = [orjson.loads(line) for line in account.record.between(1, account.record.last)]
-    assert [int(entry["id"]) for entry in record] == list(range(1, len(record) + 1))
-    fills = [entry for entry in record if entry["type"] == "ORDER_FILL"]
+
+@given(MOVES, ORDERS, st.booleans())
+@settings(max_examples=150, deadline=None)
+def test_ids_money_and_positions_add_up(moves: list[int], orders: list[Any], hedging: bool) -> None:
+    floor, account = traded(moves, orders, hedging)
+    entries = [orjson.loads(line) for line in account.record.between(1, account.record.last)]
+    assert [int(entry["id"]) for entry in entries] == list(range(1, len(entries) + 1))
+    fills = [entry for entry in entries if entry["type"] == "ORDER_FILL"]
     assert account.balance == 1000 + sum(Decimal(fill["pl"]) for fill in fills)
     assert account.pl == sum((trade.realized for trade in account.trades.values()), Decimal(0))
     for long in (True, False):
@@ -65,8 +72,21 @@ def test_ids_money_and_positions_add_up(moves: list[int], orders: list[Any], hed
         assert side.units == sum(abs(trade.units) for trade in trades)
         assert side.cost == sum(abs(trade.units) * trade.price for trade in trades)
     assert hedging or not (account.holding(EUR).long.units and account.holding(EUR).short.units)
-    created = {entry["id"] for entry in record if entry["type"].endswith("_ORDER")}
-    ended = [entry["orderID"] for entry in record if entry["type"] in ("ORDER_FILL", "ORDER_CANCEL")]
+    created = {entry["id"] for entry in entries if entry["type"].endswith("_ORDER")}
+    ended = [entry["orderID"] for entry in entries if entry["type"] in ("ORDER_FILL", "ORDER_CANCEL")]
     assert len(ended) == len(set(ended))
     assert created - set(ended) == {str(number) for number in account.pending}
     assert len(floor.triggers[EUR]) == len(account.pending)
+
+
+@given(MOVES, ORDERS, st.booleans())
+@settings(max_examples=100, deadline=None)
+def test_our_books_follow_whatever_the_exchange_records(moves: list[int], orders: list[Any], hedging: bool) -> None:
+    """Every transaction is read as a typed one, and each stated balance is the one before it plus the amount."""
+    _, account = traded(moves, orders, hedging)
+    balance = Decimal(0)
+    for line in account.record.between(1, account.record.last):
+        transaction = record.transaction(orjson.loads(line))
+        assert balance_difference(balance, transaction) is None
+        balance += entry_of(transaction).amount
+    assert balance == account.balance

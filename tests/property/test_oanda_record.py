@@ -7,14 +7,14 @@ from typing import Any
 import orjson
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.support.transactions import transaction
 
-from sep_trader.broker.oanda.gaps import InOrder
+from sep_trader.broker.oanda.ordering import InOrder
 from sep_trader.broker.oanda.outcomes import from_answer, from_cancel, from_exits
 from sep_trader.broker.oanda.times import format_ns, format_time, parse_ns, parse_time
-from sep_trader.broker.port import Cancelled, Filled, Rejected, Resting, Transaction, Unknown
+from sep_trader.broker.port import Cancelled, Filled, Rejected, Resting, Unknown
 
 EARLIEST, LATEST = 0, 253402300799_999999999  # 1970 .. 9999
-NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 @given(st.integers(EARLIEST, LATEST))
@@ -32,7 +32,7 @@ def test_datetimes_survive_both_formats(moment: datetime) -> None:
 @given(st.integers(1, 40), st.data())
 def test_every_transaction_comes_out_once_and_in_order(count: int, data: st.DataObject) -> None:
     """Stream and record hand over overlapping, shuffled and repeated pieces; in the end the record hands over all."""
-    everything = [Transaction(n, "ORDER_FILL", NOW, {}) for n in range(1, count + 1)]
+    everything = [transaction(n) for n in range(1, count + 1)]
     pieces = st.lists(st.lists(st.sampled_from(everything), max_size=6), max_size=20)
     order = InOrder(0, patience_s=1e9)
     released: list[int] = []
@@ -50,7 +50,7 @@ def test_every_transaction_comes_out_once_and_in_order(count: int, data: st.Data
 @given(st.sets(st.integers(1, 60), min_size=1))
 def test_with_holes_nothing_that_came_is_lost_once_the_patience_ends(ids: set[int]) -> None:
     order = InOrder(0, patience_s=1.0)
-    order.add([Transaction(n, "ORDER_FILL", NOW, {}) for n in ids])
+    order.add([transaction(n) for n in ids])
     released: list[int] = []
     given_up: list[int] = []
     for second in range(0, 400, 2):

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 from sep_trader.errors import BrokerUnavailable
 
-_MAIN = "from sep_trader.cli.main import main; main()"
 _GRACE = 5.0
 
 
@@ -34,7 +33,7 @@ def launched(*options: str) -> Iterator[Running]:
     Raises BrokerUnavailable with what it said when it does not come up.
     """
     port = () if "--port" in options else ("--port", "0")
-    command = [sys.executable, "-c", _MAIN, "exchange", "serve", *port, *options]
+    command = [sys.executable, "-m", "sep_trader", "exchange", "serve", *port, *options]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     out, err = process.stdout, process.stderr
     try:

@@ -26,7 +26,7 @@ def installed_compose() -> list[str] | None:
 
 @pytest.fixture(scope="module")
 def compose() -> dict[str, Any]:
-    return yaml.safe_load(FILE.read_text())
+    return dict(yaml.safe_load(FILE.read_text()))
 
 
 def test_docker_compose_accepts_it() -> None:

@@ -5,16 +5,16 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
 from sep_trader.cli import backup, health, signals
+from sep_trader.cli.data import raw_cache
 from sep_trader.cli.storage import folders
 from sep_trader.errors import InputError
-from sep_trader.settings import Settings, load_settings
+from sep_trader.settings import OTHER_NAMES, OTHER_PREFIXES, Settings, load_settings
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / ".env.example"
@@ -60,36 +60,87 @@ def test_defaults_that_lie_in_a_home() -> None:
         assert (json.loads(printed)[name], stated[name]) == (where, where)
 
 
-def names_read(file: Path) -> Iterator[str]:
-    """The SEP_ and OANDA_ names that a module hands to Typer as `envvar=` or reads from the environment itself."""
-    for node in ast.walk(ast.parse(file.read_text())):
-        asked: list[ast.expr] = []
-        if isinstance(node, ast.keyword) and node.arg == "envvar":
-            asked = node.value.elts if isinstance(node.value, ast.List | ast.Tuple) else [node.value]
-        elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith(("environ.get", "getenv", "environ.pop")):
-            asked = node.args[:1]
-        elif isinstance(node, ast.Subscript) and ast.unparse(node.value).endswith("environ"):
-            asked = [node.slice]
-        elif isinstance(node, ast.Compare) and any(ast.unparse(c).endswith("environ") for c in node.comparators):
-            asked = [node.left]
-        for value in asked:
-            if isinstance(value, ast.Constant) and str(value.value).startswith(("SEP_", "OANDA_")):
-                yield str(value.value)
+def environment_read(file: Path) -> list[str]:
+    """Each place in a module that reads the environment; handing the whole of it to a child process reads nothing."""
+    tree = ast.parse(file.read_text())
+    handed_on = {id(value) for node in ast.walk(tree) if isinstance(node, ast.Dict)
+                 for key, value in zip(node.keys, node.values, strict=True) if key is None}  # fmt: skip
+    found = []
+    for node in ast.walk(tree):
+        reads = isinstance(node, ast.Attribute | ast.Name) and ast.unparse(node).split(".")[-1] in ("environ", "getenv")
+        imports = isinstance(node, ast.ImportFrom) and {"environ", "getenv"} & {a.name for a in node.names}
+        if (reads and id(node) not in handed_on) or imports:
+            found.append(f"{file.name}:{node.lineno}")  # type: ignore[attr-defined]
+    return found
 
 
-def test_whatever_the_code_reads_is_a_setting() -> None:
-    read = {name: file.name for file in (ROOT / "src").rglob("*.py") for name in names_read(file)}
-    assert "SEP_DEBUG" in read, "what is known to be read is not found: the test looks at nothing"
-    assert not read.keys() - NAMES, read
+def test_only_the_settings_read_the_environment() -> None:
+    files = [f for f in (ROOT / "src").rglob("*.py") if f.name != "settings.py"]
+    assert environment_read(ROOT / "src/sep_trader/settings.py"), "the test looks at nothing"
+    assert [place for file in files for place in environment_read(file)] == []
 
 
-def test_names_are_found_however_they_are_read(tmp_path: Path) -> None:
+def test_the_environment_is_found_however_it_is_read(tmp_path: Path) -> None:
     file = tmp_path / "module.py"
     file.write_text(
-        "a = typer.Option('--a', envvar='SEP_A')\nb = typer.Option('--b', envvar=['SEP_B', 'OTHER'])\n"
-        "c = os.environ['SEP_C']\nd = os.environ.get('SEP_D', 1)\ne = getenv('OANDA_E')\nf = 'SEP_F' in environ\n"
+        "import os\nfrom os import environ\nc = os.environ['SEP_C']\nd = os.environ.get('SEP_D', 1)\n"
+        "e = os.getenv('OANDA_E')\nf = 'SEP_F' in environ\nrun(env={**os.environ, 'A': 'b'})\n"
     )
-    assert sorted(names_read(file)) == ["OANDA_E", "SEP_A", "SEP_B", "SEP_C", "SEP_D", "SEP_F"]
+    assert sorted(place.split(":")[1] for place in environment_read(file)) == ["2", "3", "4", "5", "6"]
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [("SEP_DATABASE_ULR", "did you mean SEP_DATABASE_URL?"), ("SEP_XQZW", "see .env.example"),
+     ("SEP_MAX_SPREAD_PIP", "did you mean SEP_MAX_SPREAD_PIPS?")],
+)  # fmt: skip
+@pytest.mark.parametrize("source", ["the environment", ".env", "OANDA.env"])
+def test_an_unknown_variable_is_refused_with_a_suggestion(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str, hint: str, source: str
+) -> None:
+    if source == "the environment":
+        monkeypatch.setenv(name, "x")
+    else:
+        (tmp_path / source).write_text(f"{name}=x\n")
+    with pytest.raises(InputError) as refused:
+        load_settings()
+    assert f"unknown setting {name} in {source}" in str(refused.value)
+    assert hint in str(refused.value)
+
+
+@pytest.mark.parametrize("name", ["SEP_DROPLET", "SEP_SYNC_EVERY", "SEP_OUTBOX", "SEP_REHEARSAL_CACHE", "OANDA_OTHER"])
+def test_variables_of_scripts_and_of_other_programs_are_no_settings(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv(name, "x")
+    load_settings()
+
+
+def test_every_variable_of_scripts_and_tests_is_known() -> None:
+    """Otherwise `sep` would refuse to run beside them."""
+    places = [ROOT / "Makefile", *(ROOT / "scripts").rglob("*"), *(ROOT / "deploy").rglob("*")]
+    places += [f for folder in ("contract", "droplet", "support") for f in (ROOT / "tests" / folder).rglob("*.py")]
+    texts = [f.read_text(errors="ignore") for f in places if f.is_file()]
+    used = {name for text in texts for name in re.findall(r"\bSEP_[A-Z0-9_]+\b", text)}
+    assert "SEP_DROPLET" in used
+    assert {n for n in used - NAMES - OTHER_NAMES if not n.startswith(OTHER_PREFIXES)} == set()
+
+
+@pytest.mark.parametrize("where", ["environment", ".env"])
+def test_the_data_folder_reaches_whatever_lies_in_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, where: str
+) -> None:
+    """Downloads, the storage budget and the backups agree on one folder, wherever the variable is set."""
+    if where == ".env":
+        (tmp_path / ".env").write_text(f"SEP_DATA_DIR={tmp_path}/volume\n")
+    else:
+        monkeypatch.setenv("SEP_DATA_DIR", f"{tmp_path}/volume")
+    settings = load_settings()
+    assert raw_cache(settings).folder == tmp_path / "volume" / "raw_cache" == folders(settings)["raw_cache"]
+    assert settings.backup_folder == tmp_path / "volume" / "backups"
+
+
+def test_an_empty_data_folder_is_none_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SEP_DATA_DIR", "")
+    assert raw_cache(load_settings()).folder == load_settings().home / "raw_cache"
 
 
 def test_no_option_reads_the_environment_past_the_settings() -> None:

@@ -12,7 +12,7 @@ from sep_trader.api import models
 from sep_trader.errors import InputError, SepError, StoreUnavailable
 from sep_trader.market.instrument import parse_pair
 from sep_trader.store.database import Connection, Database
-from sep_trader.store.queries import queries
+from sep_trader.store.queries import Row, queries
 from sep_trader.store.storage import Usage
 
 Measure = Callable[[Connection], Usage]
@@ -53,19 +53,19 @@ def create_app(database: Database, measure_storage: Measure) -> FastAPI:
     def performance_daily(days: Days = 30) -> list[models.DailyPerformance]:
         """Per UTC day (broker time) and pair, newest first: signals, trades, win rate, net P&L, drawdown."""
         with database.transaction() as connection:
-            return models.rows(models.DailyPerformance, queries.daily_performance(connection, days=days))
+            return models.rows(models.DailyPerformance, queries.many(connection, "daily_performance", Row, days=days))
 
     @app.get("/api/trades/open", tags=["trades"])
     def trades_open() -> list[models.OpenTrade]:
         """Orders that have, or may have, a trade open at the broker."""
         with database.transaction() as connection:
-            return models.rows(models.OpenTrade, queries.open_trades(connection))
+            return models.rows(models.OpenTrade, queries.many(connection, "open_trades", Row))
 
     @app.get("/api/trades/closed", tags=["trades"])
     def trades_closed(limit: Limit = 100) -> list[models.ClosedTrade]:
         """Closed trades, newest first."""
         with database.transaction() as connection:
-            return models.rows(models.ClosedTrade, queries.closed_trades(connection, limit=limit))
+            return models.rows(models.ClosedTrade, queries.many(connection, "closed_trades", Row, limit=limit))
 
     @app.get("/api/signals/recent", tags=["signals"])
     def signals_recent(
@@ -74,28 +74,28 @@ def create_app(database: Database, measure_storage: Measure) -> FastAPI:
         """Signals, newest first, with what became of them."""
         name = parse_pair(pair) if pair else None
         with database.transaction() as connection:
-            found = queries.recent_signals(connection, limit=limit, pair=name, status=status)
+            found = queries.many(connection, "recent_signals", Row, limit=limit, pair=name, status=status)
             return models.rows(models.RecentSignal, found)
 
     @app.get("/api/pairs", tags=["pairs"])
     def pairs() -> list[models.Pair]:
         """Every trained pair with its verdict and its right to trade."""
         with database.transaction() as connection:
-            return models.rows(models.Pair, queries.pairs(connection))
+            return models.rows(models.Pair, queries.many(connection, "pairs", Row))
 
     return app
 
 
 def _status(connection: Any, storage: Usage) -> models.Status:
-    components = list(queries.component_status(connection))
+    components = queries.many(connection, "component_status", Row)
     trader = next((c for c in components if c["component"] == "trader"), None)
     details = trader["details"] if trader else {}
     alive = trader is not None and trader["state"] == "running" and trader["age_s"] < _ALIVE_S
     streams = details.get("streams", {})
     return models.Status(
         version=__version__,
-        notice=queries.notice(connection),
-        database=models.DatabaseStatus.model_validate(queries.database_info(connection)),
+        notice=queries.optional(connection, "notice", str),
+        database=models.DatabaseStatus.model_validate(queries.only(connection, "database_info", Row)),
         broker=models.BrokerStatus(
             connected=alive and bool(streams) and all(streams.values()),
             account=details.get("account"),
@@ -103,10 +103,10 @@ def _status(connection: Any, storage: Usage) -> models.Status:
             broker_time=trader["broker_time"] if trader else None,
             last_transaction_id=details.get("last_transaction_id"),
         ),
-        trading_state=models.TradingStatus.model_validate(queries.trading_state(connection)),
-        enabled_pairs=[row["pair"] for row in queries.active_pairs(connection)],
-        last=models.Newest.model_validate(queries.newest(connection)),
-        open_trades=len(list(queries.open_trades(connection))),
+        trading_state=models.TradingStatus.model_validate(queries.only(connection, "trading_state", Row)),
+        enabled_pairs=[row["pair"] for row in queries.many(connection, "active_pairs", Row)],
+        last=models.Newest.model_validate(queries.only(connection, "newest", Row)),
+        open_trades=len(queries.many(connection, "open_trades", Row)),
         stream_age_s=_stream_age(trader),
         components=models.rows(models.ComponentStatus, components),
         storage=models.Storage.model_validate(storage.as_dict()),

@@ -54,7 +54,7 @@ class Newest(BaseModel):
 
 
 class StorageArea(BaseModel):
-    """One area of the volume. level: ok, warning (80 %) or act (95 %)."""
+    """One area of the volume. level: ok, warning (80 %) or critical (95 %)."""
 
     area: str
     used_bytes: int

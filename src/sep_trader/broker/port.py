@@ -1,15 +1,19 @@
-"""The port to a broker: what the rest of the system may ask, and the typed values it gets back.
+"""The port to a broker: what the trader needs of any broker, and the typed values that it gets back.
 
-Times are aware UTC, money and prices Decimal, units signed (positive buys). The adapter behind it is synchronous.
+Times are aware UTC, money and prices are Decimal, units are signed (positive buys). The adapter behind the port is
+synchronous. A method may raise BrokerUnavailable (out of reach, worth a later try), BrokerAuthError (the token or the
+account) or BrokerError (an answer that cannot be used); whoever calls it repeats it at will unless the method says
+otherwise.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, Literal, Protocol
+from typing import Literal, Protocol
 
 from sep_trader.errors import BrokerError
+from sep_trader.ledger.transactions import Transaction
 from sep_trader.market.candles import QuoteCandles
 from sep_trader.market.granularity import Granularity
 from sep_trader.market.instrument import Instrument
@@ -47,13 +51,6 @@ class Price:
     bid: Decimal
     ask: Decimal
     tradeable: bool
-    gain_factor: Decimal = Decimal(1)
-    """Home currency per unit of quote currency for a gain, the broker's markup included; 1 when unknown."""
-    loss_factor: Decimal = Decimal(1)
-
-    def is_stale(self, now: datetime, max_age_s: float) -> bool:
-        """Tell whether the quote must not be traded on: not tradeable, or older by its own time than `max_age_s`."""
-        return not self.tradeable or (now - self.time).total_seconds() > max_age_s
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +59,7 @@ class Pricing:
 
     time: datetime
     prices: tuple[Price, ...]
-    home_conversions: dict[str, tuple[Decimal, Decimal]] = field(default_factory=dict)
+    home_conversions: Mapping[str, tuple[Decimal, Decimal]] = field(default_factory=dict)
     """Currency -> (gain factor, loss factor) into the home currency, and the mid factor is their mean."""
 
 
@@ -105,54 +102,6 @@ class MarketOrder:
 
 
 @dataclass(frozen=True, slots=True)
-class LimitOrder:
-    """An order that waits for `price` or better, with exits attached on fill. `gtd_time` goes with GTD only."""
-
-    instrument: str
-    units: Decimal
-    price: Decimal
-    client_id: str
-    stop_loss: Decimal | None = None
-    take_profit: Decimal | None = None
-    trailing_stop: Decimal | None = None
-    time_in_force: TimeInForce = "GTC"
-    gtd_time: datetime | None = None
-    comment: str = ""
-    position_fill: PositionFill = "DEFAULT"
-
-
-@dataclass(frozen=True, slots=True)
-class StopOrder:
-    """An order that becomes a market order when `price` or worse is reached, at `price_bound` or better."""
-
-    instrument: str
-    units: Decimal
-    price: Decimal
-    client_id: str
-    stop_loss: Decimal | None = None
-    take_profit: Decimal | None = None
-    trailing_stop: Decimal | None = None
-    price_bound: Decimal | None = None
-    time_in_force: TimeInForce = "GTC"
-    gtd_time: datetime | None = None
-    comment: str = ""
-    position_fill: PositionFill = "DEFAULT"
-
-
-AnyOrder = MarketOrder | LimitOrder | StopOrder
-
-
-@dataclass(frozen=True, slots=True)
-class Transaction:
-    """One entry of the account's record. `raw` is the broker's own JSON object, unknown fields included."""
-
-    id: int
-    type: str
-    time: datetime
-    raw: dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
 class Transactions:
     """Consecutive transactions, oldest first, and the account's last id when they were read."""
 
@@ -178,7 +127,6 @@ class Filled:
     financing: Decimal
     half_spread_cost: Decimal
     balance: Decimal
-    raw: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +134,6 @@ class Resting:
     """The order was accepted and waits for its price."""
 
     order_id: int
-    raw: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,7 +142,6 @@ class Cancelled:
 
     order_id: int
     reason: str
-    raw: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,13 +150,14 @@ class Rejected:
 
     reason: str
     message: str
-    raw: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    """Nobody knows yet: the request may have been sent and no answer told what became of it. Never send it again
-    before `resolve` has looked."""
+    """Nobody knows yet: the request may have been sent, and no answer told what became of it.
+
+    Never send it again. The account's record tells what became of it: read `transactions_since` until it does.
+    """
 
     cause: str
 
@@ -240,81 +187,50 @@ class BrokerTrade:
     trailing_stop: Decimal | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Account:
-    """An account that the token may use. `mt4` accounts cannot be traded through this interface."""
-
-    account_id: str
-    tags: tuple[str, ...] = ()
-    mt4: bool = False
+FeedEvent = Price | Heartbeat | Transaction | StreamState
+"""What a feed delivers."""
 
 
-@dataclass(frozen=True, slots=True)
-class BrokerOrder:
-    """A pending order at the broker. A stop, target or trailing stop of a trade has `trade_id` and no `units`."""
+class EventSink(Protocol):
+    """Where a feed puts its events: a queue. `put` must not block for long, since the feed waits for it."""
 
-    order_id: int
-    type: str
-    state: str
-    create_time: datetime
-    instrument: str | None
-    units: Decimal | None
-    price: Decimal | None
-    distance: Decimal | None
-    trade_id: int | None
-    client_id: str | None
-    raw: dict[str, Any]
+    def put(self, item: FeedEvent, /) -> None:
+        """Take an event."""
 
 
-@dataclass(frozen=True, slots=True)
-class Position:
-    """All trades of an instrument together: signed units and average price of each side (None when it is flat)."""
+class EventFeed(Protocol):
+    """Threads that read the broker's streams and put events on a sink, connecting again for as long as they run.
 
-    instrument: str
-    long_units: Decimal
-    short_units: Decimal
-    long_price: Decimal | None
-    short_price: Decimal | None
-    pl: Decimal
-    unrealized_pl: Decimal
-    financing: Decimal
-    margin_used: Decimal
-
-    @property
-    def units(self) -> Decimal:
-        """Net signed units."""
-        return self.long_units + self.short_units
-
-
-@dataclass(frozen=True, slots=True)
-class AccountChanges:
-    """What happened to an account after a transaction, and its price-dependent values now.
-
-    Apply the changes first, then `state` (the broker's own object of balances, trades and positions at current prices).
+    Each transaction after the id that the feed was made with comes once, in the order of ids. A price is the newest of
+    its instrument; older ones may be left out. A StreamState tells each loss and return of a connection.
     """
 
-    last_id: int
-    trades_opened: tuple[BrokerTrade, ...]
-    trades_reduced: tuple[BrokerTrade, ...]
-    trades_closed: tuple[BrokerTrade, ...]
-    orders_created: tuple[BrokerOrder, ...]
-    orders_cancelled: tuple[BrokerOrder, ...]
-    orders_filled: tuple[BrokerOrder, ...]
-    orders_triggered: tuple[BrokerOrder, ...]
-    positions: tuple[Position, ...]
-    transactions: tuple[Transaction, ...]
-    state: dict[str, Any]
+    def start(self) -> None:
+        """Start the threads. A feed is started once."""
+
+    def stop(self) -> None:
+        """End the threads. Nothing is put on the sink afterwards; stopping again is harmless."""
 
 
 class Broker(Protocol):
-    """What the system asks of a broker. Reads raise BrokerError (BrokerUnavailable when worth a retry); orders
-    return an Outcome and are sent at most once."""
+    """What the system asks of a broker, for one account. Every instance is safe to share between threads."""
 
     account_id: str
 
-    def summary(self) -> AccountSummary: ...
+    def summary(self) -> AccountSummary:
+        """Read the account's money and its last transaction id, both of one moment.
 
-    def instruments(self, names: Sequence[str] | None = None) -> list[Instrument]: ...
+        Raises BrokerUnavailable, BrokerAuthError, BrokerError. A read: repeating it is harmless.
+        """
+        ...
+
+    def instruments(self, names: Sequence[str] | None = None) -> list[Instrument]:
+        """Read the terms of the named instruments, or of every currency pair of the account.
+
+        A name that the broker does not offer is absent from the answer, or raises BrokerError.
+        Raises BrokerUnavailable, BrokerAuthError, BrokerError. A read: repeating it is harmless.
+        """
+        ...
 
     def candles(
         self,
@@ -326,38 +242,57 @@ class Broker(Protocol):
         end: datetime | None = None,
         include_first: bool = True,
     ) -> QuoteCandles:
-        """Complete bid/ask candles, oldest first, one page of at most 5,000."""
+        """Read complete bid/ask candles with start <= time < end, oldest first, one page of at most 5,000.
+
+        Raises BrokerUnavailable, BrokerAuthError, BrokerError. A read: repeating it is harmless.
+        """
         ...
 
-    def pricing(self, instruments: Sequence[str]) -> Pricing: ...
+    def pricing(self, instruments: Sequence[str]) -> Pricing:
+        """Read the broker's clock, the newest quotes and the conversion rates into the home currency.
 
-    def place(self, order: MarketOrder) -> Outcome: ...
+        An instrument with an empty book is left out.
+        Raises BrokerUnavailable, BrokerAuthError, BrokerError. A read: repeating it is harmless.
+        """
+        ...
+
+    def place(self, order: MarketOrder) -> Outcome:
+        """Send a market order, once at most; the outcome says what became of it.
+
+        Raises nothing for what the broker or the network does. NOT idempotent: the broker accepts the same client id
+        again once the first order is filled, so an order with an Unknown outcome must never be placed again.
+        """
+        ...
 
     def close_trade(self, trade_id: int, units: Decimal | None = None) -> Outcome:
-        """Close a trade whole (units None) or by `units` (positive)."""
+        """Close a trade whole (`units` None) or by `units` (positive).
+
+        Raises nothing for what the broker or the network does. Closing a whole trade is idempotent: a trade that is
+        closed gives Rejected. Closing by `units` is NOT: each request closes so many again.
+        """
         ...
 
-    def open_trades(self) -> list[BrokerTrade]: ...
+    def open_trades(self) -> list[BrokerTrade]:
+        """Read every open trade of the account, whoever opened it.
 
-    def trade(self, trade_id: int) -> BrokerTrade: ...
+        Raises BrokerUnavailable, BrokerAuthError, BrokerError. A read: repeating it is harmless.
+        """
+        ...
 
     def transactions_since(self, transaction_id: int) -> Transactions:
-        """All transactions after an id, however many pages that takes."""
+        """Read every transaction after an id, however many pages that takes.
+
+        The record may lag behind the account: `complete_since` tells.
+        Raises BrokerUnavailable, BrokerAuthError, BrokerError. A read: repeating it is harmless.
+        """
         ...
 
-    def resolve(self, client_id: str, since_id: int) -> Outcome:
-        """What became of an order sent after transaction `since_id`: found in the account's transactions, or Unknown
-        with cause `NOT_FOUND` when they do not hold it (yet)."""
-        ...
-
-    def stream_prices(self, instruments: Sequence[str]) -> Iterator[Price | Heartbeat]:
-        """One connection's worth of prices. Ends or raises BrokerUnavailable when the connection does."""
-        ...
-
-    def stream_transactions(self) -> Iterator[Transaction | Heartbeat]:
-        """One connection's worth of transactions, as `stream_prices`."""
+    def event_feed(self, instruments: Sequence[str], after_id: int, events: EventSink) -> EventFeed:
+        """Make a feed of the prices of some instruments (of none when there are none), and of the transactions after an
+        id. Nothing is connected before `start`; the feed itself reports what goes wrong.
+        """
         ...
 
     def close(self) -> None:
-        """Close the connections."""
+        """Close the connections. Closing again is harmless."""
         ...

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from sep_trader.cli import render
+from sep_trader.cli.options import Json
 from sep_trader.cli.wiring import database_url
 from sep_trader.errors import InputError, StoreError
 from sep_trader.ops import backup as dumps
@@ -19,7 +20,6 @@ app = typer.Typer(no_args_is_help=True, help="Back up, prove the backups, restor
 
 Folder = Annotated[Path | None, typer.Option("--dir", help="Where backups lie (default SEP_BACKUP_DIR).")]
 Name = Annotated[str | None, typer.Argument(help="File name; the newest by default.")]
-Json = Annotated[bool, typer.Option("--json", help="One JSON document.")]
 
 
 @app.command()

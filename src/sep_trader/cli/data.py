@@ -1,7 +1,7 @@
 """`sep data`: candles in, what is there, what is missing."""
 
-import os
 import time
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,6 +10,7 @@ import typer
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from sep_trader.cli import render
+from sep_trader.cli.options import Json
 from sep_trader.cli.wiring import open_broker, open_database
 from sep_trader.errors import InputError, RowsRefused
 from sep_trader.history import generic_csv
@@ -27,7 +28,6 @@ from sep_trader.store.database import Database
 from sep_trader.store.storage import DEFAULT_BUDGETS_GB, GB
 
 app = typer.Typer(no_args_is_help=True, help="Market history: import, download, status, gaps, repair.")
-Json = Annotated[bool, typer.Option("--json", help="One JSON document instead of tables.")]
 
 OnCorrection = Annotated[str, typer.Option(help="A candle that is stored with other values: report or apply.")]
 
@@ -141,7 +141,7 @@ def status(json: Json = False) -> None:
     """What is stored, per pair and granularity: first, last, count, and what the calendar misses."""
     with open_database(load_settings()) as database:
         with database.transaction() as connection:
-            rows = coverage(connection)
+            rows = [asdict(one) for one in coverage(connection)]
         for row in rows:
             row.update(_completeness(database, row))
     if json:
@@ -234,12 +234,7 @@ def _rate_bar() -> Progress:
 def raw_cache(settings: Settings) -> RawCache:
     """The raw cache of this machine, with its budget."""
     budgets = {**DEFAULT_BUDGETS_GB, **settings.storage_budget_gb}
-    return RawCache(data_folder(settings) / "raw_cache", int(budgets["raw_cache"] * GB))
-
-
-def data_folder(settings: Settings) -> Path:
-    """The folder of raw cache and backups: SEP_DATA_DIR, or SEP_HOME."""
-    return Path(os.environ.get("SEP_DATA_DIR", settings.home))
+    return RawCache(settings.data_folder / "raw_cache", int(budgets["raw_cache"] * GB))
 
 
 def _pairs(text: str) -> list[str]:

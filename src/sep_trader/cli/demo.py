@@ -22,11 +22,14 @@ from sep_trader.cli.demo_market import DemoMarket, find_market, trading_day
 from sep_trader.cli.demo_processes import DemoProcess, wait_for
 from sep_trader.cli.trade import show_closed
 from sep_trader.errors import InputError, SepError
+from sep_trader.execution import switch
 from sep_trader.listening import listen
 from sep_trader.market.clock import format_rfc3339, from_epoch, parse_rfc3339
 from sep_trader.market.granularity import Granularity
+from sep_trader.research import rights
+from sep_trader.states import TradingState, Verdict
 from sep_trader.store.database import Database
-from sep_trader.store.queries import queries
+from sep_trader.store.queries import Row, queries
 
 if TYPE_CHECKING:
     from sep_trader.research.job import TrainingResult
@@ -171,22 +174,18 @@ def _train(run: Demo) -> None:
 def _enable(run: Demo) -> None:
     """Step 3: turn trading on, for one pair, on the simulated account, on record."""
     run.say("3. Let one pair trade")
-    best = max(run.results, key=lambda r: (r.verdict == "READY", -r.evidence.p_value, r.evidence.expectancy))
+    best = max(run.results, key=lambda r: (r.verdict == Verdict.READY, -r.evidence.p_value, r.evidence.expectancy))
     run.enabled = best.pair
-    reason = None if best.verdict == "READY" else "demonstration on a simulated account"
+    reason = "demonstration on a simulated account"
     with run.database.transaction() as connection:
-        queries.enable_pair(
-            connection, pair=best.pair, override_by="sep demo" if reason else None, override_reason=reason
-        )
+        overridden = rights.enable(connection, best.pair, live=False, by="sep demo", why=reason, override=True)
         if run.market.simulated:
-            queries.set_notice(connection, notice=run.market.note)
-        queries.set_trading_state(
-            connection, state="ACTIVE", reason="demonstration on a simulated account", changed_by="sep demo"
-        )
+            queries.execute(connection, "set_notice", notice=run.market.note)
+        switch.turn(connection, TradingState.ACTIVE, by="sep demo", why=reason)
     if not run.quiet:
         why = (
             "its verdict is READY"
-            if reason is None
+            if not overridden
             else "NOT READY: enabled by a recorded override, simulated account only"
         )
         render.console.print(f"{best.pair} may trade ({why}). On a real account this pair would not trade.")
@@ -250,7 +249,9 @@ def _watch(run: Demo, end: int, processes: list[DemoProcess]) -> None:
 
 def _counts(run: Demo) -> tuple[int, int]:
     with run.database.transaction() as connection:
-        return len(list(queries.open_trades(connection))), len(list(queries.closed_trades(connection, limit=10_000)))
+        return len(queries.many(connection, "open_trades", Row)), len(
+            queries.many(connection, "closed_trades", Row, limit=10_000)
+        )
 
 
 def _unsettled(run: Demo) -> int:
@@ -260,11 +261,11 @@ def _unsettled(run: Demo) -> int:
 def _report(run: Demo, address: str) -> dict[str, Any]:
     """Step 6: trades, daily performance, and the proof that our books equal the exchange's."""
     with run.database.transaction() as connection:
-        closed = list(queries.closed_trades(connection, limit=10_000))
-        counts = list(queries.signal_counts(connection, since=from_epoch(0)))
-        days = list(queries.daily_performance(connection, days=30))
-        totals = queries.ledger_totals(connection, account_id=ACCOUNT)
-        of_trades: Decimal = queries.executions_net_pl(connection, account_id=ACCOUNT)
+        closed = queries.many(connection, "closed_trades", Row, limit=10_000)
+        counts = queries.many(connection, "signal_counts", Row, since=from_epoch(0))
+        days = queries.many(connection, "daily_performance", Row, days=30)
+        totals = queries.one(connection, "ledger_totals", Row, account_id=ACCOUNT)
+        of_trades = queries.value(connection, "executions_net_pl", Decimal, account_id=ACCOUNT)
     if totals is None:
         raise InputError("the trader never opened its ledger")
     at_exchange = _exchange_balance(run) - totals["opening_balance"]

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import IO
 
@@ -20,7 +21,7 @@ class DemoProcess:
         self.log = folder / f"{name}.log"
         self._log: IO[bytes] = self.log.open("wb")
         self._child = subprocess.Popen(
-            [sys.executable, "-c", "from sep_trader.cli.main import main; main()", *arguments],
+            [sys.executable, "-m", "sep_trader", *arguments],
             env={**os.environ, **environment},
             cwd=folder,
             stdin=subprocess.DEVNULL,
@@ -62,7 +63,7 @@ class DemoProcess:
         self._log.close()
 
 
-def wait_for(condition, timeout_s: float, what: str, pause_s: float = 0.05) -> None:  # type: ignore[no-untyped-def]
+def wait_for(condition: Callable[[], object], timeout_s: float, what: str, pause_s: float = 0.05) -> None:
     """Wait until `condition()`; raises SepError naming what did not happen."""
     end = time.monotonic() + timeout_s
     while not condition():

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from sep_trader.cli import render
+from sep_trader.cli.options import Json
 from sep_trader.cli.wiring import database_url
 from sep_trader.ops.health import examine
 from sep_trader.settings import load_settings
@@ -25,7 +26,7 @@ def health(
         Path | None, typer.Option("--volume", help="Volume to look at (default SEP_DATA_DIR; unset: not asked).")
     ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="Say only what is wrong.")] = False,
-    json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
+    json: Json = False,
 ) -> None:
     """Check database, backups, archive, disk and trader; exit code 1 when something is wrong."""
     settings = load_settings(backup_dir=backups, data_dir=volume)

@@ -1,52 +1,37 @@
-"""The `sep` command: registers the groups and turns errors into one line and an exit code."""
+"""The `sep` command: options of every command, and errors turned into one line and an exit code."""
 
-import os
 import sys
-import traceback
+from typing import Annotated
 
-import psycopg
 import typer
 
-from sep_trader.cli import (
-    api,
-    backup,
-    data,
-    database,
-    demo,
-    exchange,
-    health,
-    maintenance,
-    qfh,
-    signals,
-    storage,
-    trade,
-    train,
-)
+from sep_trader import __version__
+from sep_trader.cli.lazy import LazyGroup
 from sep_trader.errors import SepError, StoreError
-from sep_trader.settings import load_settings
-from sep_trader.store.database import first_line
 
-app = typer.Typer(name="sep", no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode="rich")
-app.add_typer(train.app)
-app.add_typer(api.app)
-app.add_typer(demo.app)
-app.add_typer(trade.app, name="trade")
-app.add_typer(exchange.app, name="exchange")
-app.add_typer(data.app, name="data")
-app.add_typer(storage.app, name="storage")
-app.add_typer(maintenance.app)
-app.add_typer(qfh.app, name="qfh")
-app.add_typer(database.app, name="db")
-app.add_typer(signals.app, name="signals")
-app.add_typer(backup.app, name="backup")
-app.add_typer(health.app)
+app = typer.Typer(
+    name="sep", cls=LazyGroup, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode="rich"
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"sep-trader {__version__}")
+        raise typer.Exit
 
 
 @app.callback()
-def root(debug: bool = typer.Option(False, "--debug", help="Show tracebacks.")) -> None:
+def root(
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", help="Show the version.", is_eager=True, callback=_print_version)
+    ] = False,
+) -> None:
     """SEP Trader: analyse, prove, sign, trade and account for forex, on your own machines."""
     if debug:
-        os.environ["SEP_DEBUG"] = "1"  # also for the processes that a command starts
+        from sep_trader.settings import turn_debug_on
+
+        turn_debug_on()
 
 
 def main() -> None:
@@ -55,23 +40,35 @@ def main() -> None:
         app()
     except SepError as error:
         _fail(error)
-    except psycopg.Error as error:
-        _fail(
-            StoreError(
-                f"the database refused a statement: {first_line(error)}", "see the server's log; --debug shows where"
-            )
-        )
+    except Exception as error:
+        refused = _refused_statement(error)
+        if refused is None:
+            raise
+        _fail(refused)
+
+
+def _refused_statement(error: Exception) -> StoreError | None:
+    """The server's refusal of a statement as one line; None for any other error."""
+    psycopg = sys.modules.get("psycopg")  # without the driver in memory no statement was sent
+    if psycopg is None or not isinstance(error, psycopg.Error):
+        return None
+    from sep_trader.store.database import first_line
+
+    return StoreError(
+        f"the database refused a statement: {first_line(error)}", "see the server's log; --debug shows where"
+    )
 
 
 def _wants_traceback() -> bool:
-    try:
-        return load_settings().debug
-    except SepError:  # settings that cannot be read: they are what the error is about
-        return "SEP_DEBUG" in os.environ
+    from sep_trader.settings import debug_is_on
+
+    return debug_is_on()
 
 
 def _fail(error: SepError) -> None:
     if _wants_traceback():
+        import traceback
+
         traceback.print_exc()
     else:
         sys.stderr.write(f"sep: {error}\n")

@@ -1,12 +1,12 @@
 """`sep maintenance`: what a timer runs once a day."""
 
 from datetime import UTC, datetime
-from typing import Annotated
 
 import typer
 
 from sep_trader.cli import render
 from sep_trader.cli.data import raw_cache
+from sep_trader.cli.options import Json
 from sep_trader.cli.storage import measured
 from sep_trader.cli.wiring import open_database
 from sep_trader.errors import SepError
@@ -17,8 +17,8 @@ app = typer.Typer()
 
 
 @app.command()
-def maintenance(json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False) -> None:
-    """Apply retention and the storage budget, bring rollups up to date, and record how the areas of the volume grow."""
+def maintenance(json: Json = False) -> None:
+    """Apply retention and the storage budget, bring rollups up to date, and record how the areas grow."""
     settings = load_settings()
     with open_database(settings) as database:
         report = maintain(

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from sep_trader.cli import render
+from sep_trader.cli.options import Json
 from sep_trader.cli.wiring import open_database
 from sep_trader.errors import InputError
 from sep_trader.handover.bundle import Receipt, export_bundle, import_bundle, last_receipt
@@ -22,7 +23,6 @@ Signers = Annotated[
     Path | None,
     typer.Option("--allowed-signers", help="Who may sign, in ssh's form (default SEP_ALLOWED_SIGNERS)."),
 ]
-Json = Annotated[bool, typer.Option("--json", help="One JSON document.")]
 
 
 @app.command(name="export")

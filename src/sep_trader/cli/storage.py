@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from sep_trader.cli import render
+from sep_trader.cli.options import Json
 from sep_trader.cli.wiring import open_database
 from sep_trader.errors import InputError
 from sep_trader.market.gaps import expected_count
@@ -18,7 +19,6 @@ from sep_trader.store.database import Connection, Database
 from sep_trader.store.storage import DEFAULT_BUDGETS_GB, GB, Area, Usage, measure
 
 app = typer.Typer(invoke_without_command=True, help="The volume: areas, budgets, growth, days to full.")
-Json = Annotated[bool, typer.Option("--json", help="One JSON document instead of a table.")]
 # Heap and key as measured by benchmarks/store.py: in full daily chunks, and in chunks of 30 days.
 BYTES_PER_CANDLE = 118
 BYTES_PER_ROLLUP = 130

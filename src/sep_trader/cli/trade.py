@@ -4,27 +4,30 @@ import queue
 import signal
 import threading
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import Annotated, Any
 
 import structlog
 import typer
 
-from sep_trader.broker.oanda.streams import PriceStream, TransactionStream
 from sep_trader.cli import render
+from sep_trader.cli.options import By, Json, Why
 from sep_trader.cli.wiring import open_broker, open_database
 from sep_trader.errors import InputError, SepError
+from sep_trader.execution import switch
 from sep_trader.execution.listener import SignalListener
 from sep_trader.execution.orders import TraderSettings
-from sep_trader.execution.trader import Trader
+from sep_trader.execution.trader import Event, Trader
+from sep_trader.market.instrument import parse_pair
 from sep_trader.risk.limits import RiskLimits
 from sep_trader.settings import Settings, load_settings
+from sep_trader.states import TradingState
 from sep_trader.store.database import Database
-from sep_trader.store.queries import queries
+from sep_trader.store.locks import Lock
+from sep_trader.store.queries import Row, queries
 
 app = typer.Typer(no_args_is_help=True, help="Execute the signals of enabled pairs on the broker.")
 
-# Any constant that nothing else in this database locks: one trader a database.
-_TRADER_LOCK = 7_305_842_218_114_302
 _LONGEST_WAIT_S = 30.0
 
 
@@ -49,7 +52,7 @@ def run(
     while not stopping.is_set():
         try:
             with open_database(settings) as database:
-                _one_life(settings, database, poll, stopping.is_set, healthy)
+                _run_until_restart(settings, database, poll, stopping.is_set, healthy)
         except SepError as error:
             if not error.retryable:
                 raise
@@ -58,33 +61,31 @@ def run(
             wait = min(2 * wait, _LONGEST_WAIT_S)
 
 
-def _one_life(
+def _run_until_restart(
     settings: Settings, database: Database, poll: float, stopped: Callable[[], bool], healthy: Callable[[], None]
 ) -> None:
-    """From reconciliation to the end of this life of the daemon, under the lock that keeps a second one out."""
+    """Reconcile and trade until stopped, or until an error demands a restart; a lock keeps a second trader out."""
     with database.session() as lock, open_broker(settings) as broker:
-        taken = lock.execute("SELECT pg_try_advisory_lock(%s) AS ok", (_TRADER_LOCK,)).fetchone()
+        taken = lock.execute("SELECT pg_try_advisory_lock(%s) AS ok", (Lock.TRADER,)).fetchone()
         if taken is None or not taken["ok"]:
             raise InputError("another trader runs on this database", "stop it first: two would double every order")
         trader = Trader(database, broker, trader_settings(settings, poll))
         trader.start()
         healthy()
-        events: queue.Queue[Any] = queue.Queue()
+        events: queue.Queue[Event] = queue.Queue()
         with database.transaction() as connection:
-            pairs = [row["pair"] for row in queries.active_pairs(connection)]
-        feeds: list[Any] = [SignalListener(database, events), TransactionStream(broker, events, trader.journal.last_id)]
-        if pairs:
-            feeds.append(PriceStream(broker, pairs, events))
-        for feed in feeds:
-            feed.start()
+            pairs = [row["pair"] for row in queries.many(connection, "active_pairs", Row)]
+        listener, feed = SignalListener(database, events), broker.event_feed(pairs, trader.journal.last_id, events)
+        listener.start()
+        feed.start()
         render.errors.print(
             f"sep: trading {', '.join(pairs) or 'no pair (none is enabled)'} on account {broker.account_id}"
         )
         try:
             trader.run(events, stopped)
         finally:
-            for feed in feeds:
-                feed.stop()
+            feed.stop()
+            listener.stop()
 
 
 def trader_settings(settings: Settings, poll: float) -> TraderSettings:
@@ -106,37 +107,60 @@ def state(
     to: Annotated[
         str | None, typer.Argument(help="active, reducing or halted; nothing shows the present state.")
     ] = None,
-    by: Annotated[str | None, typer.Option("--by", help="Who decides it.")] = None,
-    reason: Annotated[str | None, typer.Option("--reason", help="Why; recorded.")] = None,
-    json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
+    by: By = None,
+    reason: Why = None,
+    json: Json = False,
 ) -> None:
     """Show or turn the switch: active trades, reducing only closes, halted sends no order. It stays as it is set."""
     with open_database(load_settings()) as database, database.transaction() as connection:
         if to is not None:
-            wanted = to.upper()
-            if wanted not in ("ACTIVE", "REDUCING", "HALTED"):
-                raise InputError(f"unknown trading state '{to}'", "active, reducing or halted")
-            if not (by and by.strip() and reason and reason.strip()):
-                raise InputError("the switch is turned with a name and a reason", "give --by NAME --reason TEXT")
-            queries.set_trading_state(connection, state=wanted, reason=reason, changed_by=by)
-        row = queries.trading_state(connection)
+            switch.turn(connection, _wanted_state(to), by=by, why=reason)
+        now = switch.read(connection)
     if json:
-        render.print_json(row)
+        render.print_json(asdict(now))
     else:
-        since = render.shown(row["changed_at"])
-        render.console.print(
-            f"Trading is [bold]{row['state']}[/] since {since}: {row['reason']} (by {row['changed_by']})"
-        )
+        since = render.shown(now.changed_at)
+        render.console.print(f"Trading is [bold]{now.state}[/] since {since}: {now.reason} (by {now.changed_by})")
+
+
+def _wanted_state(text: str) -> TradingState:
+    try:
+        return TradingState(text.upper())
+    except ValueError:
+        raise InputError(f"unknown trading state '{text}'", "active, reducing or halted") from None
+
+
+@app.command()
+def changes(
+    pair: Annotated[str | None, typer.Option("--pair", help="Only this pair's right to trade.")] = None,
+    limit: Annotated[int, typer.Option("--limit", min=1)] = 50,
+    json: Json = False,
+) -> None:
+    """Show who turned the switch, enabled, overrode or disabled, when and why; newest first."""
+    name = parse_pair(pair) if pair else None
+    with open_database(load_settings()) as database, database.transaction() as connection:
+        found = queries.many(connection, "control_changes", Row, pair=name, limit=limit)
+    if json:
+        render.print_json({"changes": found})
+        return
+    rows = (
+        (c["changed_at"], c["pair"] or "switch", f"{c['before']} -> {c['after']}", c["changed_by"], c["reason"])
+        for c in found
+    )
+    render.print_table("Changes", ["When (UTC)", "What", "Change", "By", "Why"], rows, empty="none yet")
 
 
 @app.command()
 def trades(
     limit: Annotated[int, typer.Option("--limit", min=1)] = 50,
-    json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
+    json: Json = False,
 ) -> None:
     """Show open and closed trades."""
     with open_database(load_settings()) as database, database.transaction() as connection:
-        open_now, closed = list(queries.open_trades(connection)), list(queries.closed_trades(connection, limit=limit))
+        open_now, closed = (
+            queries.many(connection, "open_trades", Row),
+            queries.many(connection, "closed_trades", Row, limit=limit),
+        )
     if json:
         render.print_json({"open": open_now, "closed": closed})
         return

@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sep_trader.cli import render
+from sep_trader.cli.options import By, Json, Why
 from sep_trader.cli.wiring import open_broker, open_database
-from sep_trader.errors import InputError, NotAllowed, SepError
+from sep_trader.errors import InputError, SepError
 from sep_trader.market.clock import parse_rfc3339
 from sep_trader.market.granularity import Granularity
 from sep_trader.market.instrument import parse_pair
 from sep_trader.settings import OandaEnvironment, load_settings
 from sep_trader.store.database import Connection, Database
-from sep_trader.store.queries import queries
+from sep_trader.store.queries import Row, queries
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 SIGN_OF_LIFE_S = 5.0
 
 app = typer.Typer()
-Json = Annotated[bool, typer.Option("--json", help="One JSON document instead of tables.")]
 Timeframe = Annotated[str, typer.Option("--granularity", "-g", help="Candle length.")]
 Start = Annotated[str | None, typer.Option("--start", help="Use candles from this RFC 3339 time on.")]
 End = Annotated[str | None, typer.Option("--end", help="Use candles before this RFC 3339 time.")]
@@ -41,11 +41,11 @@ Cluster = Annotated[
 def status(json: Json = False) -> None:
     """Show pairs with their verdicts, the trading state, and what is newest."""
     with open_database(load_settings()) as database, database.transaction() as connection:
-        pairs = list(queries.pairs(connection))
-        state = queries.trading_state(connection)
-        newest = queries.newest(connection)
-        info = queries.database_info(connection)
-        notice = queries.notice(connection)
+        pairs = queries.many(connection, "pairs", Row)
+        state = queries.only(connection, "trading_state", Row)
+        newest = queries.only(connection, "newest", Row)
+        info = queries.only(connection, "database_info", Row)
+        notice = queries.optional(connection, "notice", str)
     if json:
         render.print_json(
             {"notice": notice, "trading_state": state, "pairs": pairs, "newest": newest, "database": info}
@@ -90,7 +90,7 @@ def train_all(
 
     with open_database(load_settings()) as database, database.transaction() as connection:
         wanted = Granularity.parse(granularity)
-        pairs = sorted({c["instrument"] for c in candles.coverage(connection) if c["granularity"] == wanted.value})
+        pairs = sorted({c.instrument for c in candles.coverage(connection) if c.granularity == wanted.value})
     if not pairs:
         raise InputError(f"the store has no {granularity} candles", "import some: sep data import FOLDER --format lean")
     _train(pairs, _spec(granularity, start, end, device, cluster), json)
@@ -200,42 +200,32 @@ def _follow(follower: "Follower", database: Database, poll: float, report: "Call
 def enable(
     pair: str,
     override: Annotated[bool, typer.Option("--override", help="Enable a pair that is not READY (never live).")] = False,
-    by: Annotated[str | None, typer.Option("--by", help="Who decides it.")] = None,
-    reason: Annotated[str | None, typer.Option("--reason", help="Why; recorded.")] = None,
+    by: By = None,
+    reason: Why = None,
 ) -> None:
     """Let a pair trade. A pair that is not READY needs --override with --by and --reason, and no live account."""
+    from sep_trader.research import rights
+
     name = parse_pair(pair)
     settings = load_settings()
+    live = settings.oanda_environment is OandaEnvironment.LIVE
+    # An override needs a name that somebody typed; without one the login name says who enabled a READY pair.
+    who = by or ("" if override else getpass.getuser())
     with open_database(settings) as database, database.transaction() as connection:
-        row = queries.pair(connection, pair=name)
-        if row is None or row["model_id"] is None:
-            raise InputError(f"{name} has not been trained", f"run: train_manager.py train {name}")
-        if row["verdict"] != "READY":
-            if not override:
-                raise NotAllowed(f"{name} is NOT READY: {row['verdict_reason']}", "on a practice account: --override")
-            if settings.oanda_environment is OandaEnvironment.LIVE:
-                raise NotAllowed(f"{name} is NOT READY", "no override on a live account")
-            if not (by and by.strip() and reason and reason.strip()):
-                raise InputError("an override is recorded with a name and a reason", "give --by NAME --reason TEXT")
-        else:
-            by, reason = None, None
-        queries.enable_pair(connection, pair=name, override_by=by, override_reason=reason)
+        overridden = rights.enable(connection, name, live=live, by=who, why=reason, override=override)
     render.console.print(
-        f"{name} may trade" + (f" by override of {by}: {reason}" if reason else ": its verdict is READY")
+        f"{name} may trade" + (f" by override of {who}: {reason}" if overridden else ": its verdict is READY")
     )
 
 
 @app.command()
-def disable(
-    pair: str,
-    reason: Annotated[str | None, typer.Option("--reason", help="Why; recorded.")] = None,
-) -> None:
+def disable(pair: str, by: By = None, reason: Why = None) -> None:
     """Take a pair's right to trade. Its open trade keeps its stop, target and horizon."""
+    from sep_trader.research import rights
+
     name = parse_pair(pair)
     with open_database(load_settings()) as database, database.transaction() as connection:
-        if queries.pair(connection, pair=name) is None:
-            raise InputError(f"{name} is not known", "see: train_manager.py status")
-        changed = queries.disable_pair(connection, pair=name, reason=reason or f"disabled by {getpass.getuser()}")
+        changed = rights.disable(connection, name, by=by or getpass.getuser(), why=reason)
     render.console.print(f"{name} may not trade" + ("" if changed else " (it was not enabled)"))
 
 

@@ -7,6 +7,7 @@ from sep_trader.broker.oanda.client import OandaClient
 from sep_trader.broker.oanda.hosts import hosts
 from sep_trader.errors import InputError
 from sep_trader.settings import OandaEnvironment, Settings
+from sep_trader.store.copy_stream import Way
 from sep_trader.store.database import Database
 from sep_trader.store.migrations import migrate, pending
 
@@ -24,8 +25,9 @@ def database_url(settings: Settings) -> str:
 
 @contextmanager
 def open_database(settings: Settings, *, max_size: int = 4) -> Iterator[Database]:
-    """The database, with its schema up to date. The embedded server is migrated by itself, any other by `sep db
-    migrate`: raises InputError when that is due."""
+    """The database, with its schema up to date. The embedded server is migrated automatically, any other by
+    `sep db migrate`: raises InputError when that is due."""
+    Way.socket = settings.copy_from_socket
     with Database(database_url(settings), max_size=max_size) as database:
         if settings.database_url is None:
             migrate(database)

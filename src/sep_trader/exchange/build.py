@@ -9,7 +9,7 @@ from pathlib import Path
 from sep_trader.errors import InputError
 from sep_trader.exchange.accounts.account import Account, open_account
 from sep_trader.exchange.accounts.floor import STANDARD_POLICY, Floor, Policy
-from sep_trader.exchange.accounts.state import Journal, Remembered, recall, restore
+from sep_trader.exchange.accounts.state import Remembered, StateFile, recall, restore
 from sep_trader.exchange.http.app import ExchangeApp
 from sep_trader.exchange.http.clock import Clock, LiveClock, ReplayClock, SteppedClock
 from sep_trader.exchange.http.faults import Faults
@@ -72,7 +72,7 @@ def build(settings: ExchangeSettings) -> ExchangeApp:
     journal = None
     if settings.state is not None:
         header = {"start": anchor, "anchor": _anchor(anchor), "seed": settings.seed}
-        journal = Journal(settings.state, header, fresh=memory is None)
+        journal = StateFile(settings.state, header, fresh=memory is None)
         floor.listeners.append(journal.listener)
     accounts = [_account(settings, name, floor, memory) for name in settings.accounts]
     for account in accounts:

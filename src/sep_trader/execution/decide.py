@@ -8,6 +8,7 @@ from sep_trader.broker.port import AccountSummary, Price
 from sep_trader.market.instrument import Instrument
 from sep_trader.risk.limits import Approved, Exposure, Reason, Refused, RiskLimits, check_exposure, price_age_s
 from sep_trader.risk.sizing import size_by_risk
+from sep_trader.states import TradingState
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +27,7 @@ class SignalToTrade:
 class Permission:
     """Who may trade: the switch, the pair, and whether live trading was turned on."""
 
-    trading_state: str
+    trading_state: TradingState
     state_reason: str
     pair_enabled: bool
     pair_ready: bool
@@ -56,7 +57,7 @@ def decide(
     limits: RiskLimits,
 ) -> Approved | Refused:
     """The order for a signal, or the reason why there is none. The broker's clock is the only clock."""
-    refusal = _expired(signal, market) or permitted(signal.pair, signal.model_id, permission)
+    refusal = expired(signal.expires_at, market.now) or permitted(signal.pair, signal.model_id, permission)
     refusal = refusal or _tradeable(signal, market, instrument, limits)
     refusal = refusal or check_exposure(signal.pair, exposure, limits)
     if refusal is not None:
@@ -89,10 +90,9 @@ def permitted(pair: str, model_id: str, permission: Permission) -> Refused | Non
         return Refused(Reason.LIVE_NOT_ALLOWED, "SEP_LIVE_TRADING is not set")
     if permission.environment == "live" and not permission.pair_ready:
         return Refused(Reason.NOT_READY_ON_LIVE, f"{pair} is not READY; an override does not hold on a live account")
-    if permission.trading_state == "HALTED":
-        return Refused(Reason.TRADING_HALTED, permission.state_reason)
-    if permission.trading_state == "REDUCING":
-        return Refused(Reason.TRADING_REDUCING, permission.state_reason)
+    if permission.trading_state is not TradingState.ACTIVE:
+        reducing = permission.trading_state is TradingState.REDUCING
+        return Refused(Reason.TRADING_REDUCING if reducing else Reason.TRADING_HALTED, permission.state_reason)
     if not permission.pair_enabled:
         return Refused(Reason.PAIR_DISABLED, f"{pair} is not enabled")
     if permission.enabled_model_id != model_id:
@@ -100,9 +100,10 @@ def permitted(pair: str, model_id: str, permission: Permission) -> Refused | Non
     return None
 
 
-def _expired(signal: SignalToTrade, market: MarketView) -> Refused | None:
-    if market.now > signal.expires_at:
-        late = (market.now - signal.expires_at).total_seconds()
+def expired(expires_at: datetime, now: datetime) -> Refused | None:
+    """Refuse a signal whose time is over by the broker's clock; None while it lasts."""
+    if now > expires_at:
+        late = (now - expires_at).total_seconds()
         return Refused(Reason.EXPIRED, f"expired {late:.0f} s ago by the broker's clock")
     return None
 

@@ -1,35 +1,41 @@
 """The journal: copies the broker's record into the store, each transaction exactly once, and books what it means.
 
 A transaction, its effect on executions and signals, and how far the record has been read are one database
-transaction: a crash at any point leaves either all of it or none.
+transaction: a crash at any point leaves either all of it or none. The books check themselves where they are written:
+a balance that the broker states and our amounts do not add up to halts trading.
 """
 
 from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
 
 from psycopg.types.json import Jsonb
 
-from sep_trader.broker.port import AccountSummary, Broker, Transaction
-from sep_trader.errors import BrokerError, BrokerUnavailable
+from sep_trader.broker.port import AccountSummary, Broker
+from sep_trader.errors import BrokerError, BrokerUnavailable, StoreError
+from sep_trader.execution import switch
 from sep_trader.execution.reconcile import (
     Change,
-    OrderEnded,
+    OrderCameToNothing,
     OrderFilled,
     TradeChanged,
     TradeFinanced,
     changes_of,
     exit_reason,
-    missing_ids,
+    to_apply,
 )
-from sep_trader.ledger.entries import entry_of
+from sep_trader.execution.rows import Execution, LedgerPosition
+from sep_trader.ledger.entries import balance_difference, entry_of
+from sep_trader.ledger.transactions import Transaction
 from sep_trader.risk.limits import Reason
+from sep_trader.states import ExecutionStatus, SignalStatus
 from sep_trader.store.database import Connection, Database
 from sep_trader.store.logs import Log
 from sep_trader.store.queries import queries
 
 _ZERO = Decimal(0)
+BOOKS = "the books"
+"""Who halts when a balance does not add up."""
 
 
 class RecordIncomplete(BrokerUnavailable):
@@ -47,16 +53,16 @@ class Journal:
     def open(self, summary: AccountSummary, environment: str) -> None:
         """Begin the account's ledger at its present balance, or take it up where it was left."""
         with self._database.transaction() as connection:
-            queries.open_ledger(
+            queries.execute(
                 connection,
+                "open_ledger",
                 account_id=self._account,
                 environment=environment,
                 currency=summary.currency,
                 opening_balance=summary.balance,
                 transaction_id=summary.last_transaction_id,
             )
-            row = queries.ledger_account(connection, account_id=self._account)
-        self.last_id = row["last_transaction_id"]
+            self.last_id = self._position(connection, "ledger_account").last_transaction_id
 
     def catch_up(self) -> int:
         """Read and book everything the broker has recorded since; return how many transactions that was.
@@ -72,60 +78,98 @@ class Journal:
         return booked
 
     def book(self, transactions: Sequence[Transaction]) -> int:
-        """Book transactions that follow the last booked one; those already booked are left out."""
-        fresh = sorted((t for t in transactions if t.id > self.last_id), key=lambda t: t.id)
-        if missing := missing_ids(self.last_id, fresh):
+        """Book transactions that follow the last booked one; those already booked are left out.
+
+        A stated balance that differs from the books halts trading; the books go on from what the broker states.
+        """
+        batch = to_apply(self.last_id, transactions)
+        if batch.missing:
             # It may only lag: nothing is booked, and the next look asks again.
-            raise RecordIncomplete(f"the broker's record lacks transactions {missing[:5]} after {self.last_id}")
-        if not fresh:
+            raise RecordIncomplete(f"the broker's record lacks transactions {batch.missing[:5]} after {self.last_id}")
+        if not batch.transactions:
             return 0
+        last = batch.transactions[-1]
         with self._database.transaction() as connection:
-            applied = queries.lock_ledger(connection, account_id=self._account)
-            if applied != self.last_id:
+            ledger = self._position(connection, "lock_ledger")
+            if ledger.last_transaction_id != self.last_id:
                 raise BrokerError(
-                    f"another trader books account {self._account}: it is at {applied}, not {self.last_id}"
+                    f"another trader books account {self._account}: it is at {ledger.last_transaction_id}, "
+                    f"not {self.last_id}"
                 )
+            balance = ledger.balance
             closed_on: list[datetime] = []
-            for transaction in fresh:
-                self._copy(connection, transaction)
-                closed = [self._apply(connection, change) for change in changes_of(transaction)]
+            for transaction in batch.transactions:
+                balance = self._copy(connection, transaction, balance)
+                closed = [self._book_change(connection, change) for change in changes_of(transaction)]
                 if any(closed):
                     closed_on.append(transaction.time)
-            queries.advance_ledger(connection, account_id=self._account, transaction_id=fresh[-1].id)
+            queries.execute(
+                connection, "advance_ledger", account_id=self._account, transaction_id=last.id, balance=balance
+            )
             if closed_on:
-                queries.refresh_performance(connection, since=min(closed_on).date())
-        self.last_id = fresh[-1].id
-        return len(fresh)
+                queries.execute(connection, "refresh_performance", since=min(closed_on).date())
+        self.last_id = last.id
+        return len(batch.transactions)
 
-    def _copy(self, connection: Connection, transaction: Transaction) -> None:
-        entry = entry_of(transaction.raw)
-        queries.insert_broker_transaction(
+    def check_balance(self, summary: AccountSummary) -> str | None:
+        """What is wrong when an account's balance differs from the books at the same transaction; None when both agree,
+        or when the account is at another transaction."""
+        with self._database.transaction() as connection:
+            ledger = self._position(connection, "ledger_account")
+        if summary.last_transaction_id != ledger.last_transaction_id or summary.balance == ledger.balance:
+            return None
+        return f"the broker's balance is {summary.balance}, our books say {ledger.balance}"
+
+    def _position(self, connection: Connection, query: str) -> LedgerPosition:
+        found = queries.one(connection, query, LedgerPosition, account_id=self._account)
+        if found is None:
+            raise StoreError(f"account {self._account} has no ledger")
+        return found
+
+    def _copy(self, connection: Connection, transaction: Transaction, before: Decimal) -> Decimal:
+        """Copy one transaction; return the balance after it."""
+        entry = entry_of(transaction)
+        queries.execute(
             connection,
+            "insert_broker_transaction",
             account_id=self._account,
             id=transaction.id,
             time=transaction.time,
             type=transaction.type,
             amount=entry.amount,
             is_profit=entry.is_profit,
-            balance=entry.balance,
+            balance=transaction.balance,
+            client_id=transaction.client_id,
             raw=Jsonb(transaction.raw),
         )
+        difference = balance_difference(before, transaction)
+        if difference is not None:
+            switch.halt(connection, by=BOOKS, why=str(difference))
+            self._log.write(
+                connection,
+                "balance_difference",
+                str(difference),
+                level="error",
+                broker_time=transaction.time,
+                transaction_id=transaction.id,
+            )
+        return before + entry.amount if transaction.balance is None else transaction.balance
 
-    def _apply(self, connection: Connection, change: Change) -> bool:
-        """Apply one change; True when it closed one of our trades."""
+    def _book_change(self, connection: Connection, change: Change) -> Execution | None:
+        """Book one change; return the trade of ours that it closed."""
         match change:
             case OrderFilled():
                 self._filled(connection, change)
-            case OrderEnded():
-                self._ended(connection, change)
+            case OrderCameToNothing():
+                self._came_to_nothing(connection, change)
             case TradeChanged():
                 return self._changed(connection, change)
             case TradeFinanced():
-                self._add(connection, change.trade_id, change.time, financing=change.amount)
-        return False
+                self._financed(connection, change)
+        return None
 
     def _filled(self, connection: Connection, change: OrderFilled) -> None:
-        execution = queries.execution_by_client_id(connection, account_id=self._account, client_id=change.client_id)
+        execution = self.execution_of(connection, change.client_id)
         if execution is None:
             self._log.write(
                 connection,
@@ -136,122 +180,109 @@ class Journal:
             )
             return
         part = change.part
-        queries.set_execution_open(
+        queries.execute(
             connection,
-            id=execution["id"],
+            "set_execution_open",
+            id=execution.id,
             order_id=change.order_id,
             trade_id=part.trade_id,
             units=part.units,
             entry_time=change.time,
             entry_price=part.price,
-            horizon=execution["horizon"],
+            horizon=execution.horizon,
             gross_pl=part.gross_pl,
             financing=part.financing,
             commission=part.commission,
             half_spread_cost=part.half_spread_cost,
         )
-        text = f"{part.units} {execution['pair']} at {part.price}"
-        self._decide(connection, execution, "EXECUTED", Reason.FILLED, text, change.time)
+        text = f"{part.units} {execution.pair} at {part.price}"
+        _end_signal(connection, execution, SignalStatus.EXECUTED, Reason.FILLED, text, change.time)
         self._log.write(
             connection,
             "order_filled",
             text,
-            level="info" if execution["status"] == "INTENT" else "warning",
+            level="info" if execution.status is ExecutionStatus.INTENT else "warning",
             broker_time=change.time,
             client_id=change.client_id,
             trade_id=part.trade_id,
             slippage=_slippage(execution, part.price),
         )
 
-    def _ended(self, connection: Connection, change: OrderEnded) -> None:
-        execution = queries.execution_by_client_id(connection, account_id=self._account, client_id=change.client_id)
-        if execution is None or execution["status"] not in ("INTENT", "UNKNOWN"):
+    def _came_to_nothing(self, connection: Connection, change: OrderCameToNothing) -> None:
+        execution = self.execution_of(connection, change.client_id)
+        if execution is None or execution.status not in (ExecutionStatus.INTENT, ExecutionStatus.UNKNOWN):
             return
         self.reject(connection, execution, change.code, f"the broker ended the order: {change.code}", change.order_id)
 
-    def reject(
-        self, connection: Connection, execution: dict[str, Any], code: str, text: str, order_id: int | None = None
-    ) -> None:
-        """Book that an order came to nothing, and end its signal."""
-        queries.set_execution_unsettled(
-            connection, id=execution["id"], status="REJECTED", reason=f"{code}: {text}", order_id=order_id
+    def execution_of(self, connection: Connection, client_id: str) -> Execution | None:
+        """Our execution of an order, by the order's client id."""
+        return queries.one(
+            connection, "execution_by_client_id", Execution, account_id=self._account, client_id=client_id
         )
-        self._decide(connection, execution, "REFUSED", code, text, execution["intent_time"])
-        self._log.write(connection, "order_refused", text, level="warning", code=code, client_id=execution["client_id"])
 
-    def _changed(self, connection: Connection, change: TradeChanged) -> bool:
+    def reject(
+        self, connection: Connection, execution: Execution, code: str, text: str, order_id: int | None = None
+    ) -> None:
+        """Book that an order came to nothing, and end its signal. `code` is a Reason, or the broker's own code."""
+        queries.execute(connection, "reject_execution", id=execution.id, reason=f"{code}: {text}", order_id=order_id)
+        _end_signal(connection, execution, SignalStatus.REFUSED, code, text, execution.intent_time)
+        self._log.write(connection, "order_refused", text, level="warning", code=code, client_id=execution.client_id)
+
+    def _changed(self, connection: Connection, change: TradeChanged) -> Execution | None:
+        execution = self._execution_of_trade(connection, change.trade_id)
+        if execution is None:
+            return None
         part = change.part
-        execution = self._add(
+        queries.execute(
             connection,
-            part.trade_id,
-            change.time,
+            "add_execution_result",
+            id=execution.id,
             gross_pl=part.gross_pl,
             financing=part.financing,
             commission=part.commission,
             half_spread_cost=part.half_spread_cost,
             units=part.units,
             closed=change.closed,
+            time=change.time,
             price=part.price,
-            cause=change.cause,
+            exit_reason=exit_reason(change.cause, change.time, execution.horizon_at) if change.closed else None,
         )
-        if execution is None:
-            return False
         self._log.write(
             connection,
             "trade_closed" if change.closed else "trade_reduced",
-            f"{execution['pair']} {part.gross_pl + part.financing - part.commission:+} at {part.price}",
+            f"{execution.pair} {part.gross_pl + part.financing - part.commission:+} at {part.price}",
             broker_time=change.time,
             trade_id=part.trade_id,
             cause=change.cause,
         )
-        return change.closed
+        return execution if change.closed else None
 
-    def _add(
-        self,
-        connection: Connection,
-        trade_id: int,
-        time: datetime,
-        *,
-        gross_pl: Decimal = _ZERO,
-        financing: Decimal = _ZERO,
-        commission: Decimal = _ZERO,
-        half_spread_cost: Decimal = _ZERO,
-        units: Decimal = _ZERO,
-        closed: bool = False,
-        price: Decimal | None = None,
-        cause: str = "",
-    ) -> dict[str, Any] | None:
-        execution: dict[str, Any] | None = queries.execution_by_trade_id(
-            connection, account_id=self._account, trade_id=trade_id
-        )
-        if execution is None:
-            return None
-        queries.add_execution_result(
-            connection,
-            id=execution["id"],
-            gross_pl=gross_pl,
-            financing=financing,
-            commission=commission,
-            half_spread_cost=half_spread_cost,
-            units=units,
-            closed=closed,
-            time=time,
-            price=price,
-            exit_reason=exit_reason(cause, time, execution["horizon_at"]) if closed else None,
-        )
-        return execution
+    def _financed(self, connection: Connection, change: TradeFinanced) -> None:
+        execution = self._execution_of_trade(connection, change.trade_id)
+        if execution is not None:
+            queries.execute(connection, "add_financing", id=execution.id, financing=change.amount)
 
-    def _decide(
-        self, connection: Connection, execution: dict[str, Any], status: str, code: str, text: str, when: datetime
-    ) -> None:
-        queries.decide_signal(
-            connection, id=execution["signal_id"], status=status, reason_code=code, reason=text, decided_at=when
-        )
+    def _execution_of_trade(self, connection: Connection, trade_id: int) -> Execution | None:
+        return queries.one(connection, "execution_by_trade_id", Execution, account_id=self._account, trade_id=trade_id)
 
 
-def _slippage(execution: dict[str, Any], price: Decimal | None) -> Decimal | None:
+def _end_signal(
+    connection: Connection, execution: Execution, status: SignalStatus, code: str, text: str, when: datetime
+) -> None:
+    queries.execute(
+        connection,
+        "decide_signal",
+        id=execution.signal_id,
+        status=status,
+        reason_code=code,
+        reason=text,
+        decided_at=when,
+    )
+
+
+def _slippage(execution: Execution, price: Decimal | None) -> Decimal | None:
     """Price units lost between the price that the decision saw and the fill; negative is a gain."""
     if price is None:
         return None
-    difference: Decimal = price - execution["expected_price"]
-    return difference if execution["units"] > 0 else -difference
+    difference = price - execution.expected_price
+    return difference if execution.units > _ZERO else -difference

@@ -2,17 +2,16 @@
 
 import queue
 import threading
-from typing import Any
 
 from sep_trader.errors import StoreError
-from sep_trader.execution.trader import Failed, SignalNotice
+from sep_trader.execution.trader import Event, Failed, SignalNotice
 from sep_trader.store.database import Database
 
 
 class SignalListener(threading.Thread):
     """Puts a SignalNotice on the queue for each NOTIFY, and Failed when the connection is lost."""
 
-    def __init__(self, database: Database, events: "queue.Queue[Any]") -> None:
+    def __init__(self, database: Database, events: "queue.Queue[Event]") -> None:
         super().__init__(name="signal-listener", daemon=True)
         self._database, self._events = database, events
         self._stopping = threading.Event()

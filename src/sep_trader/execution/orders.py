@@ -3,19 +3,24 @@
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any
 
 from sep_trader.broker.port import AccountSummary, Broker, MarketOrder, Outcome, Pricing, Rejected, Unknown
 from sep_trader.errors import BrokerAuthError, BrokerError
-from sep_trader.execution.decide import MarketView, Permission, SignalToTrade, decide, permitted
+from sep_trader.execution import switch
+from sep_trader.execution.decide import MarketView, Permission, SignalToTrade, decide, expired, permitted
 from sep_trader.execution.journal import Journal
+from sep_trader.execution.reconcile import OUR_MARK
+from sep_trader.execution.rows import Execution, NewSignal, PairRight
 from sep_trader.market.instrument import Instrument, standard_instrument
 from sep_trader.risk.limits import Approved, Exposure, Reason, Refused, RiskLimits
+from sep_trader.states import ExecutionStatus, SignalStatus, TradingState, Verdict
 from sep_trader.store.database import Connection, Database
 from sep_trader.store.logs import Log
 from sep_trader.store.queries import queries
 
 _ZERO = Decimal(0)
+DAILY_LOSS = "daily loss limit"
+"""Who turns the switch down when a day has lost too much."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +50,11 @@ class OrderDesk:
     def trade_new_signals(self, now: datetime) -> datetime:
         """Decide every new signal, oldest first; return the latest broker time seen."""
         with self._database.transaction() as connection:
-            signals = list(queries.new_signals(connection))
+            signals = queries.many(connection, "new_signals", NewSignal)
         for signal in signals:
-            if signal["expires_at"] < now:
-                late = (now - signal["expires_at"]).total_seconds()
-                self._refuse(signal, Refused(Reason.EXPIRED, f"expired {late:.0f} s ago by the broker's clock"), now)
+            refusal = expired(signal.expires_at, now)
+            if refusal is not None:
+                self._refuse(signal, refusal, now)
             else:
                 now = max(now, self._trade_or_refuse(signal, now))
         return now
@@ -59,10 +64,10 @@ class OrderDesk:
         names = [i.name for i in self._broker.instruments()]
         return self._broker.pricing(names[:1]).time
 
-    def _trade_or_refuse(self, signal: dict[str, Any], now: datetime) -> datetime:
+    def _trade_or_refuse(self, signal: NewSignal, now: datetime) -> datetime:
         """`_trade`; an error that concerns this signal alone ends this signal alone."""
         with self._database.transaction() as connection:
-            refusal = permitted(signal["pair"], signal["model_id"], self._permission(connection, signal["pair"]))
+            refusal = permitted(signal.pair, signal.model_id, self._permission(connection, signal.pair))
             refusal = refusal or self._ordered_before(connection, signal)
         if refusal is not None:
             self._refuse(signal, refusal, now)
@@ -77,30 +82,32 @@ class OrderDesk:
             self._refuse(signal, Refused(Reason.BROKER_REFUSED, str(error)), now)
             return now
 
-    def _ordered_before(self, connection: Connection, signal: dict[str, Any]) -> Refused | None:
+    def _ordered_before(self, connection: Connection, signal: NewSignal) -> Refused | None:
         """Refuse a signal whose order the broker has had: books restored to an earlier time have forgotten it."""
         client_id = _client_id(signal)
         account = self._broker.account_id
-        if queries.ordered_before(connection, account_id=account, client_id=client_id, since=signal["candle_time"]):
+        if queries.value(
+            connection, "ordered_before", bool, account_id=account, client_id=client_id, since=signal.candle_time
+        ):
             return Refused(Reason.ORDERED_BEFORE, f"the broker's record has an order {client_id} already")
         return None
 
-    def _trade(self, signal: dict[str, Any]) -> datetime:
-        instrument = self._instrument(signal["pair"])
+    def _trade(self, signal: NewSignal) -> datetime:
+        instrument = self._instrument(signal.pair)
         account = self._broker.summary()
         held = frozenset(trade.instrument for trade in self._broker.open_trades())
-        pricing = self._broker.pricing([signal["pair"]])
+        pricing = self._broker.pricing([signal.pair])
         with self._database.transaction() as connection:
-            permission = self._permission(connection, signal["pair"])
+            permission = self._permission(connection, signal.pair)
             exposure = self._exposure(connection, account, pricing.time, held)
         market = _market_view(pricing, instrument, account.currency)
         wanted = SignalToTrade(
-            pair=signal["pair"],
-            model_id=signal["model_id"],
-            side=signal["side"],
-            stop_distance=signal["stop_distance"],
-            target_distance=signal["target_distance"],
-            expires_at=signal["expires_at"],
+            pair=signal.pair,
+            model_id=signal.model_id,
+            side=signal.side,
+            stop_distance=signal.stop_distance,
+            target_distance=signal.target_distance,
+            expires_at=signal.expires_at,
         )
         decision = decide(wanted, permission, market, account, exposure, instrument, self._settings.limits)
         if isinstance(decision, Refused):
@@ -109,14 +116,16 @@ class OrderDesk:
             self._place(signal, decision, account, market.now)
         return market.now
 
-    def _place(self, signal: dict[str, Any], order: Approved, account: AccountSummary, now: datetime) -> None:
+    def _place(self, signal: NewSignal, order: Approved, account: AccountSummary, now: datetime) -> None:
         client_id = _client_id(signal)
         with self._database.transaction() as connection:
-            execution_id = queries.insert_intent(
+            execution_id = queries.value(
                 connection,
-                signal_id=signal["id"],
+                "insert_intent",
+                int,
+                signal_id=signal.id,
                 account_id=self._broker.account_id,
-                pair=signal["pair"],
+                pair=signal.pair,
                 client_id=client_id,
                 units=order.units,
                 intent_time=now,
@@ -125,11 +134,11 @@ class OrderDesk:
                 stop_price=order.stop_price,
                 target_price=order.target_price,
             )
-            text = f"{order.units} {signal['pair']} near {order.expected_price}, stop {order.stop_price}"
-            self._log.write(connection, "order_intent", text, broker_time=now, client_id=client_id, signal=signal["id"])
+            text = f"{order.units} {signal.pair} near {order.expected_price}, stop {order.stop_price}"
+            self._log.write(connection, "order_intent", text, broker_time=now, client_id=client_id, signal=signal.id)
         outcome = self._broker.place(
             MarketOrder(
-                instrument=signal["pair"],
+                instrument=signal.pair,
                 units=order.units,
                 client_id=client_id,
                 stop_loss=order.stop_price,
@@ -142,68 +151,63 @@ class OrderDesk:
         """Book what the record says. Only what left no trace in it is booked from the answer itself."""
         if isinstance(outcome, Unknown):
             with self._database.transaction() as connection:
-                queries.set_execution_unsettled(
-                    connection, id=execution_id, status="UNKNOWN", reason=outcome.cause, order_id=None
-                )
+                queries.execute(connection, "doubt_execution", id=execution_id, reason=outcome.cause)
                 self._log.write(connection, "order_unknown", outcome.cause, level="error", client_id=client_id)
         self._journal.catch_up()
         if isinstance(outcome, Rejected):
             with self._database.transaction() as connection:
-                execution = queries.execution_by_client_id(
-                    connection, account_id=self._broker.account_id, client_id=client_id
-                )
-                if execution["status"] == "INTENT":
+                execution = self._journal.execution_of(connection, client_id)
+                if execution is not None and execution.status is ExecutionStatus.INTENT:
                     self._journal.reject(connection, execution, outcome.reason, outcome.message)
 
-    def close(self, execution: dict[str, Any], now: datetime) -> None:
+    def close(self, execution: Execution, now: datetime) -> None:
         """Close a trade whose horizon has come. Repeating it is harmless: a closed trade cannot be closed again."""
+        if execution.trade_id is None:
+            raise ValueError(f"execution {execution.id} has opened no trade")
         with self._database.transaction() as connection:
-            text = f"{execution['pair']} trade {execution['trade_id']} has reached its horizon"
-            self._log.write(connection, "closing_at_horizon", text, broker_time=now, trade_id=execution["trade_id"])
-        outcome = self._broker.close_trade(execution["trade_id"])
+            text = f"{execution.pair} trade {execution.trade_id} has reached its horizon"
+            self._log.write(connection, "closing_at_horizon", text, broker_time=now, trade_id=execution.trade_id)
+        outcome = self._broker.close_trade(execution.trade_id)
         self._journal.catch_up()
         if isinstance(outcome, Rejected | Unknown):
             cause = outcome.reason if isinstance(outcome, Rejected) else outcome.cause
             with self._database.transaction() as connection:
-                self._log.write(connection, "close_failed", cause, level="warning", trade_id=execution["trade_id"])
+                self._log.write(connection, "close_failed", cause, level="warning", trade_id=execution.trade_id)
 
-    def give_up(self, execution: dict[str, Any]) -> None:
+    def give_up(self, execution: Execution) -> None:
         """Book an order that the broker's complete record does not hold as never arrived. Should it arrive after all,
         its fill is booked all the same, and turns this around."""
         text = f"the broker's record up to {self._journal.last_id} does not hold the order"
         with self._database.transaction() as connection:
             self._journal.reject(connection, execution, Reason.ORDER_NOT_FOUND, text)
 
-    def _refuse(self, signal: dict[str, Any], refusal: Refused, now: datetime) -> None:
-        status = "EXPIRED" if refusal.code == Reason.EXPIRED else "REFUSED"
+    def _refuse(self, signal: NewSignal, refusal: Refused, now: datetime) -> None:
+        status = SignalStatus.EXPIRED if refusal.code is Reason.EXPIRED else SignalStatus.REFUSED
         with self._database.transaction() as connection:
-            queries.decide_signal(
+            queries.execute(
                 connection,
-                id=signal["id"],
+                "decide_signal",
+                id=signal.id,
                 status=status,
                 reason_code=refusal.code,
                 reason=refusal.text,
                 decided_at=now,
             )
-            text = f"{signal['pair']}: {refusal.text}"
-            self._log.write(connection, "signal_refused", text, broker_time=now, code=refusal.code, signal=signal["id"])
-            if refusal.code == Reason.DAILY_LOSS_LIMIT and queries.trading_state(connection)["state"] == "ACTIVE":
-                queries.set_trading_state(
-                    connection, state="REDUCING", reason=refusal.text, changed_by="daily loss limit"
-                )
-                self._log.write(
-                    connection, "trading_state", f"REDUCING: {refusal.text}", level="error", broker_time=now
-                )
+            text = f"{signal.pair}: {refusal.text}"
+            self._log.write(connection, "signal_refused", text, broker_time=now, code=refusal.code, signal=signal.id)
+            if refusal.code is Reason.DAILY_LOSS_LIMIT and switch.reduce(connection, by=DAILY_LOSS, why=refusal.text):
+                text = f"{TradingState.REDUCING}: {refusal.text}"
+                self._log.write(connection, "trading_state", text, level="error", broker_time=now)
 
     def _permission(self, connection: Connection, pair: str) -> Permission:
-        state = queries.trading_state(connection)
-        row = queries.pair(connection, pair=pair)
+        state = switch.read(connection)
+        right = queries.one(connection, "pair_right", PairRight, pair=pair)
         return Permission(
-            trading_state=state["state"],
-            state_reason=f"{state['reason']} ({state['changed_by']})",
-            pair_enabled=bool(row and row["enabled"]),
-            pair_ready=bool(row and row["verdict"] == "READY" and row["override_reason"] is None),
-            enabled_model_id=row["model_id"] if row else None,
+            trading_state=state.state,
+            state_reason=f"{state.reason} ({state.changed_by})",
+            pair_enabled=right is not None and right.enabled,
+            pair_ready=right is not None and right.verdict is Verdict.READY and right.override_reason is None,
+            enabled_model_id=right.model_id if right else None,
             environment=self._settings.environment,
             live_allowed=self._settings.live_allowed,
         )
@@ -213,15 +217,17 @@ class OrderDesk:
     ) -> Exposure:
         """What is carried already; `held` are the pairs of every trade at the broker, a person's own included: an order
         must not net against those."""
-        unsettled = list(queries.unsettled_executions(connection, account_id=self._broker.account_id))
+        live = queries.many(connection, "live_executions", Execution, account_id=self._broker.account_id)
         midnight = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
         return Exposure(
             nav=account.nav,
             balance=account.balance,
             margin_available=account.margin_available,
-            open_trades=len(unsettled),
-            unsettled_pairs=held.union(e["pair"] for e in unsettled),
-            net_pl_today=queries.net_pl_of_day(connection, account_id=self._broker.account_id, day=midnight),
+            open_trades=len(live),
+            unsettled_pairs=held.union(e.pair for e in live),
+            net_pl_today=queries.value(
+                connection, "net_pl_of_day", Decimal, account_id=self._broker.account_id, day=midnight
+            ),
         )
 
     def _instrument(self, pair: str) -> Instrument:
@@ -231,9 +237,9 @@ class OrderDesk:
         return self._instruments.get(pair) or standard_instrument(pair)
 
 
-def _client_id(signal: dict[str, Any]) -> str:
+def _client_id(signal: NewSignal) -> str:
     """What the order of a signal is called at the broker; the same whenever it is tried."""
-    return f"sep-{signal['id'].hex}"
+    return f"{OUR_MARK}{signal.id.hex}"
 
 
 def _market_view(pricing: Pricing, instrument: Instrument, currency: str) -> MarketView:

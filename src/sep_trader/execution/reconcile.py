@@ -1,22 +1,28 @@
 """What the broker's record says about our orders and trades. Pure.
 
-Invariants: applying a transaction twice is impossible (ids are consecutive and each is applied with the one before
-it); every change names the order by our client id or the trade by the broker's id, never by guess.
+Two invariants hold, and tests/property/test_reconcile.py proves them. First, a transaction is applied once at most:
+`to_apply` gives consecutive ids that follow the last one applied. Second, a change names an order by its client id or
+a trade by the broker's id, and the transaction itself holds that name: nothing is guessed.
 """
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
 
-from sep_trader.broker.port import BrokerTrade, Transaction
-from sep_trader.ledger.entries import TradePart, fill_parts, financing_parts
+from sep_trader.broker.port import BrokerTrade
+from sep_trader.ledger.transactions import Fill, FillCause, Financing, OrderEnded, TradePart, Transaction
+from sep_trader.states import ExitReason
+
+OUR_MARK = "sep-"
+"""The client id of every order that this system sends begins with it."""
+NOTHING_OPENED = "NOTHING_OPENED"
+"""Code of an order whose fill opened no trade: it only closed or reduced others."""
 
 
 @dataclass(frozen=True, slots=True)
 class OrderFilled:
-    """Our order opened a trade."""
+    """The order `client_id` opened a trade."""
 
     client_id: str
     order_id: int
@@ -25,8 +31,8 @@ class OrderFilled:
 
 
 @dataclass(frozen=True, slots=True)
-class OrderEnded:
-    """Our order came to nothing; `code` is the broker's reason."""
+class OrderCameToNothing:
+    """The order `client_id` opened no trade; `code` is the broker's reason. `order_id` is None for a rejected order."""
 
     client_id: str
     order_id: int | None
@@ -41,7 +47,7 @@ class TradeChanged:
     time: datetime
     part: TradePart
     closed: bool
-    cause: str
+    cause: FillCause
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,39 +59,53 @@ class TradeFinanced:
     amount: Decimal
 
 
-Change = OrderFilled | OrderEnded | TradeChanged | TradeFinanced
+Change = OrderFilled | OrderCameToNothing | TradeChanged | TradeFinanced
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Transactions that may be applied now, in order of their ids; `missing` ids keep all of them back."""
+
+    transactions: tuple[Transaction, ...]
+    missing: tuple[int, ...]
+
+
+def to_apply(applied: int, transactions: Iterable[Transaction]) -> Batch:
+    """The transactions after the id `applied`, each once; none of them while an id between is missing."""
+    fresh = {t.id: t for t in transactions if t.id > applied}
+    missing = sorted(set(range(applied + 1, max(fresh, default=applied) + 1)) - fresh.keys())
+    return Batch(() if missing else tuple(fresh[key] for key in sorted(fresh)), tuple(missing))
 
 
 def changes_of(transaction: Transaction) -> list[Change]:
     """What one transaction changes, in the order in which it must be applied."""
-    raw, time = transaction.raw, transaction.time
-    if transaction.type == "ORDER_FILL":
-        return _changes_of_fill(raw, time)
-    if transaction.type == "ORDER_CANCEL" and raw.get("clientOrderID"):
-        return [OrderEnded(raw["clientOrderID"], int(raw["orderID"]), str(raw.get("reason", "CANCELLED")))]
-    if transaction.type == "MARKET_ORDER_REJECT" and _client_id(raw):
-        return [OrderEnded(_client_id(raw), None, str(raw.get("rejectReason", "REJECTED")))]
-    if transaction.type == "DAILY_FINANCING":
-        return [TradeFinanced(trade, time, amount) for trade, amount in financing_parts(raw).items()]
-    return []
+    time = transaction.time
+    match transaction.event:
+        case Fill() as fill:
+            return _changes_of_fill(fill, time)
+        case OrderEnded(order_id=order_id, client_id=str(client_id), code=code):
+            return [OrderCameToNothing(client_id, order_id, code)]
+        case Financing(parts=parts):
+            return [TradeFinanced(part.trade_id, time, part.amount) for part in parts]
+        case _:
+            return []
 
 
-def exit_reason(cause: str, time: datetime, horizon_at: datetime | None) -> str:
-    """Why a trade ended, from the fill's reason: a close at or after the horizon was ours."""
-    if cause == "MARKET_ORDER_TRADE_CLOSE" and horizon_at is not None and time >= horizon_at:
-        return "HORIZON"
-    return {
-        "STOP_LOSS_ORDER": "STOP_LOSS",
-        "TAKE_PROFIT_ORDER": "TAKE_PROFIT",
-        "TRAILING_STOP_LOSS_ORDER": "TRAILING_STOP",
-        "MARKET_ORDER_MARGIN_CLOSEOUT": "MARGIN_CLOSEOUT",
-    }.get(cause, "MANUAL")
-
-
-def missing_ids(applied: int, transactions: Iterable[Transaction]) -> list[int]:
-    """Ids that ought to follow `applied` but are not among the transactions: a record with holes is not applied."""
-    ids = [t.id for t in transactions]
-    return sorted(set(range(applied + 1, max(ids) + 1)) - set(ids)) if ids else []
+def exit_reason(cause: FillCause, time: datetime, horizon_at: datetime | None) -> ExitReason:
+    """Why a trade ended, from the fill's cause: a close at or after the horizon was ours."""
+    match cause:
+        case FillCause.STOP_LOSS:
+            return ExitReason.STOP_LOSS
+        case FillCause.TAKE_PROFIT:
+            return ExitReason.TAKE_PROFIT
+        case FillCause.TRAILING_STOP:
+            return ExitReason.TRAILING_STOP
+        case FillCause.MARGIN_CLOSEOUT:
+            return ExitReason.MARGIN_CLOSEOUT
+        case FillCause.TRADE_CLOSE if horizon_at is not None and time >= horizon_at:
+            return ExitReason.HORIZON
+        case _:
+            return ExitReason.MANUAL
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,37 +117,28 @@ class Discrepancy:
 
 
 def compare_open_trades(ours: Mapping[int, Decimal], theirs: Iterable[BrokerTrade]) -> list[Discrepancy]:
-    """Differences between our open trades (id -> units) and the broker's. Trades that are not ours are not ours to
-    judge, unless they carry our mark."""
+    """Differences between our open trades (id -> units) and the broker's.
+
+    A trade of somebody else is not compared, unless it carries our mark.
+    """
     broker = {t.trade_id: t for t in theirs}
     found = [Discrepancy(i, f"trade {i} is open in our books and not at the broker") for i in ours if i not in broker]
     for trade_id, trade in broker.items():
         if trade_id in ours and trade.units != ours[trade_id]:
-            found.append(
-                Discrepancy(
-                    trade_id, f"trade {trade_id} has {trade.units} units at the broker, {ours[trade_id]} in our books"
-                )
-            )
-        if trade_id not in ours and (trade.client_id or "").startswith("sep-"):
-            found.append(
-                Discrepancy(trade_id, f"trade {trade_id} carries our mark {trade.client_id} and is not in our books")
-            )
+            text = f"trade {trade_id} has {trade.units} units at the broker, {ours[trade_id]} in our books"
+            found.append(Discrepancy(trade_id, text))
+        if trade_id not in ours and (trade.client_id or "").startswith(OUR_MARK):
+            text = f"trade {trade_id} carries our mark {trade.client_id} and is not in our books"
+            found.append(Discrepancy(trade_id, text))
     return found
 
 
-def _changes_of_fill(raw: Mapping[str, Any], time: datetime) -> list[Change]:
-    parts = fill_parts(raw)
-    cause = str(raw.get("reason", ""))
-    changes: list[Change] = [TradeChanged(p.trade_id, time, p, True, cause) for p in parts.closed]
-    if parts.reduced is not None:
-        changes.append(TradeChanged(parts.reduced.trade_id, time, parts.reduced, False, cause))
-    client_id = raw.get("clientOrderID")
-    if client_id and parts.opened is not None:
-        changes.append(OrderFilled(client_id, int(raw["orderID"]), time, parts.opened))
-    elif client_id:
-        changes.append(OrderEnded(client_id, int(raw["orderID"]), "NOTHING_OPENED"))
+def _changes_of_fill(fill: Fill, time: datetime) -> list[Change]:
+    changes: list[Change] = [TradeChanged(p.trade_id, time, p, True, fill.cause) for p in fill.closed]
+    if fill.reduced is not None:
+        changes.append(TradeChanged(fill.reduced.trade_id, time, fill.reduced, False, fill.cause))
+    if fill.client_id and fill.opened is not None:
+        changes.append(OrderFilled(fill.client_id, fill.order_id, time, fill.opened))
+    elif fill.client_id:
+        changes.append(OrderCameToNothing(fill.client_id, fill.order_id, NOTHING_OPENED))
     return changes
-
-
-def _client_id(raw: Mapping[str, Any]) -> str:
-    return str((raw.get("clientExtensions") or {}).get("id") or "")

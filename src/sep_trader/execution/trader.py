@@ -9,20 +9,25 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 
 from psycopg.types.json import Jsonb
 
-from sep_trader.broker.port import Broker, Heartbeat, Price, StreamState, Transaction
+from sep_trader.broker.port import Broker, Heartbeat, Price, StreamState
 from sep_trader.errors import BrokerUnavailable, SepError
+from sep_trader.execution import switch
 from sep_trader.execution.journal import Journal, RecordIncomplete
 from sep_trader.execution.orders import OrderDesk, TraderSettings
-from sep_trader.execution.reconcile import Discrepancy, compare_open_trades
+from sep_trader.execution.reconcile import compare_open_trades
+from sep_trader.execution.rows import Execution
+from sep_trader.ledger.transactions import Transaction
+from sep_trader.states import ExecutionStatus, TradingState
 from sep_trader.store.database import Connection, Database
 from sep_trader.store.logs import Log
 from sep_trader.store.queries import queries
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+RECONCILIATION = "reconciliation"
+"""Who halts when our books and the broker differ."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +63,7 @@ class Trader:
         self._streams: dict[str, StreamState] = {}
         self._close_tried: dict[int, float] = {}
         self._noticed: dict[int, float] = {}
-        self._unsettled: list[dict[str, Any]] = []
+        self._live: list[Execution] = []
         self._status_at = 0.0
         self._heard_at: float | None = None
         self._incomplete_since: float | None = None
@@ -78,19 +83,19 @@ class Trader:
             self._reload()
             found = self._differences()
         with self._database.transaction() as connection:
-            for difference in found:
-                self._log.write(
-                    connection, "reconcile_mismatch", difference.text, level="error", trade_id=difference.trade_id
-                )
+            for text, ident in found:
+                self._log.write(connection, "reconcile_mismatch", text, level="error", about=ident)
             if found:
-                self._latch(connection, "HALTED", found[0].text, "reconciliation")
-            text = f"{booked} transactions booked, {len(self._unsettled)} orders unsettled, {len(found)} differences"
+                self._halt(connection, found[0][0])
+            text = f"{booked} transactions booked, {len(self._live)} orders live, {len(found)} differences"
             self._log.write(connection, "reconciled", text, last_transaction_id=self.journal.last_id)
         self._status("running", force=True)
 
     def run(self, events: "queue.Queue[Event]", stopped: Callable[[], bool]) -> None:
-        """Process events until `stopped()`; a quiet queue gives a Tick every `poll_s`. Raises what ends a life of the
-        daemon: the caller starts a new one."""
+        """Process events until `stopped()`; a quiet queue gives a Tick every `poll_s`.
+
+        Raises SepError when the daemon must start again; `sep trade run` (cli/trade.py) restarts it.
+        """
         next_tick = 0.0
         while not stopped():
             wait = next_tick - time.monotonic()
@@ -100,7 +105,7 @@ class Trader:
                 continue
             if isinstance(event, Tick):
                 next_tick = time.monotonic() + self._settings.poll_s
-            self._process_kept(event)
+            self._process_through_outage(event)
         self._status("stopped", force=True)
 
     def process(self, event: Event) -> None:
@@ -134,8 +139,8 @@ class Trader:
             case Failed():
                 raise event.error
 
-    def _process_kept(self, event: Event) -> None:
-        """`process`, where a broker out of reach is logged and survived: the next tick looks again."""
+    def _process_through_outage(self, event: Event) -> None:
+        """`process`, but log a broker out of reach and go on: the next tick looks again."""
         try:
             self.process(event)
             self._incomplete_since = None if isinstance(event, Tick) else self._incomplete_since
@@ -150,19 +155,22 @@ class Trader:
         """A record that stays incomplete is for a person to look at."""
         clock = time.monotonic()
         self._incomplete_since = clock if self._incomplete_since is None else self._incomplete_since
-        if clock - self._incomplete_since >= self._settings.record_patience_s and self._state() != "HALTED":
+        if (
+            clock - self._incomplete_since >= self._settings.record_patience_s
+            and self._state() is not TradingState.HALTED
+        ):
             with self._database.transaction() as connection:
-                self._latch(connection, "HALTED", str(error), "reconciliation")
+                self._halt(connection, str(error))
 
     def _advance(self, now: datetime) -> None:
         self._now = max(self._now, now)
-        due = [e for e in self._unsettled if e["status"] == "OPEN" and e["horizon_at"] <= self._now]
+        due = [e for e in self._live if e.horizon_at is not None and e.horizon_at <= self._now]
         clock = time.monotonic()
-        due = [e for e in due if clock >= self._close_tried.get(e["id"], 0.0)]
-        if not due or self._state() == "HALTED":
+        due = [e for e in due if e.status is ExecutionStatus.OPEN and clock >= self._close_tried.get(e.id, 0.0)]
+        if not due or self._state() is TradingState.HALTED:
             return
         for execution in due:
-            self._close_tried[execution["id"]] = clock + self._settings.close_retry_s
+            self._close_tried[execution.id] = clock + self._settings.close_retry_s
             self._desk.close(execution, self._now)
         self._reload()
 
@@ -173,10 +181,10 @@ class Trader:
     def _settle_unknown(self) -> None:
         """Orders whose fate the broker's complete record does not tell within the patience never arrived."""
         clock = time.monotonic()
-        for execution in self._unsettled:
-            if execution["status"] == "OPEN":
+        for execution in self._live:
+            if execution.status is ExecutionStatus.OPEN:
                 continue
-            since = self._noticed.setdefault(execution["id"], clock)
+            since = self._noticed.setdefault(execution.id, clock)
             # The account itself must be no further than what was read: a record can lag behind it.
             if (
                 clock - since >= self._settings.unknown_patience_s
@@ -187,19 +195,24 @@ class Trader:
 
     def _reload(self) -> None:
         with self._database.transaction() as connection:
-            self._unsettled = list(queries.unsettled_executions(connection, account_id=self._broker.account_id))
+            self._live = queries.many(connection, "live_executions", Execution, account_id=self._broker.account_id)
 
-    def _differences(self) -> list[Discrepancy]:
-        ours = {e["trade_id"]: e["open_units"] for e in self._unsettled if e["status"] == "OPEN"}
-        return compare_open_trades(ours, self._broker.open_trades())
+    def _differences(self) -> list[tuple[str, str]]:
+        """What differs between our books and the broker, in words, each with what it is about."""
+        ours = {e.trade_id: e.open_units for e in self._live if e.trade_id is not None}
+        found = compare_open_trades(ours, self._broker.open_trades())
+        lines = [(one.text, f"trade {one.trade_id}") for one in found]
+        balance = self.journal.check_balance(self._broker.summary())
+        return lines if balance is None else [(balance, "balance"), *lines]
 
-    def _state(self) -> str:
+    def _state(self) -> TradingState:
         with self._database.transaction() as connection:
-            return str(queries.trading_state(connection)["state"])
+            return switch.read(connection).state
 
-    def _latch(self, connection: Connection, state: str, reason: str, by: str) -> None:
-        queries.set_trading_state(connection, state=state, reason=reason, changed_by=by)
-        self._log.write(connection, "trading_state", f"{state}: {reason}", level="error", by=by)
+    def _halt(self, connection: Connection, why: str) -> None:
+        if switch.halt(connection, by=RECONCILIATION, why=why):
+            text = f"{TradingState.HALTED}: {why}"
+            self._log.write(connection, "trading_state", text, level="error", by=RECONCILIATION)
 
     def _stream_changed(self, state: StreamState) -> None:
         self._streams[state.stream] = state
@@ -226,11 +239,12 @@ class Trader:
             "stream_age_s": round(clock - self._heard_at, 3) if self._heard_at is not None else None,
             "newest_price": newest.isoformat() if newest else None,
             "price_age_s": round((self._now - newest).total_seconds(), 1) if newest else None,
-            "unsettled": len(self._unsettled),
+            "unsettled": len(self._live),
         }
         with self._database.transaction() as connection:
-            queries.set_component_status(
+            queries.execute(
                 connection,
+                "set_component_status",
                 component="trader",
                 broker_time=self._now if self._now > _EPOCH else None,
                 state=state,

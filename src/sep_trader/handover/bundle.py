@@ -13,6 +13,7 @@ import psycopg
 from sep_trader import __version__
 from sep_trader.handover.format import FORMAT, Bundle, BundleRefused, Manifest, Refusal, write_bundle
 from sep_trader.store.database import Connection, Database
+from sep_trader.store.locks import Lock
 from sep_trader.store.queries import queries
 
 
@@ -51,8 +52,9 @@ def export_bundle(
     newest `candles` of each enabled pair. Raises InputError when the key cannot sign.
     """
     with database.transaction() as connection:
-        queries.acknowledge_bundle(
+        queries.execute(
             connection,
+            "acknowledge_bundle",
             target=receipt.target,
             sequence=receipt.sequence,
             manifest_sha256=receipt.manifest_sha256,
@@ -60,7 +62,7 @@ def export_bundle(
         files = _contents(connection, receipt.target, candles)
         state = _sha256("".join(files[name] for name in ("trading_pairs.json", "models.json")))
         signals = json.loads(files["trading_signals.json"])
-        if not signals and state == queries.last_export_state(connection, target=receipt.target):
+        if not signals and state == queries.optional(connection, "last_export_state", str, target=receipt.target):
             return None
         manifest = Manifest(
             format=FORMAT,
@@ -76,8 +78,9 @@ def export_bundle(
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / f"bundle_{manifest.sequence:06d}.zip"
         write_bundle(path, manifest, files, key)
-        queries.insert_bundle_export(
+        queries.execute(
             connection,
+            "insert_bundle_export",
             target=receipt.target,
             sequence=manifest.sequence,
             manifest_sha256=hashlib.sha256(manifest.to_json()).hexdigest(),
@@ -97,23 +100,24 @@ def import_bundle(database: Database, bundle: Bundle) -> Receipt:
     manifest, files = bundle.manifest, bundle.files
     try:
         with database.transaction() as connection:
-            list(queries.lock_bundles(connection))
+            queries.lock(connection, "lock_transaction", key=Lock.BUNDLES)
             check_order(connection, bundle)
-            conflicts = queries.bundle_conflicts(
-                connection, signals=files["trading_signals.json"], models=files["models.json"]
+            conflicts = queries.value(
+                connection, "bundle_conflicts", int, signals=files["trading_signals.json"], models=files["models.json"]
             )
             if conflicts:
                 raise BundleRefused(
                     Refusal.CONFLICT, f"{conflicts} of its signals or models exist here with another content"
                 )
-            queries.import_runs(connection, rows=files["research_runs.json"])
-            models = queries.import_models(connection, rows=files["models.json"])
-            pairs = queries.import_pairs(connection, rows=files["trading_pairs.json"])
-            signals = queries.import_signals(connection, rows=files["trading_signals.json"])
-            queries.import_bundle_instruments(connection, rows=files["candles.json"])
-            candles = queries.import_bundle_candles(connection, rows=files["candles.json"])
-            queries.insert_receipt(
+            queries.execute(connection, "import_runs", rows=files["research_runs.json"])
+            models = queries.execute(connection, "import_models", rows=files["models.json"])
+            pairs = queries.execute(connection, "import_pairs", rows=files["trading_pairs.json"])
+            signals = queries.execute(connection, "import_signals", rows=files["trading_signals.json"])
+            queries.execute(connection, "import_bundle_instruments", rows=files["candles.json"])
+            candles = queries.value(connection, "import_bundle_candles", int, rows=files["candles.json"])
+            queries.execute(
                 connection,
+                "insert_receipt",
                 sequence=manifest.sequence,
                 manifest_sha256=bundle.manifest_sha256,
                 signer=bundle.signer,
@@ -135,7 +139,7 @@ def check_order(connection: Connection, bundle: Bundle) -> None:
     manifest, last = bundle.manifest, _last_receipt(connection)
     if manifest.target != last.target:
         raise BundleRefused(Refusal.WRONG_TARGET, f"it is for database {manifest.target}, this is {last.target}")
-    if queries.receipt_of(connection, manifest_sha256=bundle.manifest_sha256) is not None:
+    if queries.optional(connection, "receipt_of", int, manifest_sha256=bundle.manifest_sha256) is not None:
         raise BundleRefused(Refusal.REPLAYED, f"number {manifest.sequence} was accepted already", "nothing to do")
     if manifest.follows != last.sequence or manifest.sequence != last.sequence + 1:
         raise BundleRefused(
@@ -146,14 +150,14 @@ def check_order(connection: Connection, bundle: Bundle) -> None:
 
 
 def _contents(connection: Connection, target: str, candles: int) -> dict[str, str]:
-    signals = queries.bundle_new_signals(connection, target=target)
-    models = queries.bundle_models(connection, signals=signals)
+    signals = queries.value(connection, "bundle_new_signals", str, target=target)
+    models = queries.value(connection, "bundle_models", str, signals=signals)
     return {
         "trading_signals.json": signals,
         "models.json": models,
-        "research_runs.json": queries.bundle_runs(connection, models=models),
-        "trading_pairs.json": queries.bundle_pairs(connection),
-        "candles.json": queries.bundle_candles(connection, limit=candles),
+        "research_runs.json": queries.value(connection, "bundle_runs", str, models=models),
+        "trading_pairs.json": queries.value(connection, "bundle_pairs", str),
+        "candles.json": queries.value(connection, "bundle_candles", str, limit=candles),
     }
 
 
@@ -163,12 +167,8 @@ def _data_hashes(files: dict[str, str]) -> dict[str, str]:
 
 
 def _last_receipt(connection: Connection) -> Receipt:
-    target = queries.bundle_target(connection)
-    row = queries.last_receipt(connection)
-    if row is None:
-        return Receipt(target)
-    counts = {name: row[name] for name in ("signals", "models", "pairs", "candles")}
-    return Receipt(target, row["sequence"], row["manifest_sha256"], **counts)
+    target = queries.value(connection, "bundle_target", str)
+    return queries.one(connection, "last_receipt", Receipt, target=target) or Receipt(target)
 
 
 def _sha256(text: str) -> str:

@@ -6,7 +6,6 @@ Signatures are OpenSSH's (`ssh-keygen -Y`), with an allowed-signers file as ssh 
 
 import hashlib
 import json
-import subprocess
 import tempfile
 import zipfile
 from dataclasses import asdict, dataclass
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from sep_trader.errors import InputError, NotAllowed
+from sep_trader.program import Finished, run
 
 NAMESPACE = "sep-trader-bundle"
 FORMAT = 1
@@ -80,7 +80,7 @@ class Manifest:
             manifest = cls(**(values | times))
             numbers = (manifest.sequence, manifest.follows)
             if any(t.tzinfo is None for t in times.values()) or not all(type(n) is int and n >= 0 for n in numbers):
-                raise ValueError("a time without zone or a number that is none")
+                raise ValueError("a time without a zone, or a value that is not a number")
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise BundleRefused(Refusal.MALFORMED, f"its manifest cannot be read: {error}") from None
         return manifest
@@ -152,9 +152,9 @@ def _sign(text: bytes, key: Path) -> bytes:
     if not key.is_file():
         raise InputError(f"no signing key at {key}", f"make one: ssh-keygen -t ed25519 -N '' -f {key}")
     done = _ssh_keygen(["-q", "-Y", "sign", "-f", str(key), "-n", NAMESPACE], text)
-    if done.returncode:
-        raise InputError(f"{key} cannot sign: {done.stderr.decode().strip()}", "is it an ssh private key?")
-    return done.stdout
+    if done.status:
+        raise InputError(f"{key} cannot sign: {done.errors.decode().strip()}", "is it an ssh private key?")
+    return done.output
 
 
 def _verify(text: bytes, signature: bytes, allowed_signers: Path) -> str:
@@ -166,20 +166,18 @@ def _verify(text: bytes, signature: bytes, allowed_signers: Path) -> str:
         file.write_bytes(signature)
         where = ["-f", str(allowed_signers), "-s", str(file)]
         found = _ssh_keygen(["-Y", "find-principals", *where], text)
-        if found.returncode:
-            told = found.stderr.decode(errors="replace")
+        if found.status:
+            told = found.errors.decode(errors="replace")
             if "parse" in told or "armor" in told or "invalid format" in told:
                 raise BundleRefused(Refusal.UNSIGNED, "its signature cannot be read")
             raise BundleRefused(Refusal.FOREIGN_SIGNATURE, "it is signed by a key that is not allowed here")
-        signer = found.stdout.decode().splitlines()[0].split(",")[0].strip()
+        signer = found.output.decode().splitlines()[0].split(",")[0].strip()
         checked = _ssh_keygen(["-q", "-Y", "verify", "-n", NAMESPACE, "-I", signer, *where], text)
-    if checked.returncode:
+    if checked.status:
         raise BundleRefused(Refusal.ALTERED, "its manifest is not what was signed")
     return signer
 
 
-def _ssh_keygen(arguments: list[str], text: bytes) -> subprocess.CompletedProcess[bytes]:
-    try:
-        return subprocess.run(["ssh-keygen", *arguments], input=text, capture_output=True, timeout=30, check=False)
-    except FileNotFoundError:
-        raise InputError("ssh-keygen is not installed", "install the OpenSSH client") from None
+def _ssh_keygen(arguments: list[str], text: bytes) -> Finished:
+    command = ["ssh-keygen", *arguments]
+    return run(command, install="install the OpenSSH client", given=text, check=False, timeout_s=30)

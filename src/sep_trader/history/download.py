@@ -146,18 +146,27 @@ def _believable(quotes: QuoteCandles, precision: int) -> tuple[Candles, int]:
     return quotes.take(good).to_mid(precision), len(bad)
 
 
+@dataclass(frozen=True, slots=True)
+class _Downloaded:
+    """A span that the broker was asked for (seconds)."""
+
+    start: int
+    through: int
+
+
 def spans(database: Database, pair: str, granularity: Granularity) -> list[Span]:
     """The spans of a series that the broker was asked for."""
     with database.transaction() as connection:
-        rows = queries.downloaded_spans(connection, instrument=pair, granularity=granularity.code)
-        return [(int(row["start"]), int(row["through"])) for row in rows]
+        rows = queries.many(connection, "downloaded_spans", _Downloaded, instrument=pair, granularity=granularity.code)
+        return [(row.start, row.through) for row in rows]
 
 
 def record(database: Database, pair: str, granularity: Granularity, span: Span) -> None:
     """Note that the broker was asked for a span."""
     with database.transaction() as connection:
-        queries.record_download(
+        queries.execute(
             connection,
+            "record_download",
             instrument_id=instrument_id(connection, pair),
             granularity=granularity.code,
             start=from_epoch(span[0]),

@@ -52,11 +52,11 @@ class Sheet:
         return len(self.rows)
 
     def floats(self, column: int) -> Float:
-        """A column as numbers; NaN, and a problem with the row, where it is none."""
+        """A column as numbers. A value that is not a number becomes NaN, and a problem of its row."""
         return self._convert(column, float, np.nan)
 
     def integers(self, column: int) -> Int:
-        """A column as whole numbers (also written 5.0); 0, and a problem with the row, where it is none."""
+        """A column as whole numbers (also written 5.0). Any other value becomes 0, and a problem of its row."""
         return self._convert(column, float, 0.0).astype(np.int64)
 
     def times(self, column: int, to_iso: Callable[[str], str]) -> Int:

@@ -1,1 +1,1 @@
-"""Profit and loss and performance statistics. Pure."""
+"""The account's record in our words, and what each entry does to the balance. Pure."""

@@ -59,11 +59,3 @@ class Granularity(StrEnum):
     def from_code(cls, code: int) -> "Granularity":
         """The granularity of a stored code."""
         return list(cls)[code - 1]
-
-    @classmethod
-    def of_seconds(cls, seconds: int) -> "Granularity":
-        """The granularity of a given length; raises InputError if there is none."""
-        for item in cls:
-            if item.seconds == seconds:
-                return item
-        raise InputError(f"no granularity is {seconds} seconds long")

@@ -1,1 +1,1 @@
-"""Running the house: doctor, backup, storage budget, alerts, metrics."""
+"""Running the house: backup, restore, storage budget, maintenance, health."""

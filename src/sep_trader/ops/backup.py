@@ -16,6 +16,7 @@ from sep_trader import __version__
 from sep_trader.errors import InputError, StoreError
 from sep_trader.ops.census import Count, Server, describe_server, only_value, take_census
 from sep_trader.ops.programs import compressor, postgres_program
+from sep_trader.program import run
 from sep_trader.store.database import Database
 
 PREFIX = "sep_trading_"
@@ -155,8 +156,9 @@ def send_off_site(backup: Backup, target: str, age_recipient: str | None = None)
     try:
         if age_recipient:
             sent = backup.path.with_name(f"{backup.name}.age")
-            _run(["age", "-r", age_recipient, "-o", str(sent), str(backup.path)])
-        _run(["rsync", "--partial", str(sent), str(manifest_path(backup.path)), target])
+            run(["age", "-r", age_recipient, "-o", str(sent), str(backup.path)], install="apt-get install age")
+        command = ["rsync", "--partial", str(sent), str(manifest_path(backup.path)), target]
+        run(command, install="apt-get install rsync")
     finally:
         if sent != backup.path:
             sent.unlink(missing_ok=True)
@@ -238,12 +240,3 @@ def _read(path: Path) -> Backup | None:
         )
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(f"{path} is no manifest: {error}", "delete it, or restore it from the second place") from None
-
-
-def _run(command: list[str]) -> None:
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-    except FileNotFoundError:
-        raise InputError(f"{command[0]} is not installed", f"apt-get install {command[0]}") from None
-    if done.returncode:
-        raise StoreError(f"{command[0]} failed: {(done.stderr.strip() or 'no reason given').splitlines()[-1]}")

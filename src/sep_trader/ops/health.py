@@ -26,6 +26,24 @@ class Finding:
     detail: str
 
 
+@dataclass(frozen=True, slots=True)
+class _Archive:
+    """The write-ahead log archive."""
+
+    mode: str
+    failed_count: int
+    last_archived: datetime | None
+    failing: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _SignOfLife:
+    """What the trader last reported."""
+
+    updated_at: datetime
+    state: str
+
+
 def examine(
     open_database: Callable[[], Database], backups: Path | None, volume: Path | None, *, now: datetime
 ) -> list[Finding]:
@@ -70,17 +88,17 @@ def of_backups(backups: list[Backup], now: datetime) -> Iterator[Finding]:
 
 
 def _of_database(connection: Connection, now: datetime) -> Iterator[Finding]:
-    archive = queries.archive_state(connection)
-    if archive["mode"] != "off":
-        failing = archive["failing"]
-        told = f"last segment {archive['last_archived'] or 'never'}"
-        yield Finding("wal_archive", not failing, f"{told}, {archive['failed_count']} failures in all")
-    trader = queries.trader_sign_of_life(connection)
+    archive = queries.only(connection, "archive_state", _Archive)
+    if archive.mode != "off":
+        failing = archive.failing
+        told = f"last segment {archive.last_archived or 'never'}"
+        yield Finding("wal_archive", not failing, f"{told}, {archive.failed_count} failures in all")
+    trader = queries.one(connection, "trader_sign_of_life", _SignOfLife)
     if trader is not None:
-        silent = now - trader["updated_at"]
-        running = trader["state"] in ("stopped", "starting") or silent <= TRADER_SILENCE
-        good = running and trader["state"] != "failed"
-        yield Finding("trader", good, f"{trader['state']}, heard {int(silent.total_seconds())} s ago")
+        silent = now - trader.updated_at
+        running = trader.state in ("stopped", "starting") or silent <= TRADER_SILENCE
+        good = running and trader.state != "failed"
+        yield Finding("trader", good, f"{trader.state}, heard {int(silent.total_seconds())} s ago")
 
 
 def _hours(age: timedelta) -> str:

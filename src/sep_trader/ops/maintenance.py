@@ -7,7 +7,7 @@ from typing import Any
 
 from psycopg.types.json import Jsonb
 
-from sep_trader.ops.storage import critical, give_back, make_room, warnings
+from sep_trader.ops.storage import StoredGranularity, critical, make_room, reclaim_space, warnings
 from sep_trader.store import rollups
 from sep_trader.store.database import Database
 from sep_trader.store.queries import queries
@@ -62,13 +62,13 @@ def maintain(
             community.set_retention(connection, "system_logs", log_days)
     made = rollups.refresh(database)
     if candles:
-        give_back(database, "candle_rollups", now - timedelta(days=candle_days))
+        reclaim_space(database, "candle_rollups", now - timedelta(days=candle_days))
     room = make_room(database, measure, trim_cache, candle_days, now)
     usage = measure()
     report = MaintenanceReport(usage, candles, logs, made, room, warnings(usage))
     with database.transaction() as connection:
         for area in usage.areas:
-            queries.record_storage(connection, today=now.date(), area=area.name, bytes=area.used)
+            queries.execute(connection, "record_storage", today=now.date(), area=area.name, bytes=area.used)
         _log(connection, report)
     return report
 
@@ -76,33 +76,34 @@ def maintain(
 def drop_candles(database: Database, before: datetime) -> int:
     """Drop candles that began before a time, of every granularity; return how many."""
     with database.transaction() as connection:
-        count = int(queries.candles_before(connection, before=before))
+        count = queries.value(connection, "candles_before", int, before=before)
         drop_chunks(connection, "market_candles", before)  # which costs nothing; what is left is deleted by row
         left = sum(
-            int(queries.delete_candles(connection, granularity=granularity["code"], before=before))
-            for granularity in list(queries.stored_granularities(connection, before=before))
+            int(queries.execute(connection, "delete_candles", granularity=granularity.code, before=before))
+            for granularity in queries.many(connection, "stored_granularities", StoredGranularity, before=before)
         )
         if count:
-            queries.note_dropped_candles(connection, before=before)
+            queries.execute(connection, "note_dropped_candles", before=before)
     if left:
-        give_back(database, "market_candles", before)
+        reclaim_space(database, "market_candles", before)
     return count
 
 
 def drop_logs(database: Database, before: datetime) -> int:
     """Drop log lines older than a time; return how many."""
     with database.transaction() as connection:
-        count = int(queries.logs_before(connection, before=before))
+        count = queries.value(connection, "logs_before", int, before=before)
         drop_chunks(connection, "system_logs", before)
-        queries.delete_logs(connection, before=before)
+        queries.execute(connection, "delete_logs", before=before)
     return count
 
 
 def _log(connection: Any, report: MaintenanceReport) -> None:
     level = "error" if report.full else "warning" if report.warnings or report.made_room else "info"
     lines = [*report.made_room, *report.warnings] or ["retention and storage budget are in order"]
-    queries.insert_log(
+    queries.execute(
         connection,
+        "insert_log",
         level=level,
         component="ops",
         event="maintenance",

@@ -21,6 +21,7 @@ from sep_trader.errors import InputError, StoreError
 from sep_trader.ops.backup import Backup, check_file, kept_while_reading
 from sep_trader.ops.census import Count, differences, take_census
 from sep_trader.ops.programs import decompressor, postgres_program
+from sep_trader.program import run
 from sep_trader.store.database import first_line
 
 _HALT = """UPDATE trading_state SET state = 'HALTED', changed_by = 'sep backup restore', changed_at = now(),
@@ -168,11 +169,5 @@ def _load(backup: Backup, url: str) -> None:
 
 
 def _run(command: list[str | Path], *, check: bool = True) -> str:
-    try:
-        done = subprocess.run([str(part) for part in command], capture_output=True, text=True, check=False)
-    except FileNotFoundError:
-        raise InputError(f"{command[0]} is not installed", "this is done on the droplet") from None
-    if check and done.returncode:
-        told = (done.stderr.strip() or done.stdout.strip() or "no reason given").splitlines()
-        raise StoreError(f"{Path(command[0]).name} failed: {told[-1]}")
-    return done.stdout
+    done = run(command, install="this is done on the droplet", check=check)
+    return done.output.decode(errors="replace")

@@ -5,6 +5,7 @@ made of them. Signals, executions, transactions and logs of trades are never dro
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sep_trader.store import rollups
@@ -21,6 +22,14 @@ def warnings(usage: Usage) -> list[str]:
     """A line for each area, and the whole, that has used 80 % or more."""
     pressed = [a for a in (*usage.areas, usage.total) if a.share >= WARN_AT]
     return [f"{a.name} has used {a.share:.0%} of its {a.budget / 1e9:g} GB" for a in pressed]
+
+
+@dataclass(frozen=True, slots=True)
+class StoredGranularity:
+    """A granularity of which candles are stored."""
+
+    code: int
+    name: str
 
 
 def make_room(
@@ -47,24 +56,24 @@ def make_room(
         usage = measure()
     before = now - timedelta(days=retention_days or EMERGENCY_RETENTION_DAYS)
     with database.transaction() as connection:
-        granularities = list(queries.stored_granularities(connection, before=before))
+        granularities = queries.many(connection, "stored_granularities", StoredGranularity, before=before)
     for granularity in granularities:
         if not _pressed(usage):
             break
         with database.transaction() as connection:
-            count = queries.delete_candles(connection, granularity=granularity["code"], before=before)
-            queries.note_dropped_candles(connection, before=before)
-        give_back(database, "market_candles", before)
-        if granularity["code"] == rollups.M1.code:
+            count = queries.execute(connection, "delete_candles", granularity=granularity.code, before=before)
+            queries.execute(connection, "note_dropped_candles", before=before)
+        reclaim_space(database, "market_candles", before)
+        if granularity.code == rollups.M1.code:
             rollups.refresh(database)
-            give_back(database, "candle_rollups", before)
-        done.append(f"candles: dropped {count} {granularity['name']} candles before {before:%Y-%m-%d}")
+            reclaim_space(database, "candle_rollups", before)
+        done.append(f"candles: dropped {count} {granularity.name} candles before {before:%Y-%m-%d}")
         usage = measure()
     return done
 
 
-def give_back(database: Database, table: str, before: datetime) -> None:
-    """Give the room of deleted rows back to the server, and that of chunks without any row to the volume."""
+def reclaim_space(database: Database, table: str, before: datetime) -> None:
+    """VACUUM a table, and drop its older chunks that hold no row: their space goes back to the volume."""
     with database.session() as connection:
         reclaim(connection, table, before)
 

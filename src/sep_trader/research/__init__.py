@@ -1,1 +1,1 @@
-"""Does a pair have an edge? Labels, strategies, backtest, walk-forward and the verdict."""
+"""Does a pair have an edge? Labels, strategies, simulation, sweep, walk-forward, the verdict and the right to trade."""

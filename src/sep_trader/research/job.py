@@ -122,7 +122,7 @@ def _no_progress(_done: int, _total: int) -> None:
 
 def _examine(database: Database, pair: str, candles: Candles, result: OutOfSample, spec: TrainingSpec) -> _Examined:
     with database.transaction() as connection:
-        tried_before = queries.trials_of_pair(connection, pair=pair)
+        tried_before = queries.value(connection, "trials_of_pair", int, pair=pair)
     costs, _ = _costs(pair)
     pip = costs.pip
     daily = daily_totals(result.entry_time, result.net, result.days) / pip
@@ -165,8 +165,9 @@ def _record(
     model = Model(pair, spec.granularity, examined.parameters, data_hash(candles))
     run_id = uuid.uuid4()
     with database.transaction() as connection:
-        queries.insert_research_run(
+        queries.execute(
             connection,
+            "insert_research_run",
             id=run_id,
             pair=pair,
             granularity=spec.granularity.value,
@@ -189,15 +190,18 @@ def _record(
                 }
             ),
         )
-        queries.insert_model(
+        queries.execute(
             connection,
+            "insert_model",
             id=model.id,
             pair=pair,
             granularity=spec.granularity.value,
             run_id=run_id,
             artifact=Jsonb(model.to_json()),
         )
-        queries.record_verdict(connection, pair=pair, model_id=model.id, verdict=verdict.name, reason=verdict.reason)
+        queries.execute(
+            connection, "record_verdict", pair=pair, model_id=model.id, verdict=verdict.name, reason=verdict.reason
+        )
     return TrainingResult(
         pair, verdict.name, verdict.reason, model.id, examined.evidence, examined.parameters, examined.result.device
     )

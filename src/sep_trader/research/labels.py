@@ -1,11 +1,11 @@
-"""Outcome labels: what each proposal would have brought by itself, costs included."""
+"""Outcome labels: the net result of each proposal, taken alone, costs included."""
 
 import numpy as np
 import numpy.typing as npt
 
 from sep_trader.market.candles import Candles
 from sep_trader.research.costs import CostModel
-from sep_trader.research.sweep import simulate
+from sep_trader.research.simulate import simulate
 
 Float = npt.NDArray[np.float64]
 

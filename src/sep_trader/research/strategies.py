@@ -26,8 +26,8 @@ class RuleParameters:
     """Parameters of the `collapse` rule.
 
     A proposal is made where (rupture or null) >= theta_run, entropy <= entropy_max and stability >= stability_min;
-    its side is the sign of the damped trend, kept (`follow`) or turned round (`fade`). Stop and target are multiples
-    of the mean candle range of the last hour of candles; horizon is in candles. `confirm` asks the completed candles
+    its side is the sign of the damped trend, kept (`follow`) or inverted (`fade`). Stop and target are multiples
+    of the mean range of the last 60 candles; horizon is in candles. `confirm` asks the completed candles
     of the granularities named to agree in the sign of their damped trend.
     """
 
@@ -60,12 +60,11 @@ class RuleParameters:
             raise InputError(f"the model has parameters this version does not know: {', '.join(sorted(unknown))}")
         return cls(**{**data, "confirm": tuple(data.get("confirm", ()))})
 
-    @property
-    def warm_up(self) -> int:
-        """Candles that must precede the first one that can propose."""
+    def warm_up(self, granularity: Granularity) -> int:
+        """Candles of a granularity that must precede the first one that can propose."""
         encoder = Encoder.parse(self.encoder)
         needed = self.window + 1 + (encoder.m if encoder.kind == "magnitude" else 0)
-        factor = max([1] + [Granularity.parse(c).seconds // 60 for c in self.confirm])
+        factor = max([1] + [Granularity.parse(c).seconds // granularity.seconds for c in self.confirm])
         return max(needed * factor, RANGE_CANDLES)
 
 

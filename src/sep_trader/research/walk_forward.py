@@ -10,8 +10,9 @@ import numpy.typing as npt
 from sep_trader.errors import InputError
 from sep_trader.market.candles import Candles
 from sep_trader.research.costs import CostModel
+from sep_trader.research.simulate import Trades, simulate
 from sep_trader.research.strategies import RuleParameters, RuleSeries
-from sep_trader.research.sweep import ParameterSet, SweepJob, SweepResult, Trades, simulate, sweep_many
+from sep_trader.research.sweep import ParameterSet, SweepJob, SweepResult, sweep_many
 
 Float = npt.NDArray[np.float64]
 Progress = Callable[[int, int], None]
@@ -173,8 +174,10 @@ def _sweep_training(
 
 
 def _trades(series: RuleSeries, parameters: RuleParameters, costs: CostModel, part: slice) -> Trades:
-    """Trades of a set in a test part alone: none crosses its ends, the metrics keep their history; indices count from
-    the part's start."""
+    """Trades of a parameter set inside one test part.
+
+    No trade crosses the ends of the part. The metrics know the candles before it. Indices count from its start.
+    """
     proposals = series.propose(parameters)
     columns = (proposals.side[part], proposals.stop[part], proposals.target[part])
     return simulate(series.candles.take(part), *columns, parameters.horizon, costs)

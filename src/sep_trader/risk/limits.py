@@ -58,7 +58,7 @@ class Approved:
 class Refused:
     """Why not: a code for programs and the figures for people."""
 
-    code: str
+    code: Reason
     text: str
 
 

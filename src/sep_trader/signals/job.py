@@ -29,12 +29,24 @@ class Generated:
     signals: tuple[Signal, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class _StoredModel:
+    """A pair and its newest model."""
+
+    pair: str
+    artifact: dict[str, Any]
+
+
 def load_models(
     connection: Connection, pairs: Sequence[str] | None = None, *, enabled_only: bool = False
 ) -> list[Model]:
     """The newest models of the trained pairs, or of those named."""
-    rows = queries.enabled_models(connection) if enabled_only else queries.trained_models(connection)
-    return [Model.from_json(r["artifact"]) for r in rows if pairs is None or r["pair"] in pairs]
+    rows = (
+        queries.many(connection, "enabled_models", _StoredModel)
+        if enabled_only
+        else queries.many(connection, "trained_models", _StoredModel)
+    )
+    return [Model.from_json(r.artifact) for r in rows if pairs is None or r.pair in pairs]
 
 
 def generate_newest(database: Database, models: Sequence[Model], *, candles: int = NEWEST) -> Generated:
@@ -47,7 +59,7 @@ def generate_newest(database: Database, models: Sequence[Model], *, candles: int
                 continue
             first = max(0, len(known) - candles)
             after = int(known.time[first]) - 1
-            stored += store(connection, generate(known, model, standard_instrument(model.pair), after=after))
+            stored += insert_signals(connection, generate(known, model, standard_instrument(model.pair), after=after))
     return Generated({m.pair: 0 for m in models}, tuple(stored))
 
 
@@ -84,7 +96,7 @@ class Follower:
                 one.waiting += found
             with self._database.transaction() as connection:
                 candle_store.upsert_live(connection, fresh)
-                stored += store(connection, one.waiting)
+                stored += insert_signals(connection, one.waiting)
             one.stored, one.waiting = from_epoch(int(fresh.time[-1])), []
         return Generated(counts, tuple(stored))
 
@@ -101,17 +113,23 @@ class _Followed:
 def report_alive(database: Database, state: str, details: dict[str, Any]) -> None:
     """Leave the generator's sign of life."""
     with database.transaction() as connection:
-        queries.set_component_status(
-            connection, component="signals", broker_time=None, state=state, details=Jsonb(details)
+        queries.execute(
+            connection,
+            "set_component_status",
+            component="signals",
+            broker_time=None,
+            state=state,
+            details=Jsonb(details),
         )
 
 
-def store(connection: Connection, signals: Sequence[Signal]) -> list[Signal]:
+def insert_signals(connection: Connection, signals: Sequence[Signal]) -> list[Signal]:
     """Insert the signals and return those that were not there yet."""
     fresh = []
     for s in signals:
-        inserted = queries.insert_signal(
+        inserted = queries.execute(
             connection,
+            "insert_signal",
             id=s.id,
             pair=s.pair,
             model_id=s.model_id,
@@ -131,7 +149,10 @@ def store(connection: Connection, signals: Sequence[Signal]) -> list[Signal]:
 
 
 def _history(model: Model) -> int:
-    """Candles that warm the metrics up. Metrics look back one window inside a session; the first bits of a session that
-    begins with unchanged closes depend on its start, so a session's worth is taken."""
+    """Candles that warm the metrics up.
+
+    Metrics look back one window inside a session. The first bits of a session that begins with unchanged closes depend
+    on its start, so a day of candles comes on top.
+    """
     day = int(timedelta(days=1).total_seconds()) // model.granularity.seconds
-    return model.parameters.warm_up + day
+    return model.parameters.warm_up(model.granularity) + day

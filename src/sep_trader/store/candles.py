@@ -26,12 +26,11 @@ from sep_trader.market.instrument import standard_instrument
 from sep_trader.store.candle_wire import COPY_IN, Unpacker, pack
 from sep_trader.store.copy_stream import read_copy
 from sep_trader.store.database import Connection, Database
-from sep_trader.store.queries import all_queries, queries
+from sep_trader.store.locks import SERIES_CLASS
+from sep_trader.store.queries import queries
 
 Corrections = Literal["report", "apply"]
 VALUES = ("open", "high", "low", "close", "spread", "volume")
-# Class of the advisory locks that keep two loaders of one series apart.
-_LOCK_CLASS = 730_584
 _EVER = (datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC))
 
 
@@ -45,7 +44,7 @@ class Correction:
     old: tuple[float, ...]
     new: tuple[float, ...]
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> dict[str, object]:
         """As a JSON object, the form it is logged in."""
         return {
             "instrument": self.instrument,
@@ -70,16 +69,32 @@ class LoadResult:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class _Upserted:
+    """The first row of an upsert has `inserted` alone; the others are stored candles that came with other values."""
+
+    inserted: int | None
+    instrument_id: int
+    granularity: int
+    time: datetime
+    old: list[float]
+    new: list[float]
+
+
 def instrument_id(connection: Connection, name: str) -> int:
     """The id of an instrument, which is made known with its standard terms if it is not yet."""
-    found = queries.instrument_id(connection, name=name)
-    if found is None:
-        terms = standard_instrument(name)
-        queries.add_instrument(
-            connection, name=name, pip_location=terms.pip_location, display_precision=terms.display_precision
-        )
-        found = queries.instrument_id(connection, name=name)
-    return int(found)
+    found = queries.optional(connection, "instrument_id", int, name=name)
+    if found is not None:
+        return found
+    terms = standard_instrument(name)
+    queries.execute(
+        connection,
+        "add_instrument",
+        name=name,
+        pip_location=terms.pip_location,
+        display_precision=terms.display_precision,
+    )
+    return queries.value(connection, "instrument_id", int, name=name)
 
 
 def load(database: Database, candles: Candles, *, corrections: Corrections = "report") -> LoadResult:
@@ -105,10 +120,10 @@ def _load(connection: Connection, candles: Candles, corrections: Corrections) ->
     ident = instrument_id(connection, candles.instrument)
     key = {"instrument_id": ident, "granularity": candles.granularity.code}
     span = {"first": from_epoch(int(candles.time[0])), "last": from_epoch(int(candles.time[-1]))}
-    list(queries.lock_series(connection, lock_class=_LOCK_CLASS, series=ident * 32 + candles.granularity.code))
+    queries.lock(connection, "lock_series", lock_class=SERIES_CLASS, series=ident * 32 + candles.granularity.code)
     if candles.granularity is Granularity.M1:
-        queries.note_rollups(connection, instrument_id=ident, **span)
-    if not queries.candles_exist(connection, **key, **span):
+        queries.execute(connection, "note_rollups", instrument_id=ident, **span)
+    if not queries.value(connection, "candles_exist", bool, **key, **span):
         try:
             with connection.transaction():
                 _copy_in(connection, "market_candles", candles, ident)
@@ -139,29 +154,29 @@ def upsert_live(connection: Connection, candles: Candles | Sequence[Candles]) ->
         return LoadResult()
     ids = {p.instrument: instrument_id(connection, p.instrument) for p in parts}
     times = np.concatenate([p.time for p in parts])
-    rows = list(
-        queries.upsert_live(
-            connection,
-            **_arrays(parts),
-            instrument_ids=[ids[p.instrument] for p in parts for _ in range(len(p))],
-            granularities=[p.granularity.code for p in parts for _ in range(len(p))],
-            first=from_epoch(int(times.min())),
-            last=from_epoch(int(times.max())),
-            minute=Granularity.M1.code,
-        )
+    rows = queries.many(
+        connection,
+        "upsert_live",
+        _Upserted,
+        **_arrays(parts),
+        instrument_ids=[ids[p.instrument] for p in parts for _ in range(len(p))],
+        granularities=[p.granularity.code for p in parts for _ in range(len(p))],
+        first=from_epoch(int(times.min())),
+        last=from_epoch(int(times.max())),
+        minute=Granularity.M1.code,
     )
-    inserted = next(int(row["inserted"]) for row in rows if row["inserted"] is not None)
+    inserted = next(row.inserted for row in rows if row.inserted is not None)
     names = {ident: name for name, ident in ids.items()}
     found = tuple(
         Correction(
-            names[row["instrument_id"]],
-            Granularity.from_code(row["granularity"]),
-            int(row["time"].timestamp()),
-            tuple(row["old"]),
-            tuple(row["new"]),
+            names[row.instrument_id],
+            Granularity.from_code(row.granularity),
+            int(row.time.timestamp()),
+            tuple(row.old),
+            tuple(row.new),
         )
         for row in rows
-        if row["inserted"] is None
+        if row.inserted is None
     )
     if found:
         _log(connection, found, applied=False)
@@ -188,7 +203,7 @@ def latest(source: Connection | Database, instrument: str, granularity: Granular
     """The newest `count` candles, oldest first; fewer when there are no more.
 
     The time of the oldest one is remembered with the connection and bounds the next call: the newest candles can only
-    be newer then, and a bound spares the planner all other chunks.
+    be newer then, and with a lower bound PostgreSQL skips older chunks.
     """
     if isinstance(source, Database):
         with _reading(source) as connection:
@@ -215,9 +230,20 @@ def _newest(source: Connection, instrument: str, granularity: Granularity, count
     return copy_out(source, query, instrument, granularity, bounds).take(slice(None, None, -1))
 
 
-def coverage(connection: Connection) -> list[dict[str, Any]]:
-    """Per pair and granularity: instrument, granularity, first, last (datetimes), candles (count)."""
-    return list(queries.candle_coverage(connection))
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """What is stored of a pair and granularity: the starts of the first and last candle, and how many there are."""
+
+    instrument: str
+    granularity: str
+    first: datetime
+    last: datetime
+    candles: int
+
+
+def coverage(connection: Connection) -> list[Coverage]:
+    """What is stored, per pair and granularity."""
+    return queries.many(connection, "candle_coverage", Coverage)
 
 
 def _copy_in(connection: Connection, table: str, candles: Candles, ident: int) -> None:
@@ -256,8 +282,8 @@ def copy_out(
 
 
 _COPY_OUT = {
-    name: f"COPY ({text.rstrip().rstrip(';')}) TO STDOUT (FORMAT BINARY)"
-    for name, text in all_queries().items()
+    name: f"COPY ({query.text}) TO STDOUT (FORMAT BINARY)"
+    for name, query in queries.all.items()
     if name.startswith("candles_")
 }
 
@@ -265,9 +291,9 @@ _COPY_OUT = {
 def _insert_missing(connection: Connection, missing: Candles, ident: int) -> int:
     if len(missing) == 0:
         return 0
-    queries.create_candle_staging(connection)
+    queries.execute(connection, "create_candle_staging")
     _copy_in(connection, "candle_staging", missing, ident)
-    return int(queries.insert_staged_candles(connection))
+    return queries.execute(connection, "insert_staged_candles")
 
 
 def _differing(old: Candles, new: Candles) -> npt.NDArray[np.bool_]:
@@ -287,13 +313,13 @@ def _corrections(old: Candles, new: Candles) -> tuple[Correction, ...]:
 
 
 def _apply(connection: Connection, new: Candles, key: dict[str, int], span: dict[str, datetime]) -> None:
-    queries.correct_candles(connection, **_arrays([new]), **key, **span)
+    queries.execute(connection, "correct_candles", **_arrays([new]), **key, **span)
 
 
 def _log(connection: Connection, found: tuple[Correction, ...], *, applied: bool) -> None:
     message = "a stored candle came again with other values; " + ("replaced" if applied else "kept as it was")
     contexts = [Jsonb({**c.as_dict(), "applied": applied}) for c in found]
-    queries.log_corrections(connection, message=message, contexts=contexts)
+    queries.execute(connection, "log_corrections", message=message, contexts=contexts)
 
 
 def _arrays(parts: Sequence[Candles]) -> dict[str, list[Any]]:

@@ -1,8 +1,9 @@
 """All data of a COPY TO STDOUT, as fast as the server gives it.
 
-Every row comes as a message of its own, and libpq hands out one a call: a million calls for a million rows. Over a unix
-socket, which is never encrypted, the messages are read from the socket itself, and runs of rows of one length are taken
-apart by numpy (PostgreSQL documentation, "Frontend/Backend Protocol"). Over a network libpq does it.
+Every row comes as a message of its own, and libpq returns one row per call: a million calls for a million rows. Over a
+unix socket, which is never encrypted, this module reads the messages from the socket itself, and numpy takes runs of
+rows of one length apart (PostgreSQL documentation, "Frontend/Backend Protocol"). Over a network libpq reads. Why, and
+what can go wrong: docs/decisions/0005-copy-from-the-socket.md.
 """
 
 import os
@@ -25,9 +26,15 @@ Take = Callable[[bytes], object]
 _FOREVER_S = 86_400.0
 
 
+class Way:
+    """Which way the data take. `socket` False makes libpq read everywhere (SEP_COPY_FROM_SOCKET)."""
+
+    socket = True
+
+
 def read_copy(pgconn: PGconn, statement: bytes, take: Take) -> None:
     """Run a COPY ... TO STDOUT on an idle connection and hand its data on. Raises psycopg.Error as the driver does."""
-    if _on_unix_socket(pgconn):
+    if Way.socket and _on_unix_socket(pgconn):
         _by_socket(pgconn, statement, take)
     else:
         _by_libpq(pgconn, statement, take)

@@ -34,8 +34,9 @@ class Log:
         getattr(_console, level)(event, component=self._component, message=message, **context)
         if connection is None:
             return
-        queries.insert_log(
+        queries.execute(
             connection,
+            "insert_log",
             level=level,
             component=self._component,
             event=event,

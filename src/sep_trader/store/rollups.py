@@ -6,6 +6,7 @@ writes M1 candles notes the span; a refresh makes what was noted and the newest 
 """
 
 from collections import defaultdict
+from dataclasses import dataclass
 from datetime import datetime
 
 import numpy as np
@@ -16,18 +17,38 @@ from sep_trader.market.candles import Candles
 from sep_trader.market.clock import from_epoch
 from sep_trader.market.gaps import Span
 from sep_trader.market.granularity import Granularity
-from sep_trader.store import community
 from sep_trader.store.candles import copy_out, span_of
 from sep_trader.store.database import Connection, Database
+from sep_trader.store.locks import Lock
 from sep_trader.store.queries import queries
+from sep_trader.store.timescaledb import community
 from sep_trader.store.timescaledb.hypertables import state
 
 M1, D = Granularity.M1, Granularity.D
 # Each is made of the one before it, the first of M1.
 GRANULARITIES = (Granularity.M5, Granularity.M15, Granularity.M30, Granularity.H1, Granularity.H4, D)
-_LOCK = 7_305_842_218_114_304
 # What is made in one transaction: a month of a pair.
 _PART_S = 31 * DAY
+
+
+@dataclass(frozen=True, slots=True)
+class _Due:
+    """A noted span of M1 candles, from its first to its last (seconds)."""
+
+    id: int
+    instrument_id: int
+    first: int
+    last: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Edge:
+    """An instrument's first and last M1 candle, and the newest D rollup that was made (seconds)."""
+
+    instrument_id: int
+    first: int
+    last: int
+    made: int | None
 
 
 def refresh(database: Database, *, everything: bool = False) -> int:
@@ -36,28 +57,28 @@ def refresh(database: Database, *, everything: bool = False) -> int:
     everything: also where nothing was noted, such as after candles were changed by hand.
     """
     with database.session() as lock:
-        list(queries.lock_session(lock, key=_LOCK))
+        queries.lock(lock, "lock_session", key=Lock.ROLLUPS)
         if everything:
-            queries.note_all_rollups(lock, minute=M1.code)
-        due = list(queries.due_rollups(lock))
+            queries.execute(lock, "note_all_rollups", minute=M1.code)
+        due = queries.many(lock, "due_rollups", _Due)
         if state(lock).columnstore:  # the server keeps notes of its own
             community.refresh(lock)
-            queries.clear_due_rollups(lock, ids=[row["id"] for row in due])
+            queries.execute(lock, "clear_due_rollups", ids=[row.id for row in due])
             return 0
         spans: dict[int, list[Span]] = defaultdict(list)
         for row in due:
-            spans[row["instrument_id"]].append((row["first"], row["last"]))
-        for row in queries.rollup_edges(lock, minute=M1.code, day=D.code):
+            spans[row.instrument_id].append((row.first, row.last))
+        for edge in queries.many(lock, "rollup_edges", _Edge, minute=M1.code, day=D.code):
             # A live candle is not noted: it may be a day late, and belong to the day before the newest that was made.
-            begin = row["first"] if row["made"] is None else row["made"] - DAY
-            spans[row["instrument_id"]].append((begin, row["last"]))
+            begin = edge.first if edge.made is None else edge.made - DAY
+            spans[edge.instrument_id].append((begin, edge.last))
         made = sum(
             _remake(database, instrument, part)
             for instrument, found in sorted(spans.items())
             for span in whole_days(found)
             for part in _parts(span)
         )
-        queries.clear_due_rollups(lock, ids=[row["id"] for row in due])
+        queries.execute(lock, "clear_due_rollups", ids=[row.id for row in due])
         return made
 
 
@@ -102,10 +123,11 @@ def _remake(database: Database, instrument: int, part: Span) -> int:
     where = {"instrument_id": instrument, "start": from_epoch(part[0]), "end": from_epoch(part[1])}
     made = 0
     with database.transaction() as connection:
-        queries.delete_rollups(connection, **where)
+        queries.execute(connection, "delete_rollups", **where)
         for source, target in zip((M1, *GRANULARITIES), GRANULARITIES, strict=False):
-            made += queries.roll_up(
+            made += queries.execute(
                 connection,
+                "roll_up",
                 source=source.code,
                 granularity=target.code,
                 seconds=target.seconds,

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 from sep_trader.store.database import Connection
 from sep_trader.store.queries import queries
@@ -45,7 +45,7 @@ class Area:
         """Days until the budget is used up at this growth; None when it does not grow."""
         return max(0.0, (self.budget - self.used) / self.growth) if self.growth and self.growth > 0 else None
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> dict[str, object]:
         """As a JSON object."""
         days = self.days_to_full
         return {
@@ -77,7 +77,7 @@ class Usage:
         """One area by name."""
         return next(a for a in self.areas if a.name == name)
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> dict[str, object]:
         """As a JSON object."""
         return {
             "areas": [a.as_dict() for a in self.areas],
@@ -86,16 +86,33 @@ class Usage:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class _Table:
+    """Bytes of a table with its indexes, and the planner's estimate of its rows."""
+
+    name: str
+    bytes: int
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Growth:
+    """Growth of an area."""
+
+    area: str
+    bytes_a_day: float
+
+
 def measure(connection: Connection, budgets_gb: Mapping[str, float], folders: Mapping[str, Path], today: date) -> Usage:
     """Measure every area. budgets_gb: overrides of the defaults; folders: where `backups` and `raw_cache` lie."""
-    tables = {row["name"]: row for row in queries.table_bytes(connection)}
-    used = {area: sum(int(tables[t]["bytes"]) for t in names if t in tables) for area, names in _TABLES.items()}
-    used["configuration"] = sum(int(row["bytes"]) for row in tables.values()) - sum(used.values())
+    tables = {row.name: row for row in queries.many(connection, "table_bytes", _Table)}
+    used = {area: sum(tables[t].bytes for t in names if t in tables) for area, names in _TABLES.items()}
+    used["configuration"] = sum(row.bytes for row in tables.values()) - sum(used.values())
     used |= {name: folder_bytes(folder) for name, folder in folders.items()}
     per_candle = _bytes_per_candle(connection, tables.get("market_candles"))
-    growth = {row["area"]: float(row["bytes_a_day"]) for row in queries.storage_growth(connection, today=today)}
+    growth = {row.area: row.bytes_a_day for row in queries.many(connection, "storage_growth", _Growth, today=today)}
     if "candles" not in growth and per_candle:
-        growth["candles"] = per_candle * float(queries.candles_a_day(connection))
+        growth["candles"] = per_candle * float(queries.value(connection, "candles_a_day", Decimal))
     budgets = {**DEFAULT_BUDGETS_GB, **budgets_gb}
     areas = [Area(n, used.get(n, 0), int(gb * GB), growth.get(n)) for n, gb in budgets.items()]
     return Usage(tuple(areas), per_candle)
@@ -106,9 +123,9 @@ def folder_bytes(folder: Path) -> int:
     return sum(f.stat().st_size for f in folder.rglob("*") if f.is_file()) if folder.is_dir() else 0
 
 
-def _bytes_per_candle(connection: Connection, table: dict[str, Any] | None) -> float | None:
+def _bytes_per_candle(connection: Connection, table: _Table | None) -> float | None:
     if table is None:
         return None
     # The planner's estimate spares counting millions of rows; a table that was never analysed is counted.
-    rows = int(table["rows"]) or int(queries.candle_count(connection))
-    return int(table["bytes"]) / rows if rows else None
+    rows = table.rows or queries.value(connection, "candle_count", int)
+    return table.bytes / rows if rows else None

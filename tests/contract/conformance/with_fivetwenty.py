@@ -11,7 +11,7 @@ from fivetwenty.exceptions import FiveTwentyError
 from fivetwenty.models import LimitOrderRequest, MarketOrderRequest
 
 url, token, account = sys.argv[1:]
-Environment.stream_url = property(lambda self: f"{url}/v3")
+Environment.stream_url = property(lambda self: f"{url}/v3")  # type: ignore[method-assign, assignment]
 
 
 async def refused(call, status, code):

@@ -125,8 +125,8 @@ def schemas(spec: Any) -> dict[str, Any]:
     definitions["AccountSummary"]["properties"].update(LATER["Account"])
     bucket = definitions["PriceBucket"]["properties"]
     bucket["liquidity"] = {"type": ["integer", "string"]}
-    for name, fields in NEEDED.items():
-        definitions[name]["required"] = fields
+    for name, needed in NEEDED.items():
+        definitions[name]["required"] = needed
     for name, alike in (("AccountSummary", "Account"), ("TradeSummary", "Trade")):
         definitions[name]["required"] = NEEDED[alike]
     for base in POLYMORPHIC:
@@ -230,12 +230,15 @@ def order(kind: str = "MARKET", **more: Any) -> dict[str, Any]:
 
 def trade_everything(walk: Walk) -> None:
     """Orders of every type, with every outcome."""
-    exits = {
+    exits: dict[str, Any] = {
         "takeProfitOnFill": {"price": "2", "clientExtensions": {"id": "tp", "tag": "t", "comment": "c"}},
         "stopLossOnFill": {"distance": "0.5", "timeInForce": "GTD", "gtdTime": "2027-01-01T00:00:00Z"},
         "trailingStopLossOnFill": {"distance": "0.6"},
     }
-    extensions = {"clientExtensions": {"id": "first"}, "tradeClientExtensions": {"id": "first", "tag": "x"}}
+    extensions: dict[str, Any] = {
+        "clientExtensions": {"id": "first"},
+        "tradeClientExtensions": {"id": "first", "tag": "x"},
+    }
     walk("POST", "orders", 201, order(**exits, **extensions, priceBound="2"))
     walk("POST", "orders", 201, order(units="50000000"))  # cancelled: no liquidity
     walk("POST", "orders", 400, order(units="0"))

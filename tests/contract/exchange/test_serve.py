@@ -12,7 +12,7 @@ import httpx
 import pytest
 from tests.support.exchange import launched
 
-MAIN = [sys.executable, "-c", "from sep_trader.cli.main import main; main()", "exchange"]
+MAIN = [sys.executable, "-m", "sep_trader", "exchange"]
 ACCOUNT, TOKEN = "101-001-0000001-001", "T"
 BASIC = ("--token", TOKEN, "--account", ACCOUNT)
 DATA = Path(os.environ.get("SEP_TEST_DATA", Path(__file__).parents[4] / "shared" / "data")) / "lean-oanda"
@@ -128,7 +128,8 @@ def test_a_fast_replay_jumps_the_weekend_and_reaches_its_end() -> None:
     start = ("--data", str(DATA / "minute" / "nzdusd"), "--start", "2014-05-02T20:30:00Z", "--speed", "20000")
     with launched(*BASIC, *start) as running, http() as client:
         assert running.line.endswith("clock replay x20000")
-        deadline, state = time.monotonic() + 20, {"now": ""}
+        deadline = time.monotonic() + 20
+        state: dict[str, Any] = {"now": ""}
         while state["now"] < "2014-05-04T21:30" and time.monotonic() < deadline:
             state = client.get(f"{running.url}/_exchange/state").json()
             time.sleep(0.02)

@@ -2,9 +2,6 @@
 
 import itertools
 import os
-import re
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -13,10 +10,11 @@ from typing import Any
 
 import httpx
 import pytest
+from tests.support.exchange import launched
 
 from sep_trader.broker.oanda.client import OandaClient
 from sep_trader.broker.oanda.limiter import RateLimiter
-from sep_trader.broker.oanda.transport import RetryPolicy
+from sep_trader.broker.oanda.transport import Backoff
 
 ROOT = Path(__file__).parents[3]
 DATA = Path(os.environ.get("SEP_TEST_DATA", ROOT / "../shared/data"))
@@ -51,17 +49,10 @@ class Exchange:
 @contextmanager
 def started(*options: str) -> Iterator[Exchange]:
     """Run `sep exchange serve` until the block ends."""
-    command = [str(Path(sys.executable).parent / "sep"), "exchange", "serve", "--port", "0"]
-    command += ["--token", "TOKEN", *itertools.chain.from_iterable(("--account", account) for account in ACCOUNTS)]
-    with subprocess.Popen([*command, *options], stdout=subprocess.PIPE, text=True) as process:
-        try:
-            assert process.stdout is not None
-            line = process.stdout.readline()
-            found = re.search(r"http://\S+", line)
-            assert found, f"the exchange did not start: {line}"
-            yield Exchange(found.group())
-        finally:
-            process.kill()
+    accounts = itertools.chain.from_iterable(("--account", account) for account in ACCOUNTS)
+    with launched("--token", "TOKEN", *accounts, *options) as exchange:
+        yield Exchange(exchange.url)
+        exchange.kill()
 
 
 @pytest.fixture(scope="session")
@@ -90,7 +81,7 @@ def connect(exchange: Exchange) -> Iterator[Callable[..., OandaClient]]:
             "token": "TOKEN",
             "account_id": account,
             "timeout_s": 2.0,
-            "retry": RetryPolicy(base_s=0.02, cap_s=0.2),
+            "retry": Backoff(base_s=0.02, cap_s=0.2),
         }
         made.append(OandaClient(**(given | changes)))
         # Faults cost connections, and two a second would make the tests wait.

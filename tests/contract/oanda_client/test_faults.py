@@ -9,18 +9,21 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from tests.support.recovery import place_and_resolve
 
 from sep_trader.broker.oanda.client import OandaClient
-from sep_trader.broker.oanda.recovery import is_absent, place_and_recover
+from sep_trader.broker.oanda.outcomes import NOT_FOUND
 from sep_trader.broker.oanda.streams import PriceStream, TransactionStream
-from sep_trader.broker.oanda.transport import RetryPolicy
-from sep_trader.broker.port import Filled, Heartbeat, MarketOrder, Price, Rejected, StreamState, Transaction, Unknown
+from sep_trader.broker.oanda.transport import Backoff
+from sep_trader.broker.port import Filled, Heartbeat, MarketOrder, Price, Rejected, StreamState, Unknown
 from sep_trader.errors import BrokerAuthError
+from sep_trader.ledger.transactions import Transaction
 from sep_trader.market.granularity import Granularity
+from sep_trader.risk.limits import price_age_s
 
 ORDER = MarketOrder("EUR_USD", Decimal(100), "sep-1")
 POST = "POST orders"
-SOON = RetryPolicy(base_s=0.02, cap_s=0.1)
+SOON = Backoff(base_s=0.02, cap_s=0.1)
 
 
 def ready(client: OandaClient) -> int:
@@ -31,14 +34,14 @@ def ready(client: OandaClient) -> int:
 
 def orders_with_the_id(client: OandaClient) -> int:
     record = client.transactions_since(0)
-    return sum(item.type == "MARKET_ORDER" and item.raw["clientExtensions"]["id"] == "sep-1" for item in record.items)
+    return sum(item.type == "MARKET_ORDER" and item.client_id == "sep-1" for item in record.items)
 
 
 @pytest.mark.parametrize("kind", ["drop_after", "late_apply"])
 def test_an_order_that_arrived_is_found(client: OandaClient, exchange: Any, kind: str) -> None:
     before = ready(client)
     exchange.fault(kind, POST, times=1, seconds=0.5)
-    outcome = place_and_recover(client, ORDER, before)
+    outcome = place_and_resolve(client, ORDER, before)
     assert isinstance(outcome, Filled)
     assert outcome.units == 100
     assert orders_with_the_id(client) == 1
@@ -48,7 +51,7 @@ def test_an_order_that_arrived_is_found(client: OandaClient, exchange: Any, kind
 def test_an_order_whose_answer_breaks_off_is_found(client: OandaClient, exchange: Any) -> None:
     before = ready(client)
     exchange.fault("truncated", POST, times=1)
-    assert isinstance(place_and_recover(client, ORDER, before), Filled)
+    assert isinstance(place_and_resolve(client, ORDER, before), Filled)
     assert orders_with_the_id(client) == 1
 
 
@@ -57,7 +60,7 @@ def test_an_order_whose_answer_comes_too_late_is_found(connect: Callable[..., Oa
     before = ready(client)
     exchange.fault("delay", POST, times=1, seconds=1.5)
     assert isinstance(client.place(ORDER), Unknown)
-    assert isinstance(place_and_recover(client, MarketOrder("EUR_USD", Decimal(1), "sep-2"), before), Filled)
+    assert isinstance(place_and_resolve(client, MarketOrder("EUR_USD", Decimal(1), "sep-2"), before), Filled)
     exchange.clear()
     assert orders_with_the_id(client) == 1
 
@@ -68,7 +71,7 @@ def test_an_order_that_never_arrived_is_absent_and_was_not_sent_again(
 ) -> None:
     before = ready(client)
     exchange.fault(kind, POST, times=1)
-    assert is_absent(place_and_recover(client, ORDER, before, patience_s=0.5))
+    assert place_and_resolve(client, ORDER, before, patience_s=0.5) == Unknown(NOT_FOUND)
     assert orders_with_the_id(client) == 0
     assert client.summary().last_transaction_id == before
 
@@ -182,15 +185,15 @@ def test_a_storm_of_faults_neither_doubles_nor_loses_an_order(
     try:
         with ThreadPoolExecutor(8) as pool:
             orders = [MarketOrder("EUR_USD", Decimal(10), name) for name in names]
-            outcomes = list(pool.map(lambda order: place_and_recover(client, order, before, patience_s=1), orders))
+            outcomes = list(pool.map(lambda order: place_and_resolve(client, order, before, patience_s=1), orders))
         record = connect().transactions_since(before)
         while reader.last_id < record.last_id:
             time.sleep(0.02)
     finally:
         reader.stop()
-    filled = [item.raw["clientOrderID"] for item in record.items if item.type == "ORDER_FILL"]
+    filled = [str(item.client_id) for item in record.items if item.type == "ORDER_FILL"]
     assert sorted(filled) == sorted(n for n, o in zip(names, outcomes, strict=True) if isinstance(o, Filled))
-    assert all(isinstance(outcome, Filled) or is_absent(outcome) for outcome in outcomes)
+    assert all(isinstance(outcome, Filled) or outcome == Unknown(NOT_FOUND) for outcome in outcomes)
     assert len(filled) == 24 - 6
     delivered = [event.id for event in events.queue if isinstance(event, Transaction)]
     assert delivered == list(range(before + 1, record.last_id + 1))
@@ -202,11 +205,12 @@ def test_heartbeats_alone_leave_the_price_to_go_stale(client: OandaClient, excha
     reader = PriceStream(client, ["EUR_USD"], events)
     reader.start()
     try:
+        quoted = client.pricing(["EUR_USD"]).prices[0]
         exchange.step(120)
         now = client.pricing(["EUR_USD"]).time
         while not isinstance(event := events.get(timeout=10), Heartbeat) or event.time < now:
             pass
-        assert reader.stale(now, max_age_s=60) == ["EUR_USD"]
+        assert price_age_s(quoted.time, now) > 60
     finally:
         reader.stop()
 

@@ -7,16 +7,8 @@ from typing import Any
 import pytest
 
 from sep_trader.broker.oanda.client import OandaClient
-from sep_trader.broker.port import (
-    AnyOrder,
-    Cancelled,
-    Filled,
-    LimitOrder,
-    MarketOrder,
-    Rejected,
-    Resting,
-    StopOrder,
-)
+from sep_trader.broker.oanda.values import AnyOrder, LimitOrder, StopOrder
+from sep_trader.broker.port import Cancelled, Filled, MarketOrder, Rejected, Resting
 
 TICK = Decimal("0.00001")
 

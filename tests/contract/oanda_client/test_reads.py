@@ -40,7 +40,7 @@ def test_prices_with_their_conversion(client: OandaClient) -> None:
     assert price.tradeable
     assert price.bid < price.ask
     assert price.time <= pricing.time
-    assert (price.gain_factor, price.loss_factor) == (Decimal(1), Decimal(1))
+    assert pricing.home_conversions["USD"] == (Decimal(1), Decimal(1))
     gain, loss = pricing.home_conversions["EUR"]
     assert gain < (price.bid + price.ask) / 2 < loss
 

@@ -2,9 +2,6 @@
 
 import json
 import os
-import re
-import subprocess
-import sys
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -17,16 +14,17 @@ import httpx
 import psycopg
 import pytest
 from psycopg.rows import dict_row
+from tests.support.exchange import launched
 
 from sep_trader.broker.oanda.client import OandaClient
-from sep_trader.broker.oanda.transport import RetryPolicy
+from sep_trader.broker.oanda.transport import Backoff
 from sep_trader.execution.orders import TraderSettings
 from sep_trader.execution.trader import Trader
 from sep_trader.market.clock import parse_rfc3339
 from sep_trader.market.granularity import Granularity
 from sep_trader.research.artifact import Model
 from sep_trader.research.strategies import RuleParameters
-from sep_trader.signals.job import store
+from sep_trader.signals.job import insert_signals
 from sep_trader.signals.signal import Signal, signal_id
 from sep_trader.store.database import Database
 
@@ -64,7 +62,7 @@ class World:
     def client(self) -> OandaClient:
         client = OandaClient(
             api_url=self.url, stream_url=self.url, token=TOKEN, account_id=ACCOUNT, timeout_s=5,
-            retry=RetryPolicy(base_s=0.02, cap_s=0.1),
+            retry=Backoff(base_s=0.02, cap_s=0.1),
         )  # fmt: skip
         self.clients.append(client)
         return client
@@ -86,12 +84,12 @@ class World:
             horizon=timedelta(minutes=horizon), expires_at=candle + timedelta(minutes=3),
         )  # fmt: skip
         with self.database.transaction() as connection:
-            assert store(connection, [signal]) == [signal]
+            assert insert_signals(connection, [signal]) == [signal]
         return signal.id
 
     def rows(self, statement: str, *values: Any) -> list[dict[str, Any]]:
         with psycopg.connect(self.database.url, row_factory=dict_row) as connection:
-            return connection.execute(statement, values).fetchall()  # type: ignore[arg-type]
+            return connection.execute(statement, values).fetchall()
 
     def row(self, statement: str, *values: Any) -> dict[str, Any]:
         (only,) = self.rows(statement, *values)
@@ -99,7 +97,7 @@ class World:
 
     def execute(self, statement: str, *values: Any) -> None:
         with psycopg.connect(self.database.url) as connection:
-            connection.execute(statement, values)  # type: ignore[arg-type]
+            connection.execute(statement, values)
 
     def environment(self) -> dict[str, str]:
         return {
@@ -116,21 +114,14 @@ class World:
 @pytest.fixture
 def world(database: Database, data_dir: Path) -> Iterator[World]:
     """A migrated database with EUR_USD enabled and trading ACTIVE, and a fresh exchange at START."""
-    command = [sys.executable, "-c", "from sep_trader.cli.main import main; main()", "exchange", "serve", "--port", "0"]
-    command += ["--token", TOKEN, "--account", ACCOUNT, "--clock", "stepped", "--start", START]
-    command += ["--data", str(data_dir / "lean-oanda" / "minute")]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        try:
-            assert process.stdout is not None
-            found = re.search(r"http://\S+", process.stdout.readline())
-            assert found, "the exchange did not start"
-            made = World(database, found.group())
-            enable(made)
-            yield made
-            for client in made.clients:
-                client.close()
-        finally:
-            process.kill()
+    options = ["--token", TOKEN, "--account", ACCOUNT, "--clock", "stepped", "--start", START]
+    with launched(*options, "--data", str(data_dir / "lean-oanda" / "minute")) as exchange:
+        made = World(database, exchange.url)
+        enable(made)
+        yield made
+        for client in made.clients:
+            client.close()
+        exchange.kill()
 
 
 def enable(world: World) -> None:

@@ -11,6 +11,7 @@ from sep_trader.research.artifact import Model
 from sep_trader.research.strategies import RuleParameters
 from sep_trader.signals.generate import generate
 from sep_trader.signals.job import Follower, generate_newest
+from sep_trader.signals.signal import Signal
 from sep_trader.store import candles as candle_store
 
 MODEL = Model("EUR_USD", Granularity.M1, RuleParameters(window=16, theta_run=0.3), "1" * 64)
@@ -28,7 +29,7 @@ def test_live_signals_equal_the_batchs(world: Any) -> None:
     broker: Broker = world.client()
     follower = Follower(world.database, broker, lambda _: [MODEL])
     assert follower.step().signals == (), "nothing is generated for the past"
-    live = []
+    live: list[Signal] = []
     for seconds in [60] * 90 + [300] * 6 + [7]:
         world.step(seconds)
         live += follower.step().signals

@@ -4,25 +4,19 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.support.waiting import wait_until
 
-TRADER = [sys.executable, "-c", "from sep_trader.cli.main import main; main()", "trade", "run", "--poll", "0.1"]
+TRADER = [sys.executable, "-m", "sep_trader", "trade", "run", "--poll", "0.1"]
 
 
 def start(world: Any, log: Path) -> "subprocess.Popen[bytes]":
     with log.open("ab") as out:
         return subprocess.Popen(TRADER, env=world.environment(), stderr=out, stdout=out)
-
-
-def wait(condition: Callable[[], Any], seconds: float = 20) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it did not happen"
-        time.sleep(0.02)
 
 
 def kill(process: "subprocess.Popen[bytes]") -> None:
@@ -44,20 +38,20 @@ def test_an_order_survives_the_death_of_its_trader(world: Any, tmp_path: Path, c
     log = tmp_path / "trader.log"
     world.fault(kind, "POST orders", times=1, seconds=60)
     first = start(world, log)
-    wait(lambda: "trading EUR_USD" in log.read_text())
+    wait_until(lambda: "trading EUR_USD" in log.read_text())
     world.signal(horizon=600)
-    wait(lambda: world.rows("SELECT 1 FROM trade_executions"))
-    wait(lambda: trades == 0 or world.account()["openTradeCount"] == trades or kind == "delay")
+    wait_until(lambda: world.rows("SELECT 1 FROM trade_executions"))
+    wait_until(lambda: trades == 0 or world.account()["openTradeCount"] == trades or kind == "delay")
     kill(first)
     if kind == "delay":  # a delayed answer delays the order too: let it land while nobody watches
-        wait(lambda: world.account()["openTradeCount"] in (0, 1))
+        wait_until(lambda: world.account()["openTradeCount"] in (0, 1))
     assert world.row("SELECT status FROM trade_executions")["status"] in ("INTENT", "UNKNOWN")
     second = start(world, log)
     try:
         if trades:
-            wait(lambda: world.row("SELECT status FROM trade_executions")["status"] == "OPEN")
+            wait_until(lambda: world.row("SELECT status FROM trade_executions")["status"] == "OPEN")
         else:
-            wait(lambda: world.rows("SELECT 1 FROM system_logs WHERE event = 'reconciled' OFFSET 1"))
+            wait_until(lambda: world.rows("SELECT 1 FROM system_logs WHERE event = 'reconciled' OFFSET 1"))
     finally:
         kill(second)
     assert world.account()["openTradeCount"] == trades
@@ -70,7 +64,7 @@ def test_killed_again_and_again_while_trading_the_books_stay_exact(world: Any, t
     # It takes about a second until the streams are connected and the signal is heard: moments before, around and after.
     for life, moment in enumerate((0.0, 0.9, 1.0, 1.1, 1.2, 1.6)):
         process = start(world, log)
-        wait(lambda n=life: log.read_text().count("trading EUR_USD") > n)
+        wait_until(partial(lambda n: log.read_text().count("trading EUR_USD") > n, life))
         world.signal(1 if life % 2 else -1, stop="0.00030", target="0.00030", horizon=20)
         time.sleep(moment)
         kill(process)
@@ -78,13 +72,15 @@ def test_killed_again_and_again_while_trading_the_books_stay_exact(world: Any, t
             world.step(600)
     process = start(world, log)
     try:
-        wait(lambda: world.row("SELECT count(*) FILTER (WHERE status = 'NEW') AS n FROM trading_signals")["n"] == 0, 60)
+        wait_until(
+            lambda: world.row("SELECT count(*) FILTER (WHERE status = 'NEW') AS n FROM trading_signals")["n"] == 0, 60
+        )
         for _ in range(30):
             world.step(60)
             time.sleep(0.1)
             if not world.rows("SELECT 1 FROM trade_executions WHERE status = 'OPEN'"):
                 break
-        wait(lambda: not world.rows("SELECT 1 FROM trade_executions WHERE status = 'OPEN'"))
+        wait_until(lambda: not world.rows("SELECT 1 FROM trade_executions WHERE status = 'OPEN'"))
         # Stop it in peace: whatever the record holds by now is booked.
         process.terminate()
         assert process.wait(20) == 0
@@ -108,7 +104,7 @@ def test_a_second_trader_on_the_same_database_is_refused(world: Any, tmp_path: P
     log = tmp_path / "trader.log"
     first = start(world, log)
     try:
-        wait(lambda: "trading EUR_USD" in log.read_text())
+        wait_until(lambda: "trading EUR_USD" in log.read_text())
         second = subprocess.run(TRADER, env=world.environment(), capture_output=True, text=True, timeout=30)
         assert second.returncode == 2
         assert "another trader runs on this database" in second.stderr

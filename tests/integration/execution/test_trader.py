@@ -201,7 +201,7 @@ def test_a_broker_out_of_reach_leaves_the_signal_to_the_next_look(world: Any) ->
     trader = world.trader()
     signal = world.signal()
     world.fault("bad_gateway", "GET pricing", times=10)
-    trader._process_kept(SignalNotice())
+    trader._process_through_outage(SignalNotice())
     assert world.row("SELECT status FROM trading_signals WHERE id = %s", signal)["status"] == "NEW"
     assert world.rows("SELECT 1 FROM system_logs WHERE event = 'broker_unavailable'")
     httpx_delete(world)
@@ -277,7 +277,7 @@ def test_a_lagging_record_is_not_taken_for_a_complete_one(world: Any) -> None:
     world.fault("sinceid_lag", "GET transactions", seconds=600)
     world.fault("drop_after", "POST orders", times=1)
     for event in (SignalNotice(), Tick(), Tick()):
-        trader._process_kept(event)
+        trader._process_through_outage(event)
     assert world.row("SELECT status FROM trade_executions")["status"] == "UNKNOWN", "given up on an incomplete record"
     httpx_delete(world)
     trader.process(Tick())

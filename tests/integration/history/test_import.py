@@ -27,7 +27,7 @@ def test_the_real_files_hold_what_their_readme_says(database: Database, data_dir
     report = import_path(database, data_dir / "lean-oanda", "lean")
     assert (report.result.inserted, report.refused, report.result.corrections) == (182_617, 0, ())
     with database.transaction() as connection:
-        rows = {(r["instrument"], r["granularity"]): r["candles"] for r in store.coverage(connection)}
+        rows = {(r.instrument, r.granularity): r.candles for r in store.coverage(connection)}
     assert rows == {
         ("EUR_USD", "M1"): 18_184, ("EUR_USD", "H1"): 74_439, ("NZD_USD", "M1"): 15_543, ("NZD_USD", "H1"): 74_451,
     }  # fmt: skip

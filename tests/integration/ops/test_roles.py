@@ -35,6 +35,8 @@ REFUSED = [
     ("sep_trader", "UPDATE system_logs SET message = 'nothing happened'"),
     ("sep_trader", "UPDATE broker_transactions SET amount = 0"),
     ("sep_trader", "UPDATE bundle_receipts SET signer = 'me'"),
+    ("sep_trader", "UPDATE control_changes SET changed_by = 'somebody else'"),
+    ("sep_trader", "DELETE FROM control_changes"),
     ("sep_trader", "TRUNCATE trading_signals"),
     ("sep_trader", "DROP TABLE trading_signals"),
     ("sep_trader", "ALTER TABLE trading_signals ADD x int"),

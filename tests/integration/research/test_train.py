@@ -23,7 +23,7 @@ def market(database: Database, folder: Path, edge: float) -> None:
 
 def rows(database: Database, statement: str) -> list[dict[str, Any]]:
     with database.transaction() as connection:
-        return connection.execute(statement).fetchall()  # type: ignore[call-overload, no-any-return]
+        return connection.execute(statement).fetchall()
 
 
 @pytest.mark.parametrize(("edge", "verdict"), [(0.0, "NOT_READY"), (0.9, "READY")])

@@ -108,12 +108,12 @@ def test_coverage_names_pairs_and_granularities(database: Database) -> None:
     store.load(database, walk(5, instrument="USD_JPY"))
     with database.transaction() as connection:
         rows = store.coverage(connection)
-    assert [(r["instrument"], r["granularity"], r["candles"]) for r in rows] == [
+    assert [(r.instrument, r.granularity, r.candles) for r in rows] == [
         ("EUR_USD", "M1", 10),
         ("USD_JPY", "M1", 5),
     ]
-    assert rows[0]["first"].timestamp() == START
-    assert rows[0]["last"].timestamp() == START + 9 * 60
+    assert rows[0].first.timestamp() == START
+    assert rows[0].last.timestamp() == START + 9 * 60
 
 
 def test_times_must_increase(database: Database) -> None:

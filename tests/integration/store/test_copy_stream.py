@@ -2,12 +2,15 @@
 
 import socket
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
 
+from sep_trader.cli.wiring import open_database
 from sep_trader.errors import StoreUnavailable
+from sep_trader.settings import load_settings
 from sep_trader.store import copy_stream
 from sep_trader.store.candle_wire import HEAD, TAIL
 from sep_trader.store.database import Connection, Database
@@ -110,3 +113,21 @@ def test_over_a_network_libpq_reads(connection: Connection, monkeypatch: pytest.
     monkeypatch.setattr(socket, "socket", None)
     monkeypatch.setattr(copy_stream, "_on_unix_socket", lambda pgconn: False)
     assert len(by_socket(connection, ROWS.format("8", 10))) > 100
+
+
+@pytest.mark.parametrize(("text", "way"), [("false", False), ("true", True)])
+def test_the_setting_chooses_who_reads(
+    database: Database, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, text: str, way: bool
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(copy_stream.Way, "socket", not way)
+    monkeypatch.setenv("SEP_DATABASE_URL", database.url)
+    monkeypatch.setenv("SEP_COPY_FROM_SOCKET", text)
+    with open_database(load_settings()) as opened, opened.session() as connection:
+        assert copy_stream.Way.socket is way
+        monkeypatch.setattr(socket, "socket", None)  # whoever reads from the socket itself fails now
+        if way:
+            with pytest.raises(TypeError):
+                by_socket(connection, "SELECT 1")
+        else:
+            assert by_socket(connection, "SELECT 1") == by_libpq(connection, "SELECT 1")

@@ -48,7 +48,7 @@ class Volume:
 def volume() -> Iterator[Volume]:
     """A volume of 256 MB. Mounting needs root: where that is not to be had the test fails on CI and is skipped else."""
     folder = Path(tempfile.mkdtemp(prefix="sep-volume."))
-    command = ["mount", "-t", "tmpfs", "-o", "size=256m,mode=755", "sep-volume", folder]
+    command: list[str | Path] = ["mount", "-t", "tmpfs", "-o", "size=256m,mode=755", "sep-volume", folder]
     mounted = subprocess.run(command, capture_output=True, text=True, check=False)
     if mounted.returncode != 0:
         folder.rmdir()

@@ -110,7 +110,7 @@ def test_the_server_goes_away_in_mid_load(database: Database) -> None:
 def test_sigkill_in_mid_import_leaves_whole_files_only(database: Database, data_dir: Path, tmp_path: Path) -> None:
     folder = data_dir / "lean-oanda" / "minute"
     environment = {**os.environ, "SEP_DATABASE_URL": database.url, "SEP_HOME": str(tmp_path)}
-    command = [Path(sys.executable).with_name("sep"), "data", "import", folder, "--format", "lean"]
+    command: list[str | Path] = [Path(sys.executable).with_name("sep"), "data", "import", folder, "--format", "lean"]
     process = subprocess.Popen(command, env=environment, cwd=tmp_path, stdout=subprocess.DEVNULL)
     deadline = time.monotonic() + 30
     while len(store.read(database, "EUR_USD", M1)) == 0 and time.monotonic() < deadline:

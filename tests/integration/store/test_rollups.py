@@ -18,11 +18,11 @@ from sep_trader.market.candles import Candles
 from sep_trader.market.granularity import Granularity
 from sep_trader.market.resample import resample
 from sep_trader.store import candles as store
-from sep_trader.store import community, rollups
+from sep_trader.store import rollups
 from sep_trader.store import timescaledb as timescaledb_statements
 from sep_trader.store.database import Database
-from sep_trader.store.queries import queries
-from sep_trader.store.timescaledb import statements
+from sep_trader.store.queries import Row, queries
+from sep_trader.store.timescaledb import community, statements
 from sep_trader.store.timescaledb.hypertables import Hypertables, ensure_hypertables
 
 M1 = Granularity.M1
@@ -63,7 +63,7 @@ def test_rollups_of_the_real_candles(database: Database, data_dir: Path) -> None
     with database.transaction() as connection:
         row = connection.execute("SELECT count(*) AS n FROM market_candles WHERE granularity <> 5").fetchone()
         assert row == {"n": 0}, "a rollup is never stored as a candle"
-        assert list(queries.due_rollups(connection)) == []
+        assert queries.many(connection, "due_rollups", Row) == []
 
 
 @pytest.mark.parametrize("start", ["2018-03-05", "2018-10-29"])
@@ -144,7 +144,7 @@ def test_continuous_aggregates_select_the_same(timescaledb: Database, data_dir: 
     """The Community build keeps what this statement selects; its SELECT runs on the Apache build as well."""
     import_path(timescaledb, data_dir / "lean-oanda" / "minute", "lean", "EUR_USD")
     store.load(timescaledb, walk("2018-10-29", 14))
-    statement = str(getattr(statements, f"candles_{granularity.value.lower()}").sql)
+    statement = statements.all[f"candles_{granularity.value.lower()}"].text
     match = re.fullmatch(r"CREATE MATERIALIZED VIEW .* AS\n(SELECT .*) WITH NO DATA;?", statement.strip(), re.DOTALL)
     assert match is not None
     expected = resample(store.read(timescaledb, "EUR_USD", M1), granularity)
@@ -178,7 +178,7 @@ def test_the_apache_build_understands_and_refuses_what_is_not_its(
         timescaledb.session() as connection,
         pytest.raises(psycopg.errors.FeatureNotSupported, match='not supported under the current "apache" license'),
     ):
-        list(getattr(statements, name)(connection, **parameters))
+        statements.execute(connection, name, **parameters)
 
 
 @pytest.mark.timescaledb
@@ -209,14 +209,14 @@ def test_the_view_over_the_aggregates_is_the_view_over_the_rows(database: Databa
     store.load(database, walk("2018-01-01", 2))
     assert rollups.refresh(database) > 0
     with database.transaction() as connection:
-        statements.clear_rollups(connection)
+        statements.execute(connection, "clear_rollups")
         for name in community.AGGREGATES:
             connection.execute(
                 f"CREATE TABLE {name} (instrument_id smallint, time timestamptz, open float8, high float8, low float8,"
                 " close float8, spread float8, volume bigint)".encode()
             )
         connection.execute("INSERT INTO candles_h4 SELECT id, '2018-01-01 22:00+00', 1, 4, 0, 2, 5, 6 FROM instruments")
-        statements.v_candle_rollups(connection)
+        statements.execute(connection, "v_candle_rollups")
     [candle] = rollups.read(database, "EUR_USD", Granularity.H4).close.tolist()
     assert candle == 2
     assert len(rollups.read(database, "EUR_USD", Granularity.D)) == 0
@@ -232,5 +232,5 @@ def test_with_continuous_aggregates_no_rows_are_made_and_no_notes_pile_up(
     assert rollups.refresh(database) == 0
     assert len(refreshed) == 1
     with database.transaction() as connection:
-        assert list(queries.due_rollups(connection)) == []
+        assert queries.many(connection, "due_rollups", Row) == []
     assert len(rollups.read(database, "EUR_USD", Granularity.H1)) == 0

@@ -14,7 +14,7 @@ from sep_trader.ops.maintenance import maintain
 from sep_trader.store import candles as store
 from sep_trader.store import rollups
 from sep_trader.store.database import Database
-from sep_trader.store.queries import queries
+from sep_trader.store.queries import Row, queries
 from sep_trader.store.storage import Area, Usage, measure
 
 NOW = datetime(2026, 1, 15, tzinfo=UTC)
@@ -59,7 +59,7 @@ def usage(database: Database, cache: RawCache, **budgets_gb: float) -> Usage:
 
 def counts(database: Database) -> dict[str, int]:
     with database.transaction() as connection:
-        return {row["granularity"]: row["candles"] for row in store.coverage(connection)}
+        return {row.granularity: row.candles for row in store.coverage(connection)}
 
 
 def test_seven_areas_and_what_a_candle_costs(filled: tuple[Database, RawCache]) -> None:
@@ -122,7 +122,7 @@ def test_rollups_come_and_go_with_their_candles(filled: tuple[Database, RawCache
     run(0, NOW, candles=1e-6)  # full: what is older than a year goes
     assert len(rollups.read(database, "EUR_USD", Granularity.H1)) == 24
     with database.transaction() as connection:
-        table = next(row for row in queries.table_bytes(connection) if row["name"] == "candle_rollups")
+        table = next(row for row in queries.many(connection, "table_bytes", Row) if row["name"] == "candle_rollups")
     assert table["bytes"] > 0
 
 

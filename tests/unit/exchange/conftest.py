@@ -14,7 +14,7 @@ from sep_trader.exchange.market.figures import SECOND
 from sep_trader.exchange.market.sessions import STANDARD_HOURS, Sessions
 from sep_trader.exchange.market.tape import Tape
 from sep_trader.exchange.market.terms import offered
-from sep_trader.exchange.matching import trading
+from sep_trader.exchange.matching import placing
 from sep_trader.exchange.matching.exchange import Exchange
 
 # Wednesday 2026-01-07T12:00:00Z, when the market is open.
@@ -49,7 +49,7 @@ class Desk:
     def order(self, kind: str = "MARKET", units: object = "1000", instrument: str = "EUR_USD", **more: Any) -> Any:
         """Place an order; returns the body with its status under `status`."""
         order = {"type": kind, "instrument": instrument, "units": units, **more}
-        status, body = trading.place_order(self.floor, self.account, {"order": order}, "1")
+        status, body = placing.place_order(self.floor, self.account, {"order": order}, "1")
         return {"status": status, **body}
 
     def transactions(self, since: int = 2) -> list[dict[str, Any]]:

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -10,11 +11,12 @@ from sep_trader.broker.port import AccountSummary, Price
 from sep_trader.execution.decide import MarketView, Permission, SignalToTrade, decide
 from sep_trader.market.instrument import standard_instrument
 from sep_trader.risk.limits import Approved, Exposure, Refused, RiskLimits
+from sep_trader.states import TradingState
 
 NOW = datetime(2014, 5, 15, 8, 0, tzinfo=UTC)
 EUR_USD = standard_instrument("EUR_USD")
 SIGNAL = SignalToTrade("EUR_USD", "m1", 1, Decimal("0.00100"), Decimal("0.00150"), NOW + timedelta(minutes=2))
-PERMISSION = Permission("ACTIVE", "on", True, False, "m1", "practice", False)
+PERMISSION = Permission(TradingState.ACTIVE, "on", True, False, "m1", "practice", False)
 PRICE = Price("EUR_USD", NOW - timedelta(seconds=2), Decimal("1.37000"), Decimal("1.37015"), True)
 MARKET = MarketView(NOW, PRICE, loss_factor=Decimal(1), base_factor=Decimal("1.37"))
 ACCOUNT = AccountSummary(
@@ -47,8 +49,8 @@ def test_a_sell_enters_at_the_bid() -> None:
         ("EXPIRED", {"expires_at": NOW - timedelta(seconds=1)}, {}, {}),
         ("LIVE_NOT_ALLOWED", {}, {"environment": "live"}, {}),
         ("NOT_READY_ON_LIVE", {}, {"environment": "live", "live_allowed": True}, {}),
-        ("TRADING_HALTED", {}, {"trading_state": "HALTED"}, {}),
-        ("TRADING_REDUCING", {}, {"trading_state": "REDUCING"}, {}),
+        ("TRADING_HALTED", {}, {"trading_state": TradingState.HALTED}, {}),
+        ("TRADING_REDUCING", {}, {"trading_state": TradingState.REDUCING}, {}),
         ("PAIR_DISABLED", {}, {"pair_enabled": False}, {}),
         ("MODEL_REPLACED", {}, {"enabled_model_id": "m2"}, {}),
         ("NO_PRICE", {}, {}, {"price": None}),
@@ -60,12 +62,12 @@ def test_a_sell_enters_at_the_bid() -> None:
     ],
 )
 def test_each_refusal_has_its_code(
-    code: str, signal: dict[str, object], permission: dict[str, object], market: dict[str, object]
+    code: str, signal: dict[str, Any], permission: dict[str, Any], market: dict[str, Any]
 ) -> None:
     refused = decided(
         replace(SIGNAL, **signal),
         replace(PERMISSION, **permission),
-        replace(MARKET, **market),  # type: ignore[arg-type]
+        replace(MARKET, **market),
     )
     assert isinstance(refused, Refused)
     assert refused.code == code

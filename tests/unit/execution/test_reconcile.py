@@ -1,102 +1,126 @@
 """What the broker's record means for our orders and trades."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
-from typing import Any
 
 import pytest
+from tests.support.transactions import NOON, part, transaction
 
-from sep_trader.broker.port import BrokerTrade, Transaction
+from sep_trader.broker.port import BrokerTrade
 from sep_trader.execution.reconcile import (
-    OrderEnded,
+    NOTHING_OPENED,
+    OrderCameToNothing,
     OrderFilled,
     TradeChanged,
+    TradeFinanced,
     changes_of,
     compare_open_trades,
     exit_reason,
-    missing_ids,
+    to_apply,
 )
+from sep_trader.ledger.transactions import (
+    ExitKind,
+    ExitsChanged,
+    Fill,
+    FillCause,
+    Financing,
+    FinancingPart,
+    OrderEnded,
+    OrderPlaced,
+    Other,
+    TradePart,
+    Transfer,
+)
+from sep_trader.states import ExitReason
 
-NOW = datetime(2014, 5, 15, 8, tzinfo=UTC)
 
-
-def transaction(kind: str, number: int = 7, **raw: Any) -> Transaction:
-    return Transaction(number, kind, NOW, {"type": kind, **raw})
+def fill(
+    *closed: TradePart, client_id: str | None = "sep-1", opened: TradePart | None = None,
+    reduced: TradePart | None = None,
+) -> Fill:  # fmt: skip
+    zero = Decimal(0)
+    return Fill(6, client_id, FillCause.ORDER, zero, zero, zero, opened, closed, reduced)
 
 
 def trade(trade_id: int, units: int, client_id: str | None = None) -> BrokerTrade:
     return BrokerTrade(
         trade_id=trade_id, instrument="EUR_USD", units=Decimal(units), initial_units=Decimal(units),
-        price=Decimal("1.37"),
-        open_time=NOW, state="OPEN", realized_pl=Decimal(0), financing=Decimal(0), client_id=client_id, stop_loss=None,
-        take_profit=None,
+        price=Decimal("1.37"), open_time=NOON, state="OPEN", realized_pl=Decimal(0), financing=Decimal(0),
+        client_id=client_id, stop_loss=None, take_profit=None,
     )  # fmt: skip
 
 
 def test_a_fill_of_our_order_opens_its_trade() -> None:
-    opened = {"tradeID": "7", "units": "100", "price": "1.37015"}
-    (change,) = changes_of(transaction("ORDER_FILL", orderID="6", clientOrderID="sep-1", tradeOpened=opened))
-    assert isinstance(change, OrderFilled)
-    assert (change.client_id, change.order_id, change.part.trade_id) == ("sep-1", 6, 7)
+    opened = part(7, 100)
+    assert changes_of(transaction(7, fill(opened=opened))) == [OrderFilled("sep-1", 6, NOON, opened)]
 
 
 def test_a_fill_that_turns_a_position_round_closes_before_it_opens() -> None:
-    changes = changes_of(
-        transaction(
-            "ORDER_FILL", orderID="6", clientOrderID="sep-1", reason="MARKET_ORDER",
-            tradesClosed=[{"tradeID": "3", "units": "-50", "realizedPL": "1.0000"}],
-            tradeOpened={"tradeID": "7", "units": "50", "price": "1.37"},
-        )
-    )  # fmt: skip
+    changes = changes_of(transaction(7, fill(part(3, -50, "1"), opened=part(7, 50))))
     assert [type(c) for c in changes] == [TradeChanged, OrderFilled]
 
 
 def test_an_order_that_only_reduced_others_opened_nothing() -> None:
-    reduced = {"tradeID": "3", "units": "-50", "realizedPL": "1.0000"}
-    changes = changes_of(transaction("ORDER_FILL", orderID="6", clientOrderID="sep-1", tradeReduced=reduced))
-    assert isinstance(changes[0], TradeChanged)
-    assert not changes[0].closed
-    assert changes[1] == OrderEnded("sep-1", 6, "NOTHING_OPENED")
+    changes = changes_of(transaction(7, fill(reduced=part(3, -50, "1"))))
+    assert changes == [
+        TradeChanged(3, NOON, part(3, -50, "1"), False, FillCause.ORDER),
+        OrderCameToNothing("sep-1", 6, NOTHING_OPENED),
+    ]
+
+
+def test_an_order_that_came_to_nothing_says_why() -> None:
+    cancelled = changes_of(transaction(7, OrderEnded(6, "sep-1", "MARKET_HALTED")))
+    assert cancelled == [OrderCameToNothing("sep-1", 6, "MARKET_HALTED")]
+    rejected = changes_of(transaction(7, OrderEnded(None, "sep-1", "UNITS_INVALID")))
+    assert rejected == [OrderCameToNothing("sep-1", None, "UNITS_INVALID")]
+
+
+def test_financing_is_booked_to_each_trade_that_it_names() -> None:
+    parts = (FinancingPart(3, Decimal("-0.5")), FinancingPart(4, Decimal("0.2")))
+    changes = changes_of(transaction(7, Financing(Decimal("-0.3"), parts)))
+    assert changes == [TradeFinanced(3, NOON, Decimal("-0.5")), TradeFinanced(4, NOON, Decimal("0.2"))]
 
 
 @pytest.mark.parametrize(
-    ("raw", "code"),
+    "event",
     [
-        (
-            {"kind": "ORDER_CANCEL", "orderID": "6", "clientOrderID": "sep-1", "reason": "MARKET_HALTED"},
-            "MARKET_HALTED",
-        ),
-        (
-            {"kind": "MARKET_ORDER_REJECT", "clientExtensions": {"id": "sep-1"}, "rejectReason": "UNITS_INVALID"},
-            "UNITS_INVALID",
-        ),
+        OrderPlaced(6, "sep-1"),
+        OrderEnded(6, None, "LINKED_TRADE_CLOSED"),
+        ExitsChanged(3, 8, ExitKind.STOP_LOSS, Decimal(1), None),
+        Transfer(Decimal(500)),
+        Other(),
     ],
 )
-def test_an_order_that_came_to_nothing_says_why(raw: dict[str, Any], code: str) -> None:
-    (change,) = changes_of(transaction(raw.pop("kind"), **raw))
-    assert isinstance(change, OrderEnded)
-    assert (change.client_id, change.code) == ("sep-1", code)
+def test_what_concerns_no_order_or_trade_of_ours_changes_nothing(event: Other) -> None:
+    assert changes_of(transaction(7, event)) == []
 
 
 @pytest.mark.parametrize(
     ("cause", "minutes", "reason"),
     [
-        ("STOP_LOSS_ORDER", 5, "STOP_LOSS"),
-        ("TAKE_PROFIT_ORDER", 90, "TAKE_PROFIT"),
-        ("MARKET_ORDER_TRADE_CLOSE", 30, "HORIZON"),
-        ("MARKET_ORDER_TRADE_CLOSE", 29, "MANUAL"),
-        ("MARKET_ORDER_MARGIN_CLOSEOUT", 5, "MARGIN_CLOSEOUT"),
+        (FillCause.STOP_LOSS, 5, ExitReason.STOP_LOSS),
+        (FillCause.TAKE_PROFIT, 90, ExitReason.TAKE_PROFIT),
+        (FillCause.TRAILING_STOP, 5, ExitReason.TRAILING_STOP),
+        (FillCause.TRADE_CLOSE, 30, ExitReason.HORIZON),
+        (FillCause.TRADE_CLOSE, 29, ExitReason.MANUAL),
+        (FillCause.POSITION_CLOSE, 90, ExitReason.MANUAL),
+        (FillCause.MARGIN_CLOSEOUT, 5, ExitReason.MARGIN_CLOSEOUT),
+        (FillCause.OTHER, 90, ExitReason.MANUAL),
     ],
 )
-def test_the_reason_of_an_exit(cause: str, minutes: int, reason: str) -> None:
-    assert exit_reason(cause, NOW + timedelta(minutes=minutes), NOW + timedelta(minutes=30)) == reason
+def test_the_reason_of_an_exit(cause: FillCause, minutes: int, reason: ExitReason) -> None:
+    assert exit_reason(cause, NOON + timedelta(minutes=minutes), NOON + timedelta(minutes=30)) is reason
+    if cause is FillCause.TRADE_CLOSE:
+        assert exit_reason(cause, NOON, None) is ExitReason.MANUAL
 
 
-def test_holes_in_the_record_are_found() -> None:
-    items = [transaction("ORDER_CANCEL", n) for n in (8, 9, 12)]
-    assert missing_ids(7, items) == [10, 11]
-    assert missing_ids(6, items[:2]) == [7]
-    assert missing_ids(7, []) == []
+def test_a_hole_in_the_record_keeps_everything_back() -> None:
+    items = [transaction(n) for n in (8, 9, 12)]
+    assert to_apply(7, items).missing == (10, 11)
+    assert to_apply(7, items).transactions == ()
+    assert to_apply(6, items[:2]).missing == (7,)
+    assert to_apply(7, items[:2]).transactions == tuple(items[:2])
+    assert to_apply(7, []).transactions == ()
 
 
 def test_differences_between_our_books_and_the_brokers() -> None:

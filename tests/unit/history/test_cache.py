@@ -19,7 +19,7 @@ LENGTH = 60_000
 def page(number: int) -> QuoteCandles:
     time = number * LENGTH + 60 * np.arange(1_000, dtype=np.int64)
     prices = np.random.default_rng(number).random((8, 1_000))
-    return QuoteCandles("EUR_USD", M1, time, *prices, volume=np.ones(1_000, np.int64))
+    return QuoteCandles("EUR_USD", M1, time, *prices, np.ones(1_000, np.int64))  # type: ignore[call-arg]
 
 
 def put(cache: RawCache, number: int) -> None:

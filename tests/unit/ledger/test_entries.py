@@ -1,55 +1,69 @@
-"""What a transaction does to the account."""
+"""What a transaction does to the balance, and what the books say when a broker's statement differs."""
 
 from decimal import Decimal
 
-from sep_trader.ledger.entries import entry_of, fill_parts, financing_parts
+import pytest
+from tests.support.transactions import part, transaction
 
-CLOSE = {
-    "type": "ORDER_FILL", "pl": "-12.3400", "financing": "-0.5000", "commission": "1.0000",
-    "guaranteedExecutionFee": "0.0000", "accountBalance": "9986.1600",
-    "tradesClosed": [
-        {"tradeID": "31", "units": "-100", "price": "1.13000", "realizedPL": "-10.0000", "financing": "-0.4000",
-         "halfSpreadCost": "0.0100"},
-        {"tradeID": "32", "units": "-20", "price": "1.13000", "realizedPL": "-2.3400", "financing": "-0.1000",
-         "halfSpreadCost": "0.0020"},
+from sep_trader.ledger.entries import BalanceDifference, balance_difference, entry_of
+from sep_trader.ledger.transactions import (
+    Adjustment,
+    Event,
+    Fill,
+    FillCause,
+    Financing,
+    FinancingPart,
+    OrderEnded,
+    OrderPlaced,
+    Other,
+    Transfer,
+)
+
+FILL = Fill(
+    order_id=9, client_id="sep-1", cause=FillCause.ORDER, gross_pl=Decimal("-12.34"), financing=Decimal("-0.50"),
+    fees=Decimal("1.00"), opened=None, closed=(part(31, -100, "-12.34"),), reduced=None,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("event", "amount", "is_profit"),
+    [
+        (FILL, Decimal("-12.34") + Decimal("-0.50") - Decimal("1.00"), True),
+        (Financing(Decimal("-0.75"), (FinancingPart(31, Decimal("-0.75")),)), Decimal("-0.75"), True),
+        (Adjustment(Decimal("2.50")), Decimal("2.50"), True),
+        (Transfer(Decimal("-500")), Decimal(-500), False),
+        (OrderPlaced(9, "sep-1"), Decimal(0), True),
+        (OrderEnded(9, "sep-1", "MARKET_HALTED"), Decimal(0), True),
+        (Other(), Decimal(0), True),
     ],
-    "tradeOpened": {"tradeID": "40", "units": "-50", "price": "1.13000", "halfSpreadCost": "0.0050"},
-}  # fmt: skip
+)
+def test_each_kind_moves_the_balance_by_its_amount(event: Event, amount: Decimal, is_profit: bool) -> None:
+    entry = entry_of(transaction(1, event))
+    assert (entry.amount, entry.is_profit) == (amount, is_profit)
 
 
-def test_a_fill_moves_the_balance_by_pl_financing_and_fees() -> None:
-    entry = entry_of(CLOSE)
-    assert entry.amount == Decimal("-12.34") + Decimal("-0.50") - Decimal("1.00")
-    assert entry.is_profit
-    assert entry.balance == Decimal("9986.1600")
+@pytest.mark.parametrize("event", [FILL, Financing(Decimal("-0.75"), ()), Transfer(Decimal(500)), Other()])
+def test_a_stated_balance_that_adds_up_is_no_difference(event: Event) -> None:
+    before = Decimal("10000.1234")
+    after = before + entry_of(transaction(1, event)).amount
+    assert balance_difference(before, transaction(1, event, balance=after)) is None
 
 
-def test_the_parts_of_a_fill_add_up_to_it() -> None:
-    parts = fill_parts(CLOSE)
-    assert parts.opened is not None
-    every = [*parts.closed, parts.opened]
-    assert sum(p.gross_pl + p.financing - p.commission for p in every) == entry_of(CLOSE).amount
-    assert [p.trade_id for p in every] == [31, 32, 40]
-    assert parts.closed[0].commission == Decimal(1)
+@pytest.mark.parametrize("event", [FILL, Financing(Decimal("-0.75"), ()), Transfer(Decimal(500)), Other()])
+@pytest.mark.parametrize("off", ["0.0001", "-0.01", "1000"])
+def test_a_stated_balance_that_does_not_add_up_is_a_difference_whatever_the_type(event: Event, off: str) -> None:
+    before = Decimal("10000.1234")
+    expected = before + entry_of(transaction(1, event)).amount
+    found = balance_difference(before, transaction(7, event, balance=expected + Decimal(off), kind="STRANGE"))
+    assert found == BalanceDifference(7, "STRANGE", expected, expected + Decimal(off))
+    assert "transaction 7 (STRANGE)" in str(found)
+    assert f"{Decimal(off):+}" in str(found)
 
 
-def test_transfers_are_not_profit() -> None:
-    entry = entry_of({"type": "TRANSFER_FUNDS", "amount": "500.00", "accountBalance": "10500.00"})
-    assert (entry.amount, entry.is_profit) == (Decimal(500), False)
+def test_a_transaction_that_states_no_balance_cannot_differ() -> None:
+    assert balance_difference(Decimal(1), transaction(1, FILL)) is None
 
 
-def test_daily_financing_is_booked_to_the_trades_it_names() -> None:
-    raw = {
-        "type": "DAILY_FINANCING", "financing": "-0.7500",
-        "positionFinancings": [
-            {"instrument": "EUR_USD", "openTradeFinancings": [{"tradeID": "31", "financing": "-0.5000"}]},
-            {"instrument": "NZD_USD", "openTradeFinancings": [{"tradeID": "35", "financing": "-0.2500"}]},
-        ],
-    }  # fmt: skip
-    parts = financing_parts(raw)
-    assert parts == {31: Decimal("-0.5"), 35: Decimal("-0.25")}
-    assert sum(parts.values()) == entry_of(raw).amount
-
-
-def test_an_order_that_waits_moves_nothing() -> None:
-    assert entry_of({"type": "MARKET_ORDER"}).amount == 0
+def test_balances_are_compared_at_four_decimals() -> None:
+    assert balance_difference(Decimal("1.00004"), transaction(1, balance=Decimal("1"))) is None
+    assert balance_difference(Decimal("1.00006"), transaction(1, balance=Decimal("1"))) is not None

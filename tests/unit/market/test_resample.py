@@ -13,8 +13,10 @@ from sep_trader.market.resample import complete_only, resample
 
 
 def one_sided(quotes: QuoteCandles, side: str) -> Candles:
-    prices = (getattr(quotes, f"{side}_{name}") for name in ("open", "high", "low", "close"))
-    return Candles(quotes.instrument, quotes.granularity, quotes.time, *prices, quotes.ask_close, quotes.volume)
+    first, high, low, last = (getattr(quotes, f"{side}_{name}") for name in ("open", "high", "low", "close"))
+    return Candles(
+        quotes.instrument, quotes.granularity, quotes.time, first, high, low, last, quotes.ask_close, quotes.volume
+    )
 
 
 @pytest.mark.parametrize("pair", ["EUR_USD", "NZD_USD"])
@@ -39,10 +41,10 @@ def test_hours_from_minutes_equal_the_brokers_hours(data_dir: Path, pair: str, s
 
 
 def minutes(count: int, start: int = 1_399_420_800) -> Candles:
-    close = 1.3 + np.arange(count) * 1e-5
+    close = (1.3 + np.arange(count) * 1e-5).astype(np.float64)
     time = start + 60 * np.arange(count, dtype=np.int64)
     return Candles(
-        "EUR_USD", Granularity.M1, time, close, close + 1e-5, close - 1e-5, close, close, np.ones(count, int)
+        "EUR_USD", Granularity.M1, time, close, close + 1e-5, close - 1e-5, close, close, np.ones(count, np.int64)
     )
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from sep_trader.market.candles import Candles
 from sep_trader.research.costs import CostModel
 from sep_trader.research.labels import net_outcomes
-from sep_trader.research.sweep import simulate
+from sep_trader.research.simulate import simulate
 
 
 def test_every_proposal_is_labelled_as_if_it_were_alone(random_candles: Callable[..., Candles]) -> None:

@@ -7,7 +7,8 @@ import pytest
 
 from sep_trader.errors import InputError
 from sep_trader.market.candles import Candles
-from sep_trader.research.strategies import RuleParameters, mean_candle_range, propose
+from sep_trader.market.granularity import Granularity
+from sep_trader.research.strategies import RANGE_CANDLES, RuleParameters, mean_candle_range, propose
 
 CASES = [
     RuleParameters(window=16, theta_run=0.3),
@@ -59,3 +60,18 @@ def test_parameters_survive_json_and_unknown_ones_are_named() -> None:
         RuleParameters.from_json({"leverage": 50})
     with pytest.raises(InputError, match="unknown mode 'hope'"):
         RuleParameters(mode="hope")
+
+
+@pytest.mark.parametrize(
+    ("granularity", "confirm", "candles"),
+    [
+        (Granularity.M1, (), RANGE_CANDLES),  # longer than a window of 32
+        (Granularity.M1, ("M5",), (32 + 1) * 5),
+        (Granularity.M5, ("M15",), (32 + 1) * 3),
+        (Granularity.H1, ("D",), (32 + 1) * 24),
+    ],
+)
+def test_the_warm_up_counts_candles_of_the_models_own_granularity(
+    granularity: Granularity, confirm: tuple[str, ...], candles: int
+) -> None:
+    assert RuleParameters(window=32, confirm=confirm).warm_up(granularity) == candles

@@ -1,6 +1,7 @@
 """The outcome rule, case by case, with the expected values written as arithmetic."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -10,7 +11,7 @@ from sep_trader.errors import InputError
 from sep_trader.market.candles import Candles
 from sep_trader.market.granularity import Granularity
 from sep_trader.research.costs import CostModel, rollovers
-from sep_trader.research.sweep import ExitReason, Trades, simulate
+from sep_trader.research.simulate import ExitReason, Trades, simulate
 
 FREE = CostModel(slippage_pips=0, spread_multiplier=0, financing_long=0, financing_short=0)
 COSTLY = CostModel(slippage_pips=1, spread_multiplier=2, financing_long=-0.1, financing_short=0.05, pip=0.01)
@@ -19,7 +20,7 @@ NONE = math.inf
 START = 1398977820
 
 
-def _candles(rows: list[tuple[float, float, float, float]], spread: float = 0.0) -> Candles:
+def _candles(rows: Sequence[tuple[float, float, float, float]], spread: float = 0.0) -> Candles:
     table = np.array(rows, dtype=np.float64)
     n = len(rows)
     time = START + 60 * np.arange(n, dtype=np.int64)

@@ -2,6 +2,8 @@
 
 from decimal import Decimal
 
+import pytest
+
 from sep_trader.risk.limits import Exposure, Reason, RiskLimits, check_exposure
 
 
@@ -44,3 +46,20 @@ def test_losses_of_open_trades_count_towards_the_daily_loss() -> None:
     assert code(nav=Decimal(9_700), balance=Decimal(10_000)) == Reason.DAILY_LOSS_LIMIT
     assert code(nav=Decimal(9_800), balance=Decimal(9_900), net_pl_today=Decimal(-100)) is None
     assert code(nav=Decimal(9_700), balance=Decimal(9_900), net_pl_today=Decimal(-100)) == Reason.DAILY_LOSS_LIMIT
+
+
+@pytest.mark.parametrize(
+    ("changes", "text"),
+    [
+        ({"unsettled_pairs": frozenset({"EUR_USD"})}, "EUR_USD has an open trade or an unsettled order"),
+        ({"open_trades": 3}, "3 trades are open, 2 allowed"),
+        (
+            {"nav": Decimal(9_500), "balance": Decimal(9_900), "net_pl_today": Decimal(-100)},
+            "NAV is 9500 after 10000 at the start of the day, 3.0% may be lost",
+        ),
+    ],
+)
+def test_a_refusal_says_its_figures(changes: dict[str, object], text: str) -> None:
+    refused = check_exposure("EUR_USD", exposure(**changes), RiskLimits(max_open_trades=2))
+    assert refused is not None
+    assert refused.text == text

@@ -1,4 +1,9 @@
-"""The OANDA v20 client: the broker port over REST and streams, synchronous, on one kept connection pool."""
+"""The OANDA v20 client: the broker port over REST and streams, synchronous, on one kept connection pool.
+
+The client is complete on purpose: it covers every endpoint of an account. The trader uses what the port names; pending
+orders, exits, positions, changes and the history of transactions serve conformance tests, people at a prompt, and a
+control loop that sets exits.
+"""
 
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
@@ -8,30 +13,27 @@ from urllib.parse import quote
 
 import httpx
 
-from sep_trader.broker.oanda import orders, outcomes, wire
+from sep_trader.broker.oanda import orders, outcomes, record, wire
 from sep_trader.broker.oanda.candle_wire import candles as parse_candles
 from sep_trader.broker.oanda.hosts import hosts
+from sep_trader.broker.oanda.streams import Feed
 from sep_trader.broker.oanda.times import DatetimeFormat, format_time
-from sep_trader.broker.oanda.transport import Answer, Lost, NotSent, RetryPolicy, StreamConnection, Transport
+from sep_trader.broker.oanda.transport import Answer, Backoff, Lost, NotSent, StreamConnection, Transport
+from sep_trader.broker.oanda.values import Account, AccountChanges, AnyOrder, BrokerOrder, Position
 from sep_trader.broker.port import (
-    Account,
-    AccountChanges,
     AccountSummary,
-    AnyOrder,
     Broker,
-    BrokerOrder,
     BrokerTrade,
-    Heartbeat,
+    EventFeed,
+    EventSink,
     Outcome,
-    Position,
-    Price,
     Pricing,
     Rejected,
-    Transaction,
     Transactions,
     Unknown,
 )
 from sep_trader.errors import BrokerError
+from sep_trader.ledger.transactions import Transaction
 from sep_trader.market.candles import QuoteCandles
 from sep_trader.market.granularity import Granularity
 from sep_trader.market.instrument import Instrument
@@ -55,7 +57,7 @@ class OandaClient:
     - Rejected(reason, ...): the broker refused it. `NOT_SENT` when it never left (no connection, or the instrument's
       precision could not be read first), `RATE_LIMITED` for a 429, `UNAUTHORIZED` and `FORBIDDEN` for a 401 and 403.
     - Unknown(cause): it may have been sent and no readable answer came (timeout, reset, 5xx, unreadable 2xx).
-      `resolve`, or `recovery.recover`, finds out; sending it again may double it.
+      The account's record tells; `resolve` looks once. Sending it again may double it.
     """
 
     def __init__(
@@ -68,14 +70,14 @@ class OandaClient:
         timeout_s: float = 10.0,
         transport: httpx.BaseTransport | None = None,
         datetime_format: DatetimeFormat = "RFC3339",
-        retry: RetryPolicy | None = None,
+        retry: Backoff | None = None,
         stream_silence_s: float = 10.0,
     ) -> None:
         """Take the two addresses (see `hosts`), the token and the account; nothing is sent yet.
 
         timeout_s: to connect, to send and for each wait for an answer. stream_silence_s: a stream without a byte for
         so long is dead (heartbeats come every 5 s). datetime_format: how OANDA writes times, RFC3339 or UNIX.
-        Raises InputError for an address that is none.
+        Raises InputError for a malformed address.
         """
         self.account_id = account_id
         self._datetime_format = datetime_format
@@ -88,7 +90,7 @@ class OandaClient:
             timeout_s=timeout_s,
             stream_silence_s=stream_silence_s,
             datetime_format=datetime_format,
-            retry=retry or RetryPolicy(),
+            retry=retry or Backoff(),
             transport=transport,
         )
 
@@ -174,7 +176,7 @@ class OandaClient:
             return instrument
         order = orders.quantised(order, instrument)
         if not order.units:
-            return Rejected("UNITS_INVALID", "the size is zero at the instrument's precision; nothing was sent", {})
+            return Rejected("UNITS_INVALID", "the size is zero at the instrument's precision; nothing was sent")
         return self._write("POST", "/orders", orders.order_request(order, self._datetime_format))
 
     def replace(self, order_id: int, order: AnyOrder) -> Outcome:
@@ -259,7 +261,7 @@ class OandaClient:
     def transaction(self, transaction_id: int) -> Transaction:
         """Read one entry of the account's record. Raises BrokerNotFound."""
         path = f"{self._account}/transactions/{transaction_id}"
-        return self._get(path, None, lambda body: wire.transaction(body["transaction"]))
+        return self._get(path, None, lambda body: record.transaction(body["transaction"]))
 
     def transactions_since(self, transaction_id: int) -> Transactions:
         """Read all transactions after an id. Fewer than `last_id` promises when the broker's record lags."""
@@ -326,19 +328,9 @@ class OandaClient:
         """Open the transaction stream. It replays nothing: read `transactions_since` once it is open."""
         return self._transport.stream(f"{self._account}/transactions/stream")
 
-    def stream_prices(self, instruments: Sequence[str]) -> Iterator[Price | Heartbeat]:
-        """Yield one connection's prices and heartbeats; an empty book yields nothing."""
-        with self.open_price_stream(instruments) as lines:
-            for line in lines:
-                event = self._parse("a price", lambda line=line: price_event(line))  # type: ignore[misc]
-                if event is not None:
-                    yield event
-
-    def stream_transactions(self) -> Iterator[Transaction | Heartbeat]:
-        """Yield one connection's transactions and heartbeats."""
-        with self.open_transaction_stream() as lines:
-            for line in lines:
-                yield self._parse("a transaction", lambda line=line: transaction_event(line))  # type: ignore[misc]
+    def event_feed(self, instruments: Sequence[str], after_id: int, events: EventSink) -> EventFeed:
+        """Make the threads that read both streams (see the port)."""
+        return Feed(self, instruments, after_id, events)
 
     def close(self) -> None:
         """Close the connections."""
@@ -354,7 +346,7 @@ class OandaClient:
             self.instruments([name])
             return self._instruments[name]
         except (BrokerError, KeyError) as error:
-            return Rejected(outcomes.NOT_SENT, f"the terms of {name} cannot be read, nothing was sent: {error}", {})
+            return Rejected(outcomes.NOT_SENT, f"the terms of {name} cannot be read, nothing was sent: {error}")
 
     def _write(
         self,
@@ -366,7 +358,7 @@ class OandaClient:
         try:
             answer: Answer = self._transport.write(method, f"{self._account}{path}", body)
         except NotSent as error:
-            return Rejected(outcomes.NOT_SENT, f"nothing was sent: {error}", {})
+            return Rejected(outcomes.NOT_SENT, f"nothing was sent: {error}")
         except Lost as error:
             return Unknown(str(error))
         return read(answer.status, answer.content)
@@ -392,16 +384,6 @@ class OandaClient:
 
 def _ceil(moment: datetime) -> int:
     return -int(-moment.timestamp() // 1)
-
-
-def price_event(line: dict[str, Any]) -> Price | Heartbeat | None:
-    """Read a line of the pricing stream; None for an empty book."""
-    return wire.heartbeat(line) if line.get("type") == "HEARTBEAT" else wire.price(line)
-
-
-def transaction_event(line: dict[str, Any]) -> Transaction | Heartbeat:
-    """Read a line of the transaction stream."""
-    return wire.heartbeat(line) if line.get("type") == "HEARTBEAT" else wire.transaction(line)
 
 
 if TYPE_CHECKING:

@@ -12,7 +12,8 @@ from sep_trader.broker.oanda.rounding import (
     round_target,
 )
 from sep_trader.broker.oanda.times import DatetimeFormat, format_time
-from sep_trader.broker.port import AnyOrder, LimitOrder, MarketOrder, StopOrder
+from sep_trader.broker.oanda.values import AnyOrder, LimitOrder, StopOrder
+from sep_trader.broker.port import MarketOrder
 from sep_trader.market.instrument import Instrument
 
 Json = dict[str, Any]

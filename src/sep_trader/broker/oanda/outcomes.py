@@ -3,7 +3,7 @@
 A request is known to have failed only when the broker says so. Whatever leaves a doubt is Unknown.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -11,9 +11,10 @@ import orjson
 
 from sep_trader.broker.oanda.times import parse_time
 from sep_trader.broker.oanda.wire import decimal
-from sep_trader.broker.port import Cancelled, Filled, Outcome, Rejected, Resting, Transaction, Unknown
+from sep_trader.broker.port import Cancelled, Filled, Outcome, Rejected, Resting, Unknown
+from sep_trader.ledger.transactions import Transaction
 
-Json = dict[str, Any]
+Json = Mapping[str, Any]
 
 NOT_FOUND = "NOT_FOUND"
 INCOMPLETE = "INCOMPLETE"
@@ -49,7 +50,7 @@ def from_cancel(status: int, content: bytes) -> Outcome:
         return from_answer(status, content)
     try:
         body = orjson.loads(content)
-        return _cancelled(body["orderCancelTransaction"], body)
+        return _cancelled(body["orderCancelTransaction"])
     except _UNREADABLE as error:
         return Unknown(f"HTTP {status} with an answer that cannot be read: {type(error).__name__}")
 
@@ -84,15 +85,15 @@ def close_from_transactions(trade_id: int, items: Iterable[Transaction]) -> Outc
     outcomes: list[Outcome] = []
     requests: set[str] = set()
     for item in items:
-        raw = item.raw
+        raw: Json = item.raw
         if (raw.get("tradeClose") or {}).get("tradeID") == wanted:
             rejected = item.type.endswith("_REJECT")
             requests.add(raw["id"])
-            outcomes.append(_reject_of(raw, raw) if rejected else Unknown(INCOMPLETE))
+            outcomes.append(_reject_of(raw) if rejected else Unknown(INCOMPLETE))
         elif item.type == "ORDER_FILL" and wanted in _trades_touched(raw):
-            outcomes.append(_filled(raw, raw))
+            outcomes.append(_filled(raw))
         elif item.type == "ORDER_CANCEL" and raw.get("orderID") in requests:
-            outcomes.append(_cancelled(raw, raw))
+            outcomes.append(_cancelled(raw))
     return _best(outcomes)
 
 
@@ -108,33 +109,33 @@ def _orders(items: Iterable[Transaction]) -> Iterable[tuple[str, Outcome]]:
     """Each order's client id and its latest state, in the order of creation."""
     states: dict[str, tuple[str, Outcome]] = {}
     for item in items:
-        raw = item.raw
+        raw: Json = item.raw
         if item.type.endswith("_ORDER_REJECT"):
-            states[raw["id"]] = (_own_id(raw), _reject_of(raw, raw))
+            states[raw["id"]] = (_own_id(raw), _reject_of(raw))
         elif item.type.endswith("_ORDER"):
             waits = item.type != "MARKET_ORDER"
-            states[raw["id"]] = (_own_id(raw), Resting(item.id, raw) if waits else Unknown(INCOMPLETE))
+            states[raw["id"]] = (_own_id(raw), Resting(item.id) if waits else Unknown(INCOMPLETE))
         elif item.type == "ORDER_FILL":
             own = states.get(raw["orderID"], ("", None))[0]
-            states[raw["orderID"]] = (raw.get("clientOrderID") or own, _filled(raw, raw))
+            states[raw["orderID"]] = (raw.get("clientOrderID") or own, _filled(raw))
         elif item.type == "ORDER_CANCEL":
             own, before = states.get(raw["orderID"], ("", None))
             if not isinstance(before, Filled):  # of a partly filled order only the rest is cancelled
-                states[raw["orderID"]] = (raw.get("clientOrderID") or own, _cancelled(raw, raw))
+                states[raw["orderID"]] = (raw.get("clientOrderID") or own, _cancelled(raw))
     return states.values()
 
 
 def _created(body: Json) -> Outcome:
     if fill := body.get("orderFillTransaction"):
-        return _filled(fill, body)
+        return _filled(fill)
     replaced = "orderCancelTransaction" in body and "replacedByOrderID" in body["orderCancelTransaction"]
     cancel = body.get("replacingOrderCancelTransaction" if replaced else "orderCancelTransaction")
     if cancel:
-        return _cancelled(cancel, body)
+        return _cancelled(cancel)
     create = body["orderCreateTransaction"]
     if create["type"] == "MARKET_ORDER":
         return Unknown("the answer tells neither a fill nor a cancellation")
-    return Resting(int(create["id"]), body)
+    return Resting(int(create["id"]))
 
 
 def _exits(body: Json) -> Outcome:
@@ -143,17 +144,17 @@ def _exits(body: Json) -> Outcome:
         return next((body[name] for name in names if name in body), None)
 
     if fill := first("FillTransaction"):
-        return _filled(fill, body)
+        return _filled(fill)
     if cancel := first("CreatedCancelTransaction"):
-        return _cancelled(cancel, body)
+        return _cancelled(cancel)
     if create := first("Transaction"):
-        return Resting(int(create["id"]), body)
+        return Resting(int(create["id"]))
     if cancel := first("CancelTransaction"):
-        return _cancelled(cancel, body)
+        return _cancelled(cancel)
     raise KeyError("orderTransaction")
 
 
-def _filled(fill: Json, raw: Json) -> Filled:
+def _filled(fill: Json) -> Filled:
     opened = fill.get("tradeOpened") or {}
     return Filled(
         order_id=int(fill["orderID"]),
@@ -166,7 +167,6 @@ def _filled(fill: Json, raw: Json) -> Filled:
         financing=decimal(fill.get("financing", 0)),
         half_spread_cost=decimal(fill.get("halfSpreadCost", 0)),
         balance=decimal(fill["accountBalance"]),
-        raw=raw,
     )
 
 
@@ -184,12 +184,12 @@ def _trades_touched(fill: Json) -> set[str]:
     return {part["tradeID"] for part in parts if "tradeID" in part}
 
 
-def _cancelled(cancel: Json, raw: Json) -> Cancelled:
-    return Cancelled(int(cancel["orderID"]), cancel["reason"], raw)
+def _cancelled(cancel: Json) -> Cancelled:
+    return Cancelled(int(cancel["orderID"]), cancel["reason"])
 
 
-def _reject_of(reject: Json, raw: Json) -> Rejected:
-    return Rejected(reject["rejectReason"], raw.get("errorMessage", ""), raw)
+def _reject_of(reject: Json) -> Rejected:
+    return Rejected(reject["rejectReason"], reject.get("errorMessage", ""))
 
 
 def _rejected(status: int, content: bytes) -> Rejected:
@@ -198,10 +198,10 @@ def _rejected(status: int, content: bytes) -> Rejected:
     except ValueError:
         body = None
     if not isinstance(body, dict):
-        return Rejected(_BARE.get(status, f"HTTP_{status}"), "", {})
+        return Rejected(_BARE.get(status, f"HTTP_{status}"), "")
     reasons = [part["rejectReason"] for part in body.values() if isinstance(part, dict) and "rejectReason" in part]
     reason = next(iter(reasons), None) or _BARE.get(status) or body.get("errorCode") or f"HTTP_{status}"
-    return Rejected(str(reason), str(body.get("errorMessage", "")), body)
+    return Rejected(str(reason), str(body.get("errorMessage", "")))
 
 
 def _own_id(raw: Json) -> str:

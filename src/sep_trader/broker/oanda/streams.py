@@ -1,30 +1,42 @@
 """Reader threads: OANDA's two streams as typed events on one queue, reconnected for as long as they are wanted.
 
 A connection without a byte for 10 s is dead (heartbeats come every 5 s) and is opened again, with backoff and jitter.
-Events are the port's Price, Heartbeat, Transaction and StreamState. The queue should be unbounded: a full one stops
+Events are the port's Price, Heartbeat, Transaction and StreamState. The queue should be unbounded: a full queue stops
 the reading.
 """
 
-import queue
 import threading
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
 from sep_trader.broker.oanda import wire
-from sep_trader.broker.oanda.client import OandaClient
-from sep_trader.broker.oanda.gaps import InOrder
-from sep_trader.broker.oanda.transport import RetryPolicy, StreamConnection
-from sep_trader.broker.port import Heartbeat, Price, StreamState, Transaction
+from sep_trader.broker.oanda.ordering import InOrder
+from sep_trader.broker.oanda.record import transaction
+from sep_trader.broker.oanda.transport import Backoff, StreamConnection
+from sep_trader.broker.port import EventSink, FeedEvent, Price, StreamState, Transactions
 
-Event = Price | Heartbeat | Transaction | StreamState
-Events = queue.Queue[Any]
 Json = dict[str, Any]
 
-RECONNECT = RetryPolicy(base_s=0.5, cap_s=30.0)
+RECONNECT = Backoff(base_s=0.5, cap_s=30.0)
+
+
+class Source(Protocol):
+    """What the readers ask of the client."""
+
+    def open_price_stream(self, instruments: Sequence[str]) -> StreamConnection:
+        """Open the pricing stream."""
+        ...
+
+    def open_transaction_stream(self) -> StreamConnection:
+        """Open the transaction stream."""
+        ...
+
+    def transactions_since(self, transaction_id: int) -> Transactions:
+        """Read the record after an id."""
+        ...
 
 
 class _Reader(ABC):
@@ -32,7 +44,7 @@ class _Reader(ABC):
 
     name: str
 
-    def __init__(self, events: Events, reconnect: RetryPolicy) -> None:
+    def __init__(self, events: EventSink, reconnect: Backoff) -> None:
         self.events = events
         self._reconnect = reconnect
         self._stopping = threading.Event()
@@ -95,7 +107,7 @@ class _Reader(ABC):
         finally:
             self._connection = None
 
-    def _put(self, event: Event) -> None:
+    def _put(self, event: FeedEvent) -> None:
         if not self._stopping.is_set():
             self.events.put(event)
 
@@ -115,21 +127,12 @@ class PriceStream(_Reader):
     name = "prices"
 
     def __init__(
-        self, client: OandaClient, instruments: Sequence[str], events: Events, *, reconnect: RetryPolicy = RECONNECT
+        self, client: Source, instruments: Sequence[str], events: EventSink, *, reconnect: Backoff = RECONNECT
     ) -> None:
         super().__init__(events, reconnect)
         self._client = client
         self._instruments = tuple(instruments)
         self._latest: dict[str, Price] = {}
-
-    def latest(self) -> dict[str, Price]:
-        """Return the last quote of each instrument that has had one."""
-        return dict(self._latest)
-
-    def stale(self, now: datetime, max_age_s: float) -> list[str]:
-        """Name the instruments not to be traded on now: never quoted, not tradeable, or quoted too long ago."""
-        latest = self.latest()
-        return [name for name in self._instruments if name not in latest or latest[name].is_stale(now, max_age_s)]
 
     def _open(self) -> StreamConnection:
         return self._client.open_price_stream(self._instruments)
@@ -162,11 +165,11 @@ class TransactionStream(_Reader):
 
     def __init__(
         self,
-        client: OandaClient,
-        events: Events,
+        client: Source,
+        events: EventSink,
         last_id: int,
         *,
-        reconnect: RetryPolicy = RECONNECT,
+        reconnect: Backoff = RECONNECT,
         gap_patience_s: float = 30.0,
     ) -> None:
         super().__init__(events, reconnect)
@@ -191,7 +194,7 @@ class TransactionStream(_Reader):
             self._deliver()
             self._put(beat)
         else:
-            self._order.add([wire.transaction(line)])
+            self._order.add([transaction(line)])
             self._deliver()
 
     def _deliver(self) -> None:
@@ -220,3 +223,23 @@ class TransactionStream(_Reader):
             self._tell(StreamState(self.name, connected=True, cause=cause))
         for item in items:
             self._put(item)
+
+
+class Feed:
+    """Both streams of an account together: the port's EventFeed."""
+
+    def __init__(self, client: Source, instruments: Sequence[str], after_id: int, events: EventSink) -> None:
+        readers: list[_Reader] = [TransactionStream(client, events, after_id)]
+        if instruments:
+            readers.append(PriceStream(client, instruments, events))
+        self._readers = readers
+
+    def start(self) -> None:
+        """Start both readers."""
+        for reader in self._readers:
+            reader.start()
+
+    def stop(self) -> None:
+        """Stop both readers."""
+        for reader in self._readers:
+            reader.stop()

@@ -51,10 +51,12 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
-class RetryPolicy:
-    """How a read is tried again: `attempts` in all, waiting up to base * 2^n (full jitter), at most `cap_s`.
+class Backoff:
+    """How long to wait before the next try, of a read or of a stream's connection.
 
-    A Retry-After longer than `longest_wait_s` is not waited for; the read fails as unavailable.
+    The wait after n failures is random between half and all of base * 2^(n-1), at most `cap_s`. A read is tried
+    `attempts` times in all; when the server asks for more than `longest_wait_s` (Retry-After), the read fails as
+    unavailable instead.
     """
 
     attempts: int = 4
@@ -63,7 +65,7 @@ class RetryPolicy:
     longest_wait_s: float = 30.0
 
     def delay(self, failures: int) -> float:
-        """Seconds to wait after so many failures (1 or more): uniform between half and whole of the backoff."""
+        """Seconds to wait after so many failures (1 or more)."""
         ceiling = min(self.cap_s, self.base_s * 2.0 ** (failures - 1))
         return ceiling * random.uniform(0.5, 1.0)  # noqa: S311 - jitter, not a secret
 
@@ -80,7 +82,7 @@ class Transport:
         timeout_s: float,
         stream_silence_s: float,
         datetime_format: DatetimeFormat,
-        retry: RetryPolicy,
+        retry: Backoff,
         transport: httpx.BaseTransport | None,
     ) -> None:
         for url in (api_url, stream_url):

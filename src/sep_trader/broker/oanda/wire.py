@@ -7,20 +7,10 @@ have; the client turns these into one BrokerError (or, for an order's answer, in
 from decimal import Decimal
 from typing import Any
 
+from sep_trader.broker.oanda.record import transaction
 from sep_trader.broker.oanda.times import parse_time
-from sep_trader.broker.port import (
-    Account,
-    AccountChanges,
-    AccountSummary,
-    BrokerOrder,
-    BrokerTrade,
-    Heartbeat,
-    Position,
-    Price,
-    Pricing,
-    Transaction,
-    Transactions,
-)
+from sep_trader.broker.oanda.values import Account, AccountChanges, BrokerOrder, Position
+from sep_trader.broker.port import AccountSummary, BrokerTrade, Heartbeat, Price, Pricing, Transactions
 from sep_trader.market.instrument import Instrument
 
 Json = dict[str, Any]
@@ -76,7 +66,7 @@ def instrument(item: Json) -> Instrument:
     )
 
 
-def price(item: Json, conversions: dict[str, tuple[Decimal, Decimal]] | None = None) -> Price | None:
+def price(item: Json) -> Price | None:
     """Read one quote, at the best bid and ask (the first of each ladder); None when a side of the book is empty.
 
     A crossed book, bid above ask, is kept as a quote that is not tradeable.
@@ -84,7 +74,6 @@ def price(item: Json, conversions: dict[str, tuple[Decimal, Decimal]] | None = N
     bids, asks = item.get("bids"), item.get("asks")
     if not bids or not asks:
         return None
-    gain, loss = (conversions or {}).get(item["instrument"].split("_")[1], (Decimal(1), Decimal(1)))
     bid, ask = decimal(bids[0]["price"]), decimal(asks[0]["price"])
     tradeable = item["tradeable"] if "tradeable" in item else item.get("status") == "tradeable"
     return Price(
@@ -93,8 +82,6 @@ def price(item: Json, conversions: dict[str, tuple[Decimal, Decimal]] | None = N
         bid=bid,
         ask=ask,
         tradeable=bool(tradeable) and bid <= ask,
-        gain_factor=gain,
-        loss_factor=loss,
     )
 
 
@@ -104,15 +91,10 @@ def pricing(body: Json) -> Pricing:
         item["currency"]: (decimal(item["accountGain"]), decimal(item["accountLoss"]))
         for item in body.get("homeConversions", ())
     }
-    prices = [price(item, conversions) for item in body["prices"]]
+    prices = [price(item) for item in body["prices"]]
     known = tuple(item for item in prices if item is not None)
     time = parse_time(body["time"]) if "time" in body else max(item.time for item in known)
     return Pricing(time, known, conversions)
-
-
-def transaction(item: Json) -> Transaction:
-    """Read one entry of the account's record."""
-    return Transaction(int(item["id"]), item["type"], parse_time(item["time"]), item)
 
 
 def transactions(body: Json) -> Transactions:
@@ -170,7 +152,6 @@ def order(item: Json) -> BrokerOrder:
         distance=_field(item, "distance"),
         trade_id=int(trade_id) if trade_id else None,
         client_id=_client_id(item),
-        raw=item,
     )
 
 

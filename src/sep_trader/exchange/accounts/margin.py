@@ -8,7 +8,7 @@ from sep_trader.exchange.accounts.account import Account
 from sep_trader.exchange.accounts.book import Book
 from sep_trader.exchange.accounts.conversion import Conversions
 from sep_trader.exchange.accounts.trades import Position, Trade
-from sep_trader.exchange.market.figures import ZERO, cents, price_value
+from sep_trader.exchange.market.figures import ZERO, price_value, round_money
 from sep_trader.market.instrument import Instrument
 
 
@@ -45,15 +45,14 @@ class Valuer:
         instrument = book.instrument
         rate = self.conversions.rate(instrument.quote, account.currency)
         long, short = position.long, position.short
-        up = cents(rate.value(price_value(long.units * book.bid - long.cost, book.precision))) if long.units else ZERO
-        down = (
-            cents(rate.value(price_value(short.cost - short.units * book.ask, book.precision))) if short.units else ZERO
-        )
+        above = rate.value(price_value(long.units * book.bid - long.cost, book.precision)) if long.units else ZERO
+        below = rate.value(price_value(short.cost - short.units * book.ask, book.precision)) if short.units else ZERO
+        up, down = round_money(above), round_money(below)
         bound = max(long.units, short.units)
         return Worth(
             unrealized=up + down,
-            margin_used=cents(self.margin_for(account, instrument, bound)),
-            position_value=cents(self.value_of(account, instrument, long.units + short.units)),
+            margin_used=round_money(self.margin_for(account, instrument, bound)),
+            position_value=round_money(self.value_of(account, instrument, long.units + short.units)),
             long_unrealized=up,
             short_unrealized=down,
         )
@@ -75,8 +74,8 @@ class Valuer:
         rate = self.conversions.rate(book.instrument.quote, account.currency)
         gain = trade.units * ((book.bid if trade.long else book.ask) - trade.price)
         return Worth(
-            unrealized=cents(rate.value(price_value(gain, book.precision))),
-            margin_used=cents(self.margin_for(account, book.instrument, trade.units)),
+            unrealized=round_money(rate.value(price_value(gain, book.precision))),
+            margin_used=round_money(self.margin_for(account, book.instrument, trade.units)),
         )
 
     def strained(self, account: Account) -> bool:

@@ -54,7 +54,7 @@ class AccountMemory:
     positions: dict[str, list[list[Any]]] = field(default_factory=dict)
 
 
-class Journal:
+class StateFile:
     """Writes what happens to a file. To be added to the floor's listeners."""
 
     def __init__(self, path: Path, header: Body, *, fresh: bool) -> None:

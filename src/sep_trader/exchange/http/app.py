@@ -13,11 +13,11 @@ from sep_trader.exchange.accounts.account import Account
 from sep_trader.exchange.http import quotations, reads
 from sep_trader.exchange.http.admin import administer
 from sep_trader.exchange.http.call import Answer, Call
-from sep_trader.exchange.http.mishaps import BAD_GATEWAY, STAMP, Met, Transport, hold, spoil, spoilt
+from sep_trader.exchange.http.mishaps import BAD_GATEWAY, STAMP, Struck, Transport, alter_answer, alter_stream, hold
 from sep_trader.exchange.http.pacer import Pacer
 from sep_trader.exchange.http.streams import Prices, TransactionFeed, price_stream
 from sep_trader.exchange.market.figures import SECOND, read_time, unix_text
-from sep_trader.exchange.matching import trading
+from sep_trader.exchange.matching import closing, configuration, exits, extensions, placing
 from sep_trader.exchange.matching.refusals import Refusal
 
 Scope = MutableMapping[str, Any]
@@ -45,7 +45,7 @@ def _write(act: Callable[..., tuple[int, dict[str, Any]]], *, named: bool) -> Ha
 
 
 def _cancel(call: Call) -> Answer:
-    return trading.cancel(call.floor, call.account, call.path[1], call.request)
+    return placing.cancel(call.floor, call.account, call.path[1], call.request)
 
 
 # By path below accounts/{id}, with * for a name.
@@ -53,26 +53,26 @@ ACCOUNT_ROUTES: dict[tuple[str, ...], dict[str, Handler]] = {
     (): {"GET": reads.account},
     ("summary",): {"GET": reads.summary},
     ("instruments",): {"GET": quotations.instruments},
-    ("configuration",): {"PATCH": _write(trading.configure, named=False)},
+    ("configuration",): {"PATCH": _write(configuration.configure, named=False)},
     ("changes",): {"GET": reads.changes},
     ("instruments", "*", "candles"): {"GET": quotations.account_candles},
     ("candles", "latest"): {"GET": quotations.latest_candles},
     ("pricing",): {"GET": quotations.pricing},
-    ("orders",): {"GET": reads.orders, "POST": _write(trading.place_order, named=False)},
+    ("orders",): {"GET": reads.orders, "POST": _write(placing.place_order, named=False)},
     ("pendingOrders",): {"GET": reads.pending_orders},
-    ("orders", "*"): {"GET": reads.order, "PUT": _write(trading.replace, named=True)},
+    ("orders", "*"): {"GET": reads.order, "PUT": _write(placing.replace, named=True)},
     ("orders", "*", "cancel"): {"PUT": _cancel},
-    ("orders", "*", "clientExtensions"): {"PUT": _write(trading.modify_order_extensions, named=True)},
+    ("orders", "*", "clientExtensions"): {"PUT": _write(extensions.modify_order_extensions, named=True)},
     ("trades",): {"GET": reads.trades},
     ("openTrades",): {"GET": reads.open_trades},
     ("trades", "*"): {"GET": reads.trade},
-    ("trades", "*", "close"): {"PUT": _write(trading.close_trade, named=True)},
-    ("trades", "*", "orders"): {"PUT": _write(trading.set_exits, named=True)},
-    ("trades", "*", "clientExtensions"): {"PUT": _write(trading.modify_trade_extensions, named=True)},
+    ("trades", "*", "close"): {"PUT": _write(closing.close_trade, named=True)},
+    ("trades", "*", "orders"): {"PUT": _write(exits.set_exits, named=True)},
+    ("trades", "*", "clientExtensions"): {"PUT": _write(extensions.modify_trade_extensions, named=True)},
     ("positions",): {"GET": reads.positions},
     ("openPositions",): {"GET": reads.open_positions},
     ("positions", "*"): {"GET": reads.position},
-    ("positions", "*", "close"): {"PUT": _write(trading.close_position, named=True)},
+    ("positions", "*", "close"): {"PUT": _write(closing.close_position, named=True)},
     ("transactions",): {"GET": reads.transactions},
     ("transactions", "idrange"): {"GET": reads.id_range},
     ("transactions", "sinceid"): {"GET": reads.since_id},
@@ -116,39 +116,39 @@ class ExchangeApp:
         call = Call(self.pacer.exchange, (), f"{self._requests:018d}")
         headers = dict(scope["headers"])
         unix = headers.get(b"accept-datetime-format", b"").upper() == b"UNIX"
-        met: Met = {}
+        struck: Struck = {}
         try:
             lines = self._prepare(call, scope, headers, parts)
             handler: Handler | None = None
             route = "/".join(call.path)
             if lines is None:
                 handler, route = self._handler(call, scope["method"])
-            met = self.pacer.faults.strike(f"{scope['method']} {route}")
-            if met and await self._refused(met, scope, receive, send, call, handler):
+            struck = self.pacer.faults.strike(f"{scope['method']} {route}")
+            if struck and await self._refused(struck, scope, receive, send, call, handler):
                 return
             if lines is not None:
-                await self._stream(call, spoilt(lines, met) if met else lines, scope, send, unix)
+                await self._stream(call, alter_stream(lines, struck) if struck else lines, scope, send, unix)
                 return
             if scope["method"] in ("POST", "PUT", "PATCH") and call.body is None:
                 call.body = _decode(await _body(receive))
-            status, answer = self._answer(call, handler or reads.accounts, met)
+            status, answer = self._answer(call, handler or reads.accounts, struck)
         except Refusal as no:
             status, answer = no.status, no.body
         encoded = answer if isinstance(answer, bytes) else orjson.dumps(answer)
-        if met:
-            encoded = spoil(encoded, met)
-            if await self._lost(met, scope, receive, send, encoded):
+        if struck:
+            encoded = alter_answer(encoded, struck)
+            if await self._lost(struck, scope, receive, send, encoded):
                 return
         await _respond(send, status, _unix(encoded) if unix else encoded, [*call.headers, _request_header(call)])
 
-    def _answer(self, call: Call, handler: Handler, met: Met) -> Answer:
+    def _answer(self, call: Call, handler: Handler, struck: Struck) -> Answer:
         """Let the handler act; faults may hide the newest transactions or empty the books meanwhile."""
-        if rule := met.get("sinceid_lag"):
+        if rule := struck.get("sinceid_lag"):
             call.hidden_after = call.now - int(rule.seconds * SECOND)
         books = [
             book
             for name, book in call.floor.books.items()
-            if (rule := met.get("empty_book")) and rule.instrument in (None, name)
+            if (rule := struck.get("empty_book")) and rule.instrument in (None, name)
         ]
         for book in books:
             book.empty = True
@@ -159,24 +159,24 @@ class ExchangeApp:
                 book.empty = False
 
     async def _refused(
-        self, met: Met, scope: Scope, receive: Receive, send: Send, call: Call, handler: Handler | None
+        self, struck: Struck, scope: Scope, receive: Receive, send: Send, call: Call, handler: Handler | None
     ) -> bool:
         """Faults that keep a request from being applied (now); tells whether one did."""
-        if "drop_before" in met:
+        if "drop_before" in struck:
             _abort(scope)
             return True
-        if (rule := met.get("late_apply")) and handler is not None:
+        if (rule := struck.get("late_apply")) and handler is not None:
             body = await _body(receive)
             _abort(scope)
             asyncio.get_running_loop().call_later(rule.seconds, self._apply_late, call, handler, body)
             return True
-        if "unauthorized" in met:
+        if "unauthorized" in struck:
             raise Refusal(401, "Insufficient authorization to perform request.")
-        if rule := met.get("rate_limited"):
+        if rule := struck.get("rate_limited"):
             if rule.seconds:
                 call.headers.append((b"retry-after", f"{rule.seconds:g}".encode()))
             raise Refusal(429, "Rate limit exceeded")
-        if "bad_gateway" in met:
+        if "bad_gateway" in struck:
             await _respond(send, 502, BAD_GATEWAY, [], b"text/html")
             return True
         return False
@@ -187,22 +187,22 @@ class ExchangeApp:
             call.body = _decode(body)
             handler(call)
 
-    async def _lost(self, met: Met, scope: Scope, receive: Receive, send: Send, encoded: bytes) -> bool:
-        """Faults that lose or spoil the answer of what has been applied; tells whether one did."""
-        if "drop_after" in met:
+    async def _lost(self, struck: Struck, scope: Scope, receive: Receive, send: Send, encoded: bytes) -> bool:
+        """Faults that lose or alter_answer the answer of what has been applied; tells whether one did."""
+        if "drop_after" in struck:
             _abort(scope)
-        elif rule := met.get("stall"):
+        elif rule := struck.get("stall"):
             await hold(rule, receive)
             _abort(scope)
-        elif "bad_gateway_after" in met:
+        elif "bad_gateway_after" in struck:
             await _respond(send, 502, BAD_GATEWAY, [], b"text/html")
-        elif "truncated" in met:
+        elif "truncated" in struck:
             await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", _JSON)]})
             await send({"type": "http.response.body", "body": encoded[: len(encoded) // 2], "more_body": True})
             await asyncio.sleep(_FLUSH)
             _abort(scope)
         else:
-            if rule := met.get("delay"):
+            if rule := struck.get("delay"):
                 await asyncio.sleep(rule.seconds)
             return False
         return True

@@ -89,7 +89,10 @@ class Call:
         return [item.strip() for item in self.query.get(name, "").split(",") if item.strip()]
 
     def instruments(self, *, needed: bool = True) -> list[str]:
-        """The instruments asked for, all on offer; all there are if none is asked for and none is needed."""
+        """The requested instruments; without a request every instrument, or MissingData where one is `needed`.
+
+        Raises BadParameter for an instrument that is not offered.
+        """
         names = self.listed("instruments")
         if not names:
             if needed:

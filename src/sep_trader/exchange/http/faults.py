@@ -91,7 +91,7 @@ class Faults:
         """The faults that a request meets, by kind; counts it for every rule that fits."""
         if not self.rules:
             return {}
-        met: dict[str, Rule] = {}
+        struck: dict[str, Rule] = {}
         for rule in self.rules:
             if not route.startswith(rule.route):
                 continue
@@ -103,8 +103,8 @@ class Faults:
             if rule.probability is not None and self._chance.random() >= rule.probability:
                 continue
             rule.struck += 1
-            met.setdefault(rule.kind, rule)
-        return met
+            struck.setdefault(rule.kind, rule)
+        return struck
 
     def body(self) -> list[dict[str, Any]]:
         """The rules as JSON, with how often they were seen and have struck."""

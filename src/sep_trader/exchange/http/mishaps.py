@@ -11,7 +11,7 @@ from sep_trader.exchange.http.faults import Rule
 from sep_trader.exchange.market.figures import SECOND, read_time, time_text
 
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-Met = dict[str, Rule]
+Struck = dict[str, Rule]
 STAMP = re.compile(rb'"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)\.(\d{9})Z"')
 _STALE_SECONDS = 60.0
 _FOREVER = 86_400.0
@@ -25,7 +25,7 @@ class Transport(Protocol):
         """Break it off at once."""
 
 
-def skewed(encoded: bytes, seconds: float) -> bytes:
+def shift_times(encoded: bytes, seconds: float) -> bytes:
     """Shift every time in an answer."""
 
     def shift(found: re.Match[bytes]) -> bytes:
@@ -35,51 +35,51 @@ def skewed(encoded: bytes, seconds: float) -> bytes:
     return STAMP.sub(shift, encoded)
 
 
-def spoil_price(price: dict[str, Any], met: Met) -> None:
+def alter_price(price: dict[str, Any], struck: Struck) -> None:
     """Make a PRICE stale or empty."""
-    if (rule := met.get("stale_price")) and rule.instrument in (None, price["instrument"]):
+    if (rule := struck.get("stale_price")) and rule.instrument in (None, price["instrument"]):
         ns = read_time(price["time"]) or 0
         price["time"] = time_text(ns - int((rule.seconds or _STALE_SECONDS) * SECOND))
-    if (rule := met.get("empty_book")) and rule.instrument in (None, price["instrument"]):
+    if (rule := struck.get("empty_book")) and rule.instrument in (None, price["instrument"]):
         price |= {"bids": [], "asks": [], "tradeable": False, "status": "non-tradeable"}
 
 
-def spoil(encoded: bytes, met: Met) -> bytes:
-    """Apply to an answer's body what the faults met do to its content."""
-    if "stale_price" in met or "empty_book" in met:
+def alter_answer(encoded: bytes, struck: Struck) -> bytes:
+    """Apply to an answer's body what the faults struck do to its content."""
+    if "stale_price" in struck or "empty_book" in struck:
         body = orjson.loads(encoded)
         for price in body.get("prices", ()) if isinstance(body, dict) else ():
-            spoil_price(price, met)
+            alter_price(price, struck)
         encoded = orjson.dumps(body)
-    if rule := met.get("clock_skew"):
-        encoded = skewed(encoded, rule.seconds)
+    if rule := struck.get("clock_skew"):
+        encoded = shift_times(encoded, rule.seconds)
     return encoded
 
 
-async def spoilt(lines: AsyncIterator[bytes], met: Met) -> AsyncIterator[bytes]:
-    """Apply to a stream what the faults met do to it; it may stall for good or end in the middle of a line."""
+async def alter_stream(lines: AsyncIterator[bytes], struck: Struck) -> AsyncIterator[bytes]:
+    """Apply to a stream what the faults struck do to it; it may stall for good or end in the middle of a line."""
     first = True
     async for part in lines:
         kept = []
         for line in part.splitlines(keepends=True):
             beat = b'"type":"HEARTBEAT"' in line
-            if "heartbeats_only" in met and not beat:
+            if "heartbeats_only" in struck and not beat:
                 continue
-            if not beat and ("stale_price" in met or "empty_book" in met):
+            if not beat and ("stale_price" in struck or "empty_book" in struck):
                 price = orjson.loads(line)
                 if price.get("type") == "PRICE":
-                    spoil_price(price, met)
+                    alter_price(price, struck)
                 line = orjson.dumps(price) + b"\n"
             kept.append(line)
         out = b"".join(kept)
-        if rule := met.get("clock_skew"):
-            out = skewed(out, rule.seconds)
+        if rule := struck.get("clock_skew"):
+            out = shift_times(out, rule.seconds)
         if out:
-            if "truncated" in met and not first:
+            if "truncated" in struck and not first:
                 yield out[: max(len(out) // 2, 1)]
                 raise ConnectionAbortedError
             yield out
-        if first and (rule := met.get("stall")):
+        if first and (rule := struck.get("stall")):
             await asyncio.sleep(rule.seconds or _FOREVER)
         first = False
 

@@ -6,7 +6,7 @@ import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
-from sep_trader.exchange.accounts.state import Journal
+from sep_trader.exchange.accounts.state import StateFile
 from sep_trader.exchange.http.clock import Clock, closed_span
 from sep_trader.exchange.http.faults import Faults
 from sep_trader.exchange.matching.exchange import Exchange
@@ -26,7 +26,7 @@ class Pacer:
         faults: Faults,
         *,
         skip_closed: bool = False,
-        journal: Journal | None = None,
+        journal: StateFile | None = None,
     ) -> None:
         self.exchange = exchange
         self.faults = faults

@@ -44,7 +44,7 @@ class CandleQuery:
 
 
 def weekday_number(name: str) -> int | None:
-    """Monday 0 to Sunday 6 of a weekday's English name; None if it is none."""
+    """Monday 0 to Sunday 6 of a weekday's English name; None for another word."""
     return _WEEKDAYS.index(name) if name in _WEEKDAYS else None
 
 

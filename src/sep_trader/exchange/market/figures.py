@@ -32,14 +32,14 @@ def half_even(numerator: int, denominator: int) -> int:
     return quotient
 
 
-def cents(amount: Decimal) -> Decimal:
+def round_money(amount: Decimal) -> Decimal:
     """Round an amount of home currency half-even to the four decimals that accounts are kept in; never minus zero."""
     return amount.quantize(_CENT, rounding=ROUND_HALF_EVEN) + ZERO
 
 
 def money_text(amount: Decimal) -> str:
     """Write an amount of home currency: four decimals."""
-    return str(cents(amount))
+    return str(round_money(amount))
 
 
 def percent_text(share: Decimal) -> str:

@@ -8,7 +8,7 @@ from sep_trader.exchange.accounts.floor import Floor
 from sep_trader.exchange.market.sessions import next_cutoff
 from sep_trader.exchange.market.tape import SHORT_SIDE, Block, Tape
 from sep_trader.exchange.matching.financing import finance
-from sep_trader.exchange.matching.matching import check_margin, expire, match
+from sep_trader.exchange.matching.resting import check_margin, expire, match
 
 _SLICE = 4096
 _NO_BUDGET = 1 << 62

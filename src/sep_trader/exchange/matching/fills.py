@@ -10,7 +10,15 @@ from sep_trader.exchange.accounts.conversion import Rate
 from sep_trader.exchange.accounts.floor import Floor
 from sep_trader.exchange.accounts.orders import Order
 from sep_trader.exchange.accounts.trades import Trade
-from sep_trader.exchange.market.figures import ZERO, cents, money_text, number_text, price_text, price_value, time_text
+from sep_trader.exchange.market.figures import (
+    ZERO,
+    money_text,
+    number_text,
+    price_text,
+    price_value,
+    round_money,
+    time_text,
+)
 from sep_trader.exchange.matching.requests import ON_FILL, read_exit
 
 Body = dict[str, Any]
@@ -197,13 +205,13 @@ def _book_fill(floor: Floor, batch: Batch, order: Order, reason: str, book: Book
     closed, quote_pl, pl, half_spread = [], ZERO, ZERO, ZERO
     for trade, amount in plan.closes:
         gain = price_value(amount * (plan.price - trade.price) * (1 if trade.long else -1), precision)
-        realized, cost = cents(quote.realise(gain)), cents(amount * spread)
+        realized, cost = round_money(quote.realise(gain)), round_money(amount * spread)
         account.reduce_trade(trade, amount, plan.price, realized, number, batch.now)
         quote_pl, pl, half_spread = quote_pl + gain, pl + realized, half_spread + cost
         closed.append((trade, _trade_reduce(trade, amount, plan.price, precision, realized, cost)))
     opened = _open(floor, batch, order, book, plan, number, base) if plan.opens else None
     if opened is not None:
-        cost = cents(abs(plan.opens) * spread)
+        cost = round_money(abs(plan.opens) * spread)
         half_spread += cost
         opened["halfSpreadCost"] = money_text(cost)
     if order.client_id:
@@ -243,7 +251,7 @@ def _book_fill(floor: Floor, batch: Batch, order: Order, reason: str, book: Book
 
 def _open(floor: Floor, batch: Batch, order: Order, book: Book, plan: Plan, number: int, base: Rate) -> Body:
     account = batch.account
-    margin = cents(floor.valuer.margin_for(account, book.instrument, plan.opens))
+    margin = round_money(floor.valuer.margin_for(account, book.instrument, plan.opens))
     extensions = order.fields.get("tradeClientExtensions")
     trade = Trade(
         number, order.instrument, plan.price, batch.now, plan.opens, plan.opens, margin, extensions=extensions

@@ -8,7 +8,7 @@ from typing import Any
 
 from sep_trader.exchange.accounts.account import Account, Batch
 from sep_trader.exchange.accounts.floor import Floor
-from sep_trader.exchange.market.figures import ZERO, cents, money_text, number_text
+from sep_trader.exchange.market.figures import ZERO, money_text, number_text, round_money
 from sep_trader.exchange.market.sessions import weekday_of
 
 MODE = "DAILY_INSTRUMENT"
@@ -28,7 +28,7 @@ def finance(floor: Floor, account: Account) -> None:
         for trade in trades.values():
             rate = instrument.financing_long_rate if trade.long else instrument.financing_short_rate
             base = abs(trade.units) * rate * days / Decimal(365)
-            amount = cents(base * floor.conversions.rate(instrument.base, account.currency).mid)
+            amount = round_money(base * floor.conversions.rate(instrument.base, account.currency).mid)
             trade.financing += amount
             account.position(name).side(trade.long).financing += amount
             account.touched.append(trade)

@@ -16,8 +16,8 @@ else:
 def compiled(function: F, *, allocates: bool = True) -> F:
     """Compile a function without the global lock and cache the machine code; leave it alone without numba.
 
-    allocates: False for what makes no array and is called a million times: it goes into its callers, and nobody counts
-    references. Handing arrays over and counting them costs more than a trade.
+    allocates: False for a function that makes no array and is called a million times: it is inlined, with numba's
+    reference counting off. Passing arrays and counting references costs more than a trade.
     """
     if not HAVE_NUMBA:
         return function

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from sep_trader.errors import InputError
 from sep_trader.qfh.kernels.series import bits_in_session
 from sep_trader.qfh.reference import entropy_terms
+from sep_trader.research.kernels.inputs import Int, Rules, Series, SetColumns
 from sep_trader.research.kernels.scalar import BLOCK, CHUNK, K1, K2, Float
 from sep_trader.research.kernels.sets import SUMS
-
-if TYPE_CHECKING:
-    from sep_trader.research.kernels.plan import Int, Rules, Series, SetColumns
 
 THREADS = 128
 # Share of the free memory that the proposals may take; rules beyond it are run in batches.

@@ -2,69 +2,22 @@
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 from numba import config as numba_config
 
 from sep_trader.errors import InputError
 from sep_trader.qfh.engine import entropy_table
 from sep_trader.qfh.reference import entropy_terms
-from sep_trader.research.kernels.scalar import K1, K2, Float, Int8, Int32, rule_limits
+from sep_trader.research.kernels.inputs import Int, Rules, Series, SetColumns
+from sep_trader.research.kernels.proposals import proposals_ahead
+from sep_trader.research.kernels.scalar import K1, K2, Float, rule_limits
 from sep_trader.research.kernels.sets import SUMS, run_sets
-from sep_trader.research.kernels.signals import proposals_ahead
 
-Int = npt.NDArray[np.int64]
 DEVICES = ("auto", "cpu", "cuda")
 # Proposals of one task: so many bytes at most, whatever the number of rules.
 AHEAD_BYTES = 32 << 20
 Key = tuple[int, float, float, float, bool]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Series:
-    """One series with everything the kernels read of it; see `trade_prices` and `run_sets`."""
-
-    bits: Int8
-    starts: npt.NDArray[np.bool_]
-    folds: Int
-    scale: Float
-    fills: Float
-    quotes: Float
-    half: Float
-    block_low: Float
-    block_high: Float
-    slippage: float
-    nights: Int32
-    rates: Float
-    allowed: dict[int, Int8] | None = None
-    """By window: the signs of the trend that count at each candle, 1 up, 2 down, 3 both; None for both everywhere."""
-
-    def __len__(self) -> int:
-        return len(self.bits)
-
-    def allowed_at(self, window: int) -> Int8:
-        """The signs that count for a window; empty for both everywhere."""
-        return np.zeros(0, np.int8) if self.allowed is None else self.allowed[window]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Rules:
-    """Distinct decision rules: window int64[R]; limits float64[R, 4] of least, most_corrected, most_entropy, fade."""
-
-    window: Int
-    limits: Float
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class SetColumns:
-    """Parameter sets as columns of one length: rule and horizon int64, stop and target float64."""
-
-    rule: Int
-    horizon: Int
-    stop: Float
-    target: Float
 
 
 def rules_of(keys: Sequence[Key]) -> tuple[Rules, Int]:

@@ -6,9 +6,7 @@ from importlib.resources import files
 
 from sep_trader.errors import StoreError
 from sep_trader.store.database import Connection, Database
-
-# Any constant that nothing else in this database locks.
-_LOCK = 7_305_842_218_114_301
+from sep_trader.store.locks import Lock
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +40,7 @@ def migrate(database: Database, *, up_to: int | None = None) -> list[str]:
     """
     ran: list[str] = []
     with database.session() as lock:
-        lock.execute("SELECT pg_advisory_lock(%s)", (_LOCK,))
+        lock.execute("SELECT pg_advisory_lock(%s)", (Lock.MIGRATIONS,))
         with database.transaction() as connection:
             _make_record(connection)
             done = _recorded(connection)

@@ -1,8 +1,8 @@
--- name: bundle_target$
+-- name: bundle_target :value
 -- The identity of this database cluster, which bundles are addressed to.
 SELECT system_identifier::text FROM pg_control_system();
 
--- name: bundle_new_signals$
+-- name: bundle_new_signals :value
 -- Undecided signals that no acknowledged bundle carried to the target, as one JSON array.
 SELECT coalesce(jsonb_agg(to_jsonb(s) ORDER BY s.candle_time, s.pair, s.id), '[]')::text
 FROM trading_signals s
@@ -10,22 +10,22 @@ WHERE s.status = 'NEW' AND NOT EXISTS (
     SELECT 1 FROM bundle_exports e
     WHERE e.target = :target AND e.acknowledged_at IS NOT NULL AND s.id = ANY(e.signal_ids));
 
--- name: bundle_pairs$
+-- name: bundle_pairs :value
 -- Every pair that was ever judged, enabled or not, as one JSON array.
 SELECT coalesce(jsonb_agg(to_jsonb(p) ORDER BY p.pair), '[]')::text FROM trading_pairs p;
 
--- name: bundle_models$
+-- name: bundle_models :value
 -- The models that pairs or the signals of this bundle name, as one JSON array.
 SELECT coalesce(jsonb_agg(to_jsonb(m) ORDER BY m.id), '[]')::text FROM models m
 WHERE m.id IN (SELECT model_id FROM trading_pairs) OR m.id IN (
     SELECT x->>'model_id' FROM jsonb_array_elements(:signals::jsonb) AS x);
 
--- name: bundle_runs$
+-- name: bundle_runs :value
 -- The research runs behind these models, as one JSON array.
 SELECT coalesce(jsonb_agg(to_jsonb(r) ORDER BY r.id), '[]')::text FROM research_runs r
 WHERE r.id IN (SELECT (x->>'run_id')::uuid FROM jsonb_array_elements(:models::jsonb) AS x);
 
--- name: bundle_candles$
+-- name: bundle_candles :value
 -- The newest candles of each enabled pair at its model's granularity, with names, as one JSON array.
 SELECT coalesce(jsonb_agg(to_jsonb(c) ORDER BY c.instrument, c.granularity, c.time), '[]')::text
 FROM v_active_pairs p
@@ -36,7 +36,7 @@ CROSS JOIN LATERAL (
     WHERE i.name = p.pair AND g.name = p.granularity
     ORDER BY m.time DESC LIMIT :limit) AS c;
 
--- name: insert_bundle_export!
+-- name: insert_bundle_export :execute
 -- Remember a bundle made for a target; a number that was made before and never acknowledged is made anew.
 INSERT INTO bundle_exports (target, sequence, manifest_sha256, state_sha256, created_at, expires_at, signal_ids)
 VALUES (:target, :sequence, :manifest_sha256, :state_sha256, :created_at, :expires_at, :signal_ids)
@@ -44,30 +44,26 @@ ON CONFLICT (target, sequence) DO UPDATE SET manifest_sha256 = excluded.manifest
     state_sha256 = excluded.state_sha256, created_at = excluded.created_at, expires_at = excluded.expires_at,
     signal_ids = excluded.signal_ids, acknowledged_at = NULL;
 
--- name: acknowledge_bundle!
+-- name: acknowledge_bundle :execute
 -- Note the receiver's receipt for a bundle of ours; nothing happens for one that we did not make.
 UPDATE bundle_exports SET acknowledged_at = coalesce(acknowledged_at, now())
 WHERE target = :target AND sequence = :sequence AND manifest_sha256 = :manifest_sha256;
 
--- name: last_export_state$
+-- name: last_export_state :value
 -- Hash of the pairs and models that the target is known to have.
 SELECT state_sha256 FROM bundle_exports WHERE target = :target AND acknowledged_at IS NOT NULL
 ORDER BY sequence DESC LIMIT 1;
 
--- name: lock_bundles
--- One import at a time, until the end of the transaction.
-SELECT pg_advisory_xact_lock(7305842218114320);
-
--- name: last_receipt^
--- The newest bundle accepted here.
-SELECT sequence, manifest_sha256, signer, created_at, imported_at, signals, models, pairs, candles FROM bundle_receipts
+-- name: last_receipt :one
+-- The newest bundle accepted here, as a receipt in the name of this database.
+SELECT :target::text AS target, sequence, manifest_sha256, signals, models, pairs, candles FROM bundle_receipts
 ORDER BY sequence DESC LIMIT 1;
 
--- name: receipt_of$
+-- name: receipt_of :value
 -- The number under which a bundle was accepted here.
 SELECT sequence FROM bundle_receipts WHERE manifest_sha256 = :manifest_sha256;
 
--- name: bundle_conflicts$
+-- name: bundle_conflicts :value
 -- How many signals and models of a bundle exist here with another content.
 SELECT (SELECT count(*) FROM jsonb_populate_recordset(NULL::trading_signals, :signals::jsonb) n
         JOIN trading_signals s ON s.id = n.id
@@ -76,25 +72,26 @@ SELECT (SELECT count(*) FROM jsonb_populate_recordset(NULL::trading_signals, :si
     + (SELECT count(*) FROM jsonb_populate_recordset(NULL::models, :models::jsonb) n
         JOIN models m ON m.id = n.id WHERE m.artifact IS DISTINCT FROM n.artifact);
 
--- name: import_runs!
+-- name: import_runs :execute
 -- Research runs of a bundle that are not here yet.
 INSERT INTO research_runs SELECT * FROM jsonb_populate_recordset(NULL::research_runs, :rows::jsonb)
 ON CONFLICT DO NOTHING;
 
--- name: import_models!
+-- name: import_models :execute
 -- Models of a bundle that are not here yet.
 INSERT INTO models SELECT * FROM jsonb_populate_recordset(NULL::models, :rows::jsonb) ON CONFLICT DO NOTHING;
 
--- name: import_pairs!
+-- name: import_pairs :execute
 -- Settings of pairs that are newer than what is here; what a protection disabled here later stays disabled.
 INSERT INTO trading_pairs AS p SELECT * FROM jsonb_populate_recordset(NULL::trading_pairs, :rows::jsonb)
 ON CONFLICT (pair) DO UPDATE SET enabled = excluded.enabled, model_id = excluded.model_id, verdict = excluded.verdict,
     verdict_reason = excluded.verdict_reason, judged_at = excluded.judged_at, override_by = excluded.override_by,
     override_reason = excluded.override_reason, enabled_at = excluded.enabled_at,
-    disabled_reason = excluded.disabled_reason, updated_at = excluded.updated_at
+    disabled_reason = excluded.disabled_reason, changed_by = excluded.changed_by, change_reason = excluded.change_reason,
+    updated_at = excluded.updated_at
 WHERE excluded.updated_at > p.updated_at;
 
--- name: import_signals!
+-- name: import_signals :execute
 -- Signals of a bundle that are not here yet, undecided.
 INSERT INTO trading_signals (id, pair, model_id, granularity, candle_time, side, confidence, metrics, stop_distance,
     target_distance, horizon, expires_at, created_at)
@@ -103,14 +100,14 @@ SELECT id, pair, model_id, granularity, candle_time, side, confidence, metrics, 
 FROM jsonb_populate_recordset(NULL::trading_signals, :rows::jsonb)
 ON CONFLICT DO NOTHING;
 
--- name: import_bundle_instruments!
+-- name: import_bundle_instruments :execute
 -- Instruments of a bundle's candles that are not here yet.
 INSERT INTO instruments (name, pip_location, display_precision)
 SELECT DISTINCT x->>'instrument', (x->>'pip_location')::smallint, (x->>'display_precision')::smallint
 FROM jsonb_array_elements(:rows::jsonb) AS x
 ON CONFLICT DO NOTHING;
 
--- name: import_bundle_candles$
+-- name: import_bundle_candles :value
 -- Candles of a bundle that are not here yet; gives how many, and notes the M1 candles for the rollups.
 WITH added AS (INSERT INTO market_candles (time, open, high, low, close, spread, volume, instrument_id, granularity)
 SELECT x.time, x.open, x.high, x.low, x.close, x.spread, x.volume, i.id, g.code
@@ -125,7 +122,7 @@ ON CONFLICT DO NOTHING RETURNING instrument_id, granularity, time
 )
 SELECT count(*) FROM added;
 
--- name: insert_receipt!
+-- name: insert_receipt :execute
 -- The receipt of a bundle, in the transaction that imported it.
 INSERT INTO bundle_receipts (sequence, manifest_sha256, signer, created_at, expires_at, signals, models, pairs, candles)
 VALUES (:sequence, :manifest_sha256, :signer, :created_at, :expires_at, :signals, :models, :pairs, :candles);

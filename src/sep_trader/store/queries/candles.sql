@@ -1,50 +1,50 @@
--- name: instrument_id$
+-- name: instrument_id :value
 -- The id of an instrument, None when this database never saw it.
 SELECT id FROM instruments WHERE name = :name;
 
--- name: add_instrument!
+-- name: add_instrument :execute
 -- Make an instrument known; one that is known already is left as it is.
 INSERT INTO instruments (name, pip_location, display_precision) VALUES (:name, :pip_location, :display_precision)
 ON CONFLICT (name) DO NOTHING;
 
--- name: lock_series
+-- name: lock_series :lock
 -- Keep every other loader away from one instrument and granularity until the transaction ends.
 SELECT pg_advisory_xact_lock(:lock_class::integer, :series::integer);
 
--- name: candles_exist$
+-- name: candles_exist :value
 -- Whether any candle lies in a range, both ends included.
 SELECT EXISTS (SELECT 1 FROM market_candles WHERE instrument_id = :instrument_id AND granularity = :granularity
     AND time BETWEEN :first AND :last);
 
--- name: candles_between
+-- name: candles_between :many
 -- Candles with start <= time < end, oldest first.
 SELECT time, open, high, low, close, spread, volume FROM market_candles
 WHERE instrument_id = (SELECT id FROM instruments WHERE name = :instrument) AND granularity = :granularity
     AND time >= :start AND time < :end
 ORDER BY time;
 
--- name: candles_latest
+-- name: candles_latest :many
 -- The newest candles, newest first.
 SELECT time, open, high, low, close, spread, volume FROM market_candles
 WHERE instrument_id = (SELECT id FROM instruments WHERE name = :instrument) AND granularity = :granularity
 ORDER BY time DESC LIMIT :count;
 
--- name: candles_latest_since
+-- name: candles_latest_since :many
 -- The same, none older than a time: the planner then passes over all older chunks.
 SELECT time, open, high, low, close, spread, volume FROM market_candles
 WHERE instrument_id = (SELECT id FROM instruments WHERE name = :instrument) AND granularity = :granularity
     AND time >= :start
 ORDER BY time DESC LIMIT :count;
 
--- name: create_candle_staging!
+-- name: create_candle_staging :execute
 -- The table new candles go through where the range is not empty; it ends with the transaction.
 CREATE TEMPORARY TABLE IF NOT EXISTS candle_staging (LIKE market_candles) ON COMMIT DROP;
 
--- name: insert_staged_candles!
+-- name: insert_staged_candles :execute
 -- Move the staged candles in; one that exists already is left as it is.
 INSERT INTO market_candles SELECT * FROM candle_staging ON CONFLICT DO NOTHING;
 
--- name: correct_candles!
+-- name: correct_candles :execute
 -- Replace the values of stored candles by those of the arrays, where they differ.
 UPDATE market_candles c SET open = n.open, high = n.high, low = n.low, close = n.close, spread = n.spread,
     volume = n.volume
@@ -55,12 +55,12 @@ WHERE c.instrument_id = :instrument_id AND c.granularity = :granularity AND c.ti
     AND (c.open, c.high, c.low, c.close, c.spread, c.volume)
         IS DISTINCT FROM (n.open, n.high, n.low, n.close, n.spread, n.volume);
 
--- name: log_corrections!
+-- name: log_corrections :execute
 -- Log each differing candle with what is stored and what came.
 INSERT INTO system_logs (level, component, event, message, context)
 SELECT 'warning', 'history', 'candle_correction', :message, c FROM unnest(:contexts::jsonb[]) AS c;
 
--- name: upsert_live
+-- name: upsert_live :many
 -- Insert a batch of complete candles in one statement. Gives one row with how many were new and, for each candle that
 -- is stored with other values, one row with both. A refresh of the rollups looks at the last day by itself; that M1
 -- candles changed before it is noted.
@@ -84,7 +84,7 @@ FROM batch b JOIN market_candles c USING (instrument_id, granularity, time)
 WHERE c.time BETWEEN :first AND :last AND (c.open, c.high, c.low, c.close, c.spread, c.volume)
     IS DISTINCT FROM (b.open, b.high, b.low, b.close, b.spread, b.volume);
 
--- name: candle_coverage
+-- name: candle_coverage :many
 -- What is stored, per pair and granularity: first, last, count.
 SELECT i.name AS instrument, g.name AS granularity, s.first, s.last, s.candles
 FROM (SELECT instrument_id, granularity, min(time) AS first, max(time) AS last, count(*) AS candles

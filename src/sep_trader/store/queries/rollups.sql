@@ -1,13 +1,13 @@
--- name: note_rollups!
+-- name: note_rollups :execute
 -- Note that M1 candles of a pair changed between two times, both included.
 INSERT INTO candle_rollup_due (instrument_id, first, last) VALUES (:instrument_id, :first, :last);
 
--- name: note_dropped_candles!
+-- name: note_dropped_candles :execute
 -- Note that the candles before a time were dropped.
 INSERT INTO candle_rollup_due (instrument_id, first, last)
 SELECT instrument_id, min(time), :before FROM candle_rollups WHERE time < :before GROUP BY instrument_id;
 
--- name: note_all_rollups!
+-- name: note_all_rollups :execute
 -- Note everything that there are M1 candles or rollups of.
 INSERT INTO candle_rollup_due (instrument_id, first, last)
 SELECT instrument_id, min(time), max(time) FROM (
@@ -15,12 +15,12 @@ SELECT instrument_id, min(time), max(time) FROM (
     UNION ALL SELECT instrument_id, time FROM candle_rollups) AS c
 GROUP BY instrument_id;
 
--- name: due_rollups
+-- name: due_rollups :many
 -- Spans that were noted, with the ids of the notes.
 SELECT id, instrument_id, extract(epoch FROM first)::bigint AS first, extract(epoch FROM last)::bigint AS last
 FROM candle_rollup_due;
 
--- name: rollup_edges
+-- name: rollup_edges :many
 -- Per pair with M1 candles: their first and last, and the start of the newest day that was made of them.
 SELECT id AS instrument_id, extract(epoch FROM first)::bigint AS first, extract(epoch FROM last)::bigint AS last,
     extract(epoch FROM made)::bigint AS made
@@ -31,11 +31,11 @@ FROM (SELECT i.id,
     FROM instruments i) AS edges
 WHERE first IS NOT NULL;
 
--- name: delete_rollups!
+-- name: delete_rollups :execute
 -- Remove the rollups of a pair with start <= time < end.
 DELETE FROM candle_rollups WHERE instrument_id = :instrument_id AND time >= :start AND time < :end;
 
--- name: roll_up!
+-- name: roll_up :execute
 -- Make the candles of one granularity of a pair, start <= time < end, out of shorter ones: out of the stored M1 candles,
 -- or out of rollups. Up to an hour the grid is that of UTC; longer ones count from 17:00 New York.
 WITH source AS (
@@ -51,18 +51,18 @@ WITH source AS (
     FROM (SELECT *, CASE WHEN :seconds::integer <= 3600
             THEN date_bin(make_interval(secs => :seconds::integer), time, timestamptz '2000-01-01 UTC')
             ELSE time - make_interval(secs => extract(epoch FROM time AT TIME ZONE 'America/New_York'
-                + interval '7 hours')::bigint %% 86400 %% :seconds::integer) END AS start FROM source) AS s
+                + interval '7 hours')::bigint % 86400 % :seconds::integer) END AS start FROM source) AS s
     GROUP BY start
 )
 INSERT INTO candle_rollups (time, open, high, low, close, spread, volume, instrument_id, granularity)
 SELECT p.start, f.open, p.high, p.low, l.close, l.spread, p.volume, :instrument_id, :granularity
 FROM period p JOIN source f ON f.time = p.first JOIN source l ON l.time = p.last;
 
--- name: clear_due_rollups!
+-- name: clear_due_rollups :execute
 -- Forget notes that were worked off.
 DELETE FROM candle_rollup_due WHERE id = ANY (:ids::bigint[]);
 
--- name: candles_rolled_up
+-- name: candles_rolled_up :many
 -- Rollups with start <= time < end, oldest first.
 SELECT time, open, high, low, close, spread, volume::integer FROM v_candle_rollups
 WHERE instrument = :instrument AND granularity = :length AND time >= :start AND time < :end

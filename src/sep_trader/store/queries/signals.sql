@@ -1,4 +1,4 @@
--- name: insert_signal!
+-- name: insert_signal :execute
 -- Store a signal; a signal that exists already (same model, pair and candle) is left as it is.
 INSERT INTO trading_signals (id, pair, model_id, granularity, candle_time, side, confidence, metrics, stop_distance,
     target_distance, horizon, expires_at)
@@ -6,29 +6,24 @@ VALUES (:id, :pair, :model_id, :granularity, :candle_time, :side, :confidence, :
     :target_distance, :horizon, :expires_at)
 ON CONFLICT DO NOTHING;
 
--- name: new_signals
+-- name: new_signals :many
 -- Signals nobody has decided yet, oldest first; one that has an order is being decided.
-SELECT id, pair, model_id, granularity, candle_time, side, confidence, metrics, stop_distance, target_distance, horizon,
-    expires_at, created_at
-FROM trading_signals s WHERE status = 'NEW' AND NOT EXISTS (SELECT 1 FROM trade_executions e WHERE e.signal_id = s.id)
+SELECT id, pair, model_id, candle_time, side, stop_distance, target_distance, expires_at FROM trading_signals s
+WHERE status = 'NEW' AND NOT EXISTS (SELECT 1 FROM trade_executions e WHERE e.signal_id = s.id)
 ORDER BY candle_time, pair;
 
--- name: decide_signal!
+-- name: decide_signal :execute
 -- End a signal. Only NEW signals can be ended, except that an order found late turns a refusal into an execution.
 UPDATE trading_signals SET status = :status, reason_code = :reason_code, reason = :reason, decided_at = :decided_at
 WHERE id = :id AND (status = 'NEW' OR (status = 'REFUSED' AND :status = 'EXECUTED'));
 
--- name: recent_signals
+-- name: recent_signals :many
 -- The newest signals with what became of them, filtered by pair and status where given.
 SELECT * FROM v_recent_signals
 WHERE (:pair::text IS NULL OR pair = :pair) AND (:status::text IS NULL OR status = :status)
 ORDER BY candle_time DESC, pair LIMIT :limit;
 
--- name: last_signal_time$
--- Candle time of a model's newest signal.
-SELECT max(candle_time) FROM trading_signals WHERE model_id = :model_id;
-
--- name: signal_counts
+-- name: signal_counts :many
 -- Number of signals by status and reason since a time.
 SELECT status, reason_code, count(*) AS signals FROM trading_signals
 WHERE candle_time >= :since GROUP BY status, reason_code ORDER BY status, signals DESC;

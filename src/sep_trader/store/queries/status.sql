@@ -1,40 +1,34 @@
--- name: insert_log!
+-- name: insert_log :execute
 -- Write one step to the log.
 INSERT INTO system_logs (level, component, event, message, context, broker_time)
 VALUES (:level, :component, :event, :message, :context, :broker_time);
 
--- name: recent_logs
--- The newest log lines, filtered by component and level where given.
-SELECT time, broker_time, level, component, event, message, context FROM system_logs
-WHERE (:component::text IS NULL OR component = :component) AND (:level::text IS NULL OR level = :level)
-ORDER BY time DESC, id DESC LIMIT :limit;
-
--- name: database_info^
+-- name: database_info :one
 -- Server, extension, schema version, size.
 SELECT * FROM v_database_info;
 
--- name: notice$
+-- name: notice :value
 -- What every screen must say of this database, such as that its prices are simulated.
 SELECT value #>> '{}' FROM system_config WHERE key = 'notice';
 
--- name: set_notice!
+-- name: set_notice :execute
 -- Put up such a notice.
 INSERT INTO system_config (key, value) VALUES ('notice', to_jsonb(:notice::text))
 ON CONFLICT (key) DO UPDATE SET value = excluded.value, updated_by = current_user, updated_at = now();
 
--- name: component_status
+-- name: component_status :many
 -- The last sign of life of each component.
 SELECT component, updated_at, broker_time, state, details,
     extract(epoch FROM now() - updated_at)::float8 AS age_s
 FROM component_status ORDER BY component;
 
--- name: set_component_status!
+-- name: set_component_status :execute
 -- Leave a sign of life.
 INSERT INTO component_status (component, broker_time, state, details) VALUES (:component, :broker_time, :state, :details)
 ON CONFLICT (component) DO UPDATE SET updated_at = now(), broker_time = excluded.broker_time, state = excluded.state,
     details = excluded.details;
 
--- name: newest^
+-- name: newest :one
 -- When the newest candle began, the newest signal's candle began, and the newest trade was opened.
 SELECT (SELECT max(t) FROM (SELECT i.id, (SELECT c.time FROM market_candles c WHERE c.instrument_id = i.id
             AND c.granularity = g.code ORDER BY c.time DESC LIMIT 1) AS t
@@ -42,17 +36,17 @@ SELECT (SELECT max(t) FROM (SELECT i.id, (SELECT c.time FROM market_candles c WH
     (SELECT max(candle_time) FROM trading_signals) AS signal,
     (SELECT max(entry_time) FROM trade_executions) AS trade;
 
--- name: active_pairs
+-- name: active_pairs :many
 -- Pairs that may trade, and by which right.
 SELECT * FROM v_active_pairs ORDER BY pair;
 
--- name: daily_performance
+-- name: daily_performance :many
 -- Per UTC day and pair: signals, trades, win rate, P&L, drawdown; the newest days that have any, newest first.
 SELECT * FROM v_daily_performance
 WHERE day > (SELECT max(day) FROM v_daily_performance) - :days::integer
 ORDER BY day DESC, pair;
 
--- name: refresh_performance!
+-- name: refresh_performance :execute
 -- Bring performance_metrics up to date for the days since one.
 INSERT INTO performance_metrics (day, pair, signals, trades, wins, gross_pl, net_pl, max_drawdown)
 SELECT day, pair, signals, trades, wins, gross_pl, net_pl, max_drawdown FROM v_daily_performance WHERE day >= :since

@@ -1,4 +1,4 @@
--- name: insert_intent<!
+-- name: insert_intent :value
 -- Write an order's intent, before it is sent.
 INSERT INTO trade_executions (signal_id, account_id, pair, client_id, status, units, intent_time, intent_transaction_id,
     expected_price, stop_price, target_price)
@@ -6,34 +6,33 @@ VALUES (:signal_id, :account_id, :pair, :client_id, 'INTENT', :units, :intent_ti
     :expected_price, :stop_price, :target_price)
 RETURNING id;
 
--- name: unsettled_executions
+-- name: live_executions :many
 -- Executions that have, or may have, something at the broker; oldest first.
-SELECT e.id, e.signal_id, e.account_id, e.pair, e.client_id, e.status, e.units, e.open_units, e.intent_time, e.intent_transaction_id,
-    e.expected_price, e.stop_price, e.target_price, e.trade_id, e.entry_time, e.entry_price, e.horizon_at, s.horizon
+SELECT e.id, e.signal_id, e.account_id, e.pair, e.client_id, e.status, e.units, e.open_units, e.intent_time,
+    e.expected_price, e.trade_id, e.horizon_at, s.horizon
 FROM trade_executions e JOIN trading_signals s ON s.id = e.signal_id
 WHERE e.account_id = :account_id AND e.status IN ('INTENT', 'OPEN', 'UNKNOWN') ORDER BY e.id;
 
--- name: execution_by_client_id^
+-- name: execution_by_client_id :one
 -- The execution an order's client id belongs to.
-SELECT e.*, s.horizon FROM trade_executions e JOIN trading_signals s ON s.id = e.signal_id
+SELECT e.id, e.signal_id, e.account_id, e.pair, e.client_id, e.status, e.units, e.open_units, e.intent_time,
+    e.expected_price, e.trade_id, e.horizon_at, s.horizon
+FROM trade_executions e JOIN trading_signals s ON s.id = e.signal_id
 WHERE e.account_id = :account_id AND e.client_id = :client_id;
 
--- name: ordered_before$
--- Whether the broker's record, as far as it was copied, holds an order with this client id since a time.
-SELECT EXISTS (
-    SELECT FROM (
-        SELECT time, raw FROM broker_transactions WHERE account_id = :account_id ORDER BY id DESC LIMIT 5000
-    ) AS newest
-    WHERE time >= :since
-        AND (raw -> 'clientExtensions' ->> 'id' = :client_id OR raw ->> 'clientOrderID' = :client_id)
-);
+-- name: ordered_before :value
+-- Whether the broker's record, as far as it was copied, holds an order of this name since a time.
+SELECT EXISTS (SELECT FROM broker_transactions
+    WHERE account_id = :account_id AND client_id = :client_id AND time >= :since);
 
--- name: execution_by_trade_id^
+-- name: execution_by_trade_id :one
 -- The execution a broker's trade belongs to.
-SELECT e.*, s.horizon FROM trade_executions e JOIN trading_signals s ON s.id = e.signal_id
+SELECT e.id, e.signal_id, e.account_id, e.pair, e.client_id, e.status, e.units, e.open_units, e.intent_time,
+    e.expected_price, e.trade_id, e.horizon_at, s.horizon
+FROM trade_executions e JOIN trading_signals s ON s.id = e.signal_id
 WHERE e.account_id = :account_id AND e.trade_id = :trade_id;
 
--- name: set_execution_open!
+-- name: set_execution_open :execute
 -- The order was filled and opened a trade.
 UPDATE trade_executions SET status = 'OPEN', order_id = :order_id, trade_id = :trade_id, units = :units, open_units = :units,
     entry_time = :entry_time, entry_price = :entry_price, horizon_at = :entry_time::timestamptz + :horizon::interval,
@@ -41,7 +40,7 @@ UPDATE trade_executions SET status = 'OPEN', order_id = :order_id, trade_id = :t
     half_spread_cost = half_spread_cost + :half_spread_cost, reason = NULL, updated_at = now()
 WHERE id = :id AND status IN ('INTENT', 'UNKNOWN', 'REJECTED');
 
--- name: add_execution_result!
+-- name: add_execution_result :execute
 -- Add realised amounts to a trade, and close it where that was its end.
 UPDATE trade_executions SET gross_pl = gross_pl + :gross_pl, financing = financing + :financing,
     commission = commission + :commission, half_spread_cost = half_spread_cost + :half_spread_cost,
@@ -51,52 +50,61 @@ UPDATE trade_executions SET gross_pl = gross_pl + :gross_pl, financing = financi
     exit_reason = CASE WHEN :closed THEN :exit_reason::text END, updated_at = now()
 WHERE id = :id AND status = 'OPEN';
 
--- name: set_execution_unsettled!
--- The order came to nothing (REJECTED), or nobody knows yet (UNKNOWN).
-UPDATE trade_executions SET status = :status, reason = :reason, order_id = coalesce(:order_id, order_id), updated_at = now()
+-- name: add_financing :execute
+-- Add overnight financing to an open trade.
+UPDATE trade_executions SET financing = financing + :financing, updated_at = now() WHERE id = :id AND status = 'OPEN';
+
+-- name: reject_execution :execute
+-- The order opened nothing.
+UPDATE trade_executions SET status = 'REJECTED', reason = :reason, order_id = coalesce(:order_id, order_id), updated_at = now()
 WHERE id = :id AND status IN ('INTENT', 'UNKNOWN');
 
--- name: open_trades
+-- name: doubt_execution :execute
+-- No answer told what became of the order.
+UPDATE trade_executions SET status = 'UNKNOWN', reason = :reason, updated_at = now()
+WHERE id = :id AND status IN ('INTENT', 'UNKNOWN');
+
+-- name: open_trades :many
 -- Orders that have, or may have, a trade open at the broker.
 SELECT * FROM v_open_trades ORDER BY id;
 
--- name: closed_trades
+-- name: closed_trades :many
 -- Closed trades, newest first.
 SELECT id, pair, CASE WHEN units > 0 THEN 'BUY' ELSE 'SELL' END AS side, units, entry_time, entry_price, exit_time,
     exit_price, exit_reason, gross_pl, financing, commission, net_pl, half_spread_cost, expected_price, trade_id
 FROM trade_executions WHERE status = 'CLOSED' ORDER BY exit_time DESC, id DESC LIMIT :limit;
 
--- name: net_pl_of_day$
+-- name: net_pl_of_day :value
 -- Net P&L of the trades of an account that closed on a UTC day (broker time).
 SELECT coalesce(sum(net_pl), 0)::numeric(20, 4) FROM trade_executions
 WHERE account_id = :account_id AND status = 'CLOSED' AND exit_time >= :day AND exit_time < :day + interval '1 day';
 
--- name: ledger_account^
--- Where the ledger of an account begins and how far it has read.
-SELECT account_id, environment, currency, opening_balance, opening_transaction_id, last_transaction_id
-FROM ledger_accounts WHERE account_id = :account_id;
+-- name: ledger_account :one
+-- How far the ledger of an account has read, and its balance there.
+SELECT last_transaction_id, balance FROM ledger_accounts WHERE account_id = :account_id;
 
--- name: open_ledger!
+-- name: open_ledger :execute
 -- Begin the ledger of an account.
-INSERT INTO ledger_accounts (account_id, environment, currency, opening_balance, opening_transaction_id, last_transaction_id)
-VALUES (:account_id, :environment, :currency, :opening_balance, :transaction_id, :transaction_id)
+INSERT INTO ledger_accounts (account_id, environment, currency, opening_balance, balance, opening_transaction_id,
+    last_transaction_id)
+VALUES (:account_id, :environment, :currency, :opening_balance, :opening_balance, :transaction_id, :transaction_id)
 ON CONFLICT (account_id) DO NOTHING;
 
--- name: lock_ledger$
--- The last transaction that was applied, locked until the end of the transaction.
-SELECT last_transaction_id FROM ledger_accounts WHERE account_id = :account_id FOR UPDATE;
+-- name: lock_ledger :one
+-- How far the ledger has read and its balance there, locked until the end of the transaction.
+SELECT last_transaction_id, balance FROM ledger_accounts WHERE account_id = :account_id FOR UPDATE;
 
--- name: advance_ledger!
--- Note how far the broker's record has been applied.
-UPDATE ledger_accounts SET last_transaction_id = :transaction_id
+-- name: advance_ledger :execute
+-- Note how far the broker's record has been applied, and the balance there.
+UPDATE ledger_accounts SET last_transaction_id = :transaction_id, balance = :balance
 WHERE account_id = :account_id AND last_transaction_id < :transaction_id;
 
--- name: insert_broker_transaction!
+-- name: insert_broker_transaction :execute
 -- Copy one of the broker's transactions.
-INSERT INTO broker_transactions (account_id, id, time, type, amount, is_profit, balance, raw)
-VALUES (:account_id, :id, :time, :type, :amount, :is_profit, :balance, :raw);
+INSERT INTO broker_transactions (account_id, id, time, type, amount, is_profit, balance, client_id, raw)
+VALUES (:account_id, :id, :time, :type, :amount, :is_profit, :balance, :client_id, :raw);
 
--- name: ledger_totals^
+-- name: ledger_totals :one
 -- Profit by the copied record, money moved in and out, and the newest balance the broker stated.
 SELECT a.opening_balance, coalesce(sum(t.amount) FILTER (WHERE t.is_profit), 0)::numeric(20, 4) AS net_pl,
     coalesce(sum(t.amount) FILTER (WHERE NOT t.is_profit), 0)::numeric(20, 4) AS transfers,
@@ -106,19 +114,6 @@ SELECT a.opening_balance, coalesce(sum(t.amount) FILTER (WHERE t.is_profit), 0):
 FROM ledger_accounts a LEFT JOIN broker_transactions t ON t.account_id = a.account_id
 WHERE a.account_id = :account_id GROUP BY a.account_id, a.opening_balance;
 
--- name: executions_net_pl$
+-- name: executions_net_pl :value
 -- Net P&L of all executions of an account.
 SELECT coalesce(sum(net_pl), 0)::numeric(20, 4) FROM trade_executions WHERE account_id = :account_id;
-
--- name: trading_state^
--- The switch and who set it.
-SELECT state, reason, changed_by, changed_at FROM trading_state;
-
--- name: reduce_trading!
--- Let a protection turn ACTIVE down to REDUCING; a person's HALTED stays.
-UPDATE trading_state SET state = 'REDUCING', reason = :reason, changed_by = :changed_by, changed_at = now()
-WHERE state = 'ACTIVE';
-
--- name: set_trading_state!
--- Turn the switch.
-UPDATE trading_state SET state = :state, reason = :reason, changed_by = :changed_by, changed_at = now();

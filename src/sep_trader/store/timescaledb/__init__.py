@@ -1,8 +1,8 @@
-"""Named statements that only a server with TimescaleDB understands, apart from those that every server does."""
+"""What only a server with TimescaleDB understands: named statements, hypertables, the Community build's extras."""
 
 from pathlib import Path
 
-from sep_trader.store.queries import load_queries
+from sep_trader.store.queries import NamedQueries
 
-statements = load_queries(Path(__file__).parent)
+statements = NamedQueries(Path(__file__).parent)
 """hypertables.sql: every build; columnstore.sql, continuous_aggregates.sql: the Community build only."""

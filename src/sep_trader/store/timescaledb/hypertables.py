@@ -8,12 +8,12 @@ from psycopg import sql
 
 from sep_trader.errors import StoreError
 from sep_trader.store.database import Connection, Database, first_line
+from sep_trader.store.locks import Lock
 from sep_trader.store.queries import queries
 from sep_trader.store.timescaledb import community, statements
 
 LOG_CHUNK = timedelta(days=7)
 ROLLUP_CHUNK = timedelta(days=30)
-_LOCK = 7_305_842_218_114_303
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +30,26 @@ class Hypertables:
         return self.version is not None and self.license == "timescale"
 
 
+@dataclass(frozen=True, slots=True)
+class _Extension:
+    """TimescaleDB on this server: to be had, loaded, in this database, and under which license."""
+
+    available: bool
+    preloaded: bool
+    version: str | None
+    license: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Chunk:
+    """A chunk of a hypertable."""
+
+    schema: str
+    name: str
+    range_start: datetime
+    range_end: datetime
+
+
 def ensure_hypertables(database: Database, chunk_days: int) -> Hypertables:
     """Make candles, rollups and logs hypertables where the server can; running it again changes nothing.
 
@@ -38,11 +58,11 @@ def ensure_hypertables(database: Database, chunk_days: int) -> Hypertables:
     """
     try:
         with database.transaction() as connection:
-            list(queries.lock_transaction(connection, key=_LOCK))
-            state = queries.timescaledb_state(connection)
-            if not (state["available"] and state["preloaded"]):
+            queries.lock(connection, "lock_transaction", key=Lock.HYPERTABLES)
+            server = queries.only(connection, "timescaledb_state", _Extension)
+            if not (server.available and server.preloaded):
                 return Hypertables(None, None, "the server has no TimescaleDB: plain tables")
-            if state["version"] is None and not _create_extension(connection):
+            if server.version is None and not _create_extension(connection):
                 return Hypertables(
                     None, None, "TimescaleDB is there; a superuser must run: CREATE EXTENSION timescaledb"
                 )
@@ -50,8 +70,8 @@ def ensure_hypertables(database: Database, chunk_days: int) -> Hypertables:
             _hypertable(connection, "candle_rollups", ROLLUP_CHUNK)
             _hypertable(connection, "system_logs", LOG_CHUNK)
         with database.transaction() as connection:
-            state = queries.timescaledb_state(connection)
-            found = Hypertables(state["version"], state["license"])
+            server = queries.only(connection, "timescaledb_state", _Extension)
+            found = Hypertables(server.version, server.license)
             if found.columnstore:
                 community.ensure(connection)
         return found
@@ -61,44 +81,46 @@ def ensure_hypertables(database: Database, chunk_days: int) -> Hypertables:
 
 def state(connection: Connection) -> Hypertables:
     """What this database has now."""
-    row = queries.timescaledb_state(connection)
-    return Hypertables(row["version"], row["license"] if row["version"] else None)
+    found = queries.only(connection, "timescaledb_state", _Extension)
+    return Hypertables(found.version, found.license if found.version else None)
 
 
 def is_hypertable(connection: Connection, table: str) -> bool:
     """Whether a table is a hypertable."""
-    return state(connection).version is not None and bool(statements.is_hypertable(connection, name=table))
+    return state(connection).version is not None and bool(
+        statements.value(connection, "is_hypertable", bool, name=table)
+    )
 
 
 def drop_chunks(connection: Connection, table: str, before: datetime) -> None:
     """Drop the chunks whose every row is older than a time: no row of them is touched. Plain tables have none."""
     if is_hypertable(connection, table):
-        list(statements.drop_chunks(connection, name=table, before=before))
+        statements.execute(connection, "drop_chunks", name=table, before=before)
 
 
 def reclaim(connection: Connection, table: str, before: datetime) -> None:
-    """Give the room of deleted rows back: older chunks without any row go, the rest is vacuumed (in autocommit)."""
+    """Free the disk space of deleted rows: drop older chunks that hold no row, VACUUM the table (in autocommit)."""
     if is_hypertable(connection, table):
-        for chunk in list(statements.old_chunks(connection, name=table, before=before)):
-            name = sql.Identifier(chunk["schema"], chunk["name"])
+        for chunk in statements.many(connection, "old_chunks", _Chunk, name=table, before=before):
+            name = sql.Identifier(chunk.schema, chunk.name)
             if connection.execute(sql.SQL("SELECT 1 FROM {} LIMIT 1").format(name)).fetchone() is None:
-                span = {"start": chunk["range_start"], "end": chunk["range_end"]}
-                list(statements.drop_chunks_between(connection, name=table, **span))
+                span = {"start": chunk.range_start, "end": chunk.range_end}
+                statements.execute(connection, "drop_chunks_between", name=table, **span)
     connection.execute(sql.SQL("VACUUM ANALYZE {}").format(sql.Identifier(table)))
 
 
 def _create_extension(connection: Connection) -> bool:
     try:
         with connection.transaction():
-            statements.create_extension(connection)
+            statements.execute(connection, "create_extension")
     except psycopg.errors.InsufficientPrivilege:
         return False
     return True
 
 
 def _hypertable(connection: Connection, table: str, chunk: timedelta) -> None:
-    if not queries.table_exists(connection, name=table):
+    if not queries.value(connection, "table_exists", bool, name=table):
         return  # a migration that is still to run makes it
-    list(statements.create_hypertable(connection, name=table, chunk=chunk))
-    if statements.chunk_interval(connection, name=table) != chunk:
-        list(statements.set_chunk_interval(connection, name=table, chunk=chunk))
+    statements.execute(connection, "create_hypertable", name=table, chunk=chunk)
+    if statements.value(connection, "chunk_interval", timedelta, name=table) != chunk:
+        statements.execute(connection, "set_chunk_interval", name=table, chunk=chunk)

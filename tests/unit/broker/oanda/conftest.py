@@ -15,7 +15,7 @@ import pytest
 
 from sep_trader.broker.oanda.client import OandaClient
 from sep_trader.broker.oanda.limiter import RateLimiter
-from sep_trader.broker.oanda.transport import RetryPolicy
+from sep_trader.broker.oanda.transport import Backoff
 
 ACCOUNT = "101-001-0000001-001"
 
@@ -175,7 +175,7 @@ def connect(url: str) -> Iterator[Callable[..., OandaClient]]:
             "account_id": ACCOUNT,
             "timeout_s": 0.4,
             "stream_silence_s": 0.4,
-            "retry": RetryPolicy(base_s=0.01, cap_s=0.05),
+            "retry": Backoff(base_s=0.01, cap_s=0.05),
         }
         made.append(OandaClient(**(given | changes)))
         if quick:  # failures cost connections, and two a second would make the tests wait

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from sep_trader.broker.oanda.client import OandaClient
-from sep_trader.broker.port import BrokerTrade, LimitOrder, MarketOrder, Rejected, Resting, Unknown
+from sep_trader.broker.oanda.values import LimitOrder
+from sep_trader.broker.port import BrokerTrade, MarketOrder, Rejected, Resting, Unknown
 from sep_trader.errors import BrokerError
 from sep_trader.market.granularity import Granularity
 

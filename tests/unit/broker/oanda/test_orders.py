@@ -5,7 +5,8 @@ from decimal import Decimal
 import pytest
 
 from sep_trader.broker.oanda.orders import close_request, exits_request, order_request, quantised
-from sep_trader.broker.port import LimitOrder, MarketOrder, StopOrder
+from sep_trader.broker.oanda.values import LimitOrder, StopOrder
+from sep_trader.broker.port import MarketOrder
 from sep_trader.market.instrument import Instrument
 
 EUR_USD = Instrument("EUR_USD")

@@ -3,7 +3,6 @@ from typing import Any
 
 import pytest
 
-from sep_trader.broker.oanda import wire
 from sep_trader.broker.oanda.outcomes import (
     close_from_transactions,
     from_answer,
@@ -11,7 +10,9 @@ from sep_trader.broker.oanda.outcomes import (
     from_exits,
     from_transactions,
 )
-from sep_trader.broker.port import Cancelled, Filled, Rejected, Resting, Transaction, Unknown
+from sep_trader.broker.oanda.record import transaction
+from sep_trader.broker.port import Cancelled, Filled, Rejected, Resting, Unknown
+from sep_trader.ledger.transactions import Transaction
 
 TIME = "2026-09-23T21:14:07.570329138Z"
 Json = dict[str, Any]
@@ -46,7 +47,7 @@ def cancel(number: int, order: int, reason: str = "MARKET_HALTED", **rest: Any) 
 
 
 def record(*items: Json) -> list[Transaction]:
-    return [wire.transaction(item) for item in items]
+    return [transaction(item) for item in items]
 
 
 def read(status: int, body: Any) -> Any:
@@ -155,7 +156,7 @@ def test_whatever_leaves_a_doubt_is_unknown(status: int, content: bytes) -> None
 
 def test_a_cancellation_that_worked_and_one_too_late() -> None:
     done = from_cancel(200, json.dumps({"orderCancelTransaction": cancel(40, 34, "CLIENT_REQUEST")}).encode())
-    assert done == Cancelled(34, "CLIENT_REQUEST", done.raw)  # type: ignore[union-attr]
+    assert done == Cancelled(34, "CLIENT_REQUEST")
     late = {"orderCancelRejectTransaction": {"rejectReason": "ORDER_DOESNT_EXIST"}, "errorCode": "ORDER_DOESNT_EXIST"}
     found = from_cancel(404, json.dumps(late).encode())
     assert isinstance(found, Rejected) and found.reason == "ORDER_DOESNT_EXIST"
@@ -191,7 +192,7 @@ def test_the_record_tells_cancelled_refused_and_resting() -> None:
     refusal = market(30, type="MARKET_ORDER_REJECT", rejectReason="UNITS_INVALID")
     found = from_transactions("X", record(refusal))
     assert isinstance(found, Rejected) and found.reason == "UNITS_INVALID"
-    assert from_transactions("X", record(market(30, type="STOP_ORDER"))) == Resting(30, market(30, type="STOP_ORDER"))
+    assert from_transactions("X", record(market(30, type="STOP_ORDER"))) == Resting(30)
 
 
 def test_another_orders_record_is_not_ours() -> None:

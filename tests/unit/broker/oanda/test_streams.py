@@ -2,7 +2,7 @@
 
 import queue
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -10,11 +10,12 @@ import pytest
 
 from sep_trader.broker.oanda.client import OandaClient
 from sep_trader.broker.oanda.streams import PriceStream, TransactionStream
-from sep_trader.broker.oanda.transport import RetryPolicy
-from sep_trader.broker.port import Heartbeat, Price, StreamState, Transaction
-from sep_trader.errors import BrokerAuthError, BrokerUnavailable
+from sep_trader.broker.oanda.transport import Backoff
+from sep_trader.broker.port import Heartbeat, Price, StreamState
+from sep_trader.ledger.transactions import Transaction
+from sep_trader.risk.limits import price_age_s
 
-SOON = RetryPolicy(base_s=0.02, cap_s=0.1)
+SOON = Backoff(base_s=0.02, cap_s=0.1)
 TIME = "2026-09-23T22:19:48.715540720Z"
 BEAT = {"type": "HEARTBEAT", "time": TIME}
 
@@ -26,7 +27,7 @@ def quote(bid: str = "1.13841", instrument: str = "EUR_USD", **changes: Any) -> 
 
 
 def entry(number: int) -> dict[str, Any]:
-    return {"id": str(number), "type": "ORDER_FILL", "time": TIME}
+    return {"id": str(number), "type": "ORDER_FILL", "orderID": "1", "time": TIME}
 
 
 def beat(last: int) -> dict[str, Any]:
@@ -71,7 +72,7 @@ def take_kind(events: "queue.Queue[Any]", kind: type, count: int) -> list[Any]:
 
 def test_prices_and_heartbeats_are_typed(client: OandaClient, script: Any, events: Any, start: Any) -> None:
     script.on("/pricing/stream", script.stream(quote(), quote(instrument="GBP_USD"), BEAT, then=3))
-    reader = start(PriceStream(client, ["EUR_USD", "GBP_USD"], events))
+    start(PriceStream(client, ["EUR_USD", "GBP_USD"], events))
     up, first, second, heartbeat = take(events, 4)
     assert up == StreamState("prices", connected=True)
     assert isinstance(first, Price) and first.bid == Decimal("1.13841")
@@ -79,7 +80,6 @@ def test_prices_and_heartbeats_are_typed(client: OandaClient, script: Any, event
     assert heartbeat == Heartbeat(datetime(2026, 9, 23, 22, 19, 48, 715540, tzinfo=UTC))
     assert script.last("/pricing/stream").query == {"instruments": "EUR_USD,GBP_USD"}
     assert script.last("/pricing/stream").headers["Accept-Encoding"] == "identity"
-    assert reader.latest()["EUR_USD"] == first
 
 
 def test_silence_is_noticed_and_the_stream_opened_again(
@@ -127,7 +127,7 @@ def test_the_wait_grows_while_nothing_comes_and_starts_again_after_a_line(
 ) -> None:
     asked: list[int] = []
 
-    class Noting(RetryPolicy):
+    class Noting(Backoff):
         def delay(self, failures: int) -> float:
             asked.append(failures)
             return 0.01
@@ -141,11 +141,10 @@ def test_the_wait_grows_while_nothing_comes_and_starts_again_after_a_line(
 
 def test_heartbeats_do_not_refresh_a_price(client: OandaClient, script: Any, events: Any, start: Any) -> None:
     script.on("/pricing/stream", script.stream(quote(), *[BEAT | {"time": "2026-09-23T23:00:00Z"}] * 3, then=3))
-    reader = start(PriceStream(client, ["EUR_USD", "GBP_USD"], events))
-    take_kind(events, Heartbeat, 3)
-    quoted = reader.latest()["EUR_USD"].time
-    assert reader.stale(quoted + timedelta(seconds=59), max_age_s=60) == ["GBP_USD"]
-    assert reader.stale(quoted + timedelta(seconds=61), max_age_s=60) == ["EUR_USD", "GBP_USD"]
+    start(PriceStream(client, ["EUR_USD", "GBP_USD"], events))
+    _, *seen = take(events, 5)
+    assert [type(event) for event in seen] == [Price, Heartbeat, Heartbeat, Heartbeat]
+    assert price_age_s(seen[0].time, seen[-1].time) > 60
 
 
 def test_a_book_that_empties_is_a_price_not_to_be_traded_on(
@@ -235,18 +234,29 @@ def test_stopping_does_not_wait_for_the_next_byte(connect: Any, script: Any, eve
     assert events.empty()
 
 
-def test_one_connection_as_an_iterator(client: OandaClient, script: Any) -> None:
-    script.on("/pricing/stream", script.stream(quote(), quote(bids=[]), BEAT))
-    script.on("/transactions/stream", script.stream(entry(5), beat(5), cut=True))
-    assert [type(event) for event in client.stream_prices(["EUR_USD"])] == [Price, Heartbeat]
-    kinds: list[type] = []
-    with pytest.raises(BrokerUnavailable, match="stream broke"):
-        for event in client.stream_transactions():
-            kinds.append(type(event))  # noqa: PERF401 - what came before the error counts
-    assert kinds == [Transaction, Heartbeat]
+def test_a_feed_reads_both_streams(client: OandaClient, script: Any, events: Any) -> None:
+    script.on("/pricing/stream", script.stream(quote(), BEAT, then=60))
+    script.on("/transactions/stream", script.stream(entry(5), then=60))
+    script.on("/transactions/sinceid", script.answer(200, {"transactions": [], "lastTransactionID": "4"}))
+    feed = client.event_feed(["EUR_USD"], 4, events)
+    feed.start()
+    kinds = {type(event) for event in take(events, 5)}
+    feed.stop()
+    assert kinds == {StreamState, Price, Heartbeat, Transaction}
 
 
-def test_a_refused_stream_is_the_error_it_stands_for(client: OandaClient, script: Any) -> None:
+def test_a_feed_without_instruments_opens_no_price_stream(client: OandaClient, script: Any, events: Any) -> None:
+    script.on("/transactions/stream", script.stream(entry(5), then=60))
+    script.on("/transactions/sinceid", script.answer(200, {"transactions": [], "lastTransactionID": "4"}))
+    feed = client.event_feed([], 4, events)
+    feed.start()
+    take_kind(events, Transaction, 1)
+    feed.stop()
+    assert script.count("/pricing/stream") == 0
+
+
+def test_a_refused_stream_says_why(client: OandaClient, script: Any, events: Any, start: Any) -> None:
     script.on("/pricing/stream", script.answer(401, {"errorMessage": "Insufficient authorization to perform request."}))
-    with pytest.raises(BrokerAuthError):
-        list(client.stream_prices(["EUR_USD"]))
+    start(PriceStream(client, ["EUR_USD"], events))
+    (down,) = take(events, 1)
+    assert not down.connected and "BrokerAuthError" in down.cause

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from sep_trader.broker.oanda.client import OandaClient
-from sep_trader.broker.oanda.transport import RetryPolicy
+from sep_trader.broker.oanda.transport import Backoff
 from sep_trader.broker.port import BrokerNotFound, Filled, MarketOrder, Rejected, Unknown
 from sep_trader.errors import BrokerAuthError, BrokerError, BrokerUnavailable
 
@@ -205,7 +205,7 @@ def test_the_outcome_survives_an_answer_with_unknown_fields(
 
 
 def test_the_delay_between_tries_grows_to_its_cap_with_jitter() -> None:
-    policy = RetryPolicy(base_s=1, cap_s=4)
+    policy = Backoff(base_s=1, cap_s=4)
     for failures, whole in [(1, 1), (2, 2), (3, 4), (4, 4), (16, 4)]:
         delays = {policy.delay(failures) for _ in range(50)}
         assert len(delays) > 1

@@ -69,7 +69,6 @@ def test_a_quote_is_the_best_of_each_ladder_at_its_own_time() -> None:
     assert (found.bid, found.ask) == (Decimal("149.841"), Decimal("149.860"))
     assert found.time == datetime(2026, 9, 23, 22, 19, 48, 715540, tzinfo=UTC)
     assert found.tradeable
-    assert found.gain_factor == 1
 
 
 @pytest.mark.parametrize(
@@ -107,22 +106,21 @@ def test_pricing_carries_the_conversion_of_the_quote_currency() -> None:
     found = wire.pricing(body | {"homeConversions": conversions})
     assert found.time == datetime(2026, 9, 23, 22, 19, 53, 455623, tzinfo=UTC)
     assert [price.instrument for price in found.prices] == ["USD_JPY"]
-    assert (found.prices[0].gain_factor, found.prices[0].loss_factor) == (Decimal("0.0066066"), Decimal("0.0067401"))
+    assert found.home_conversions["JPY"] == (Decimal("0.0066066"), Decimal("0.0067401"))
     assert found.home_conversions["USD"] == (Decimal(1), Decimal(1))
 
 
-def test_a_quote_goes_stale_by_its_own_time_or_when_not_tradeable() -> None:
+def test_a_quote_has_its_own_time_and_says_whether_it_may_be_traded() -> None:
     price = wire.price(quote())
     shut = wire.price(quote(tradeable=False))
     assert price is not None and shut is not None
-    soon, late = datetime(2026, 9, 23, 22, 20, 48, tzinfo=UTC), datetime(2026, 9, 23, 22, 20, 49, tzinfo=UTC)
-    assert not price.is_stale(soon, max_age_s=60)
-    assert price.is_stale(late, max_age_s=60)
-    assert shut.is_stale(soon, max_age_s=60)
+    assert price.time == shut.time == datetime(2026, 9, 23, 22, 19, 48, 715540, tzinfo=UTC)
+    assert price.tradeable
+    assert not shut.tradeable
 
 
 def test_transactions_are_sorted_and_single() -> None:
-    items = [{"id": str(n), "type": "ORDER_FILL", "time": TIME, "novel": 1} for n in (12, 10, 11, 11)]
+    items = [{"id": str(n), "type": "ORDER_FILL", "orderID": "9", "time": TIME, "novel": 1} for n in (12, 10, 11, 11)]
     found = wire.transactions({"transactions": items, "lastTransactionID": "12"})
     assert [item.id for item in found.items] == [10, 11, 12]
     assert found.items[0].raw["novel"] == 1
@@ -231,7 +229,7 @@ def test_changes_join_a_trade_with_the_exits_made_with_it() -> None:
             "ordersCreated": [stop],
             "tradesOpened": [trade],
             "positions": [{"instrument": "EUR_USD", "long": {"units": "1"}}],
-            "transactions": [{"id": "31", "type": "ORDER_FILL", "time": TIME}],
+            "transactions": [{"id": "31", "type": "ORDER_FILL", "orderID": "30", "time": TIME}],
         },
         "state": {"NAV": "100000.0000"},
         "lastTransactionID": "33",

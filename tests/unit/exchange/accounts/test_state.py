@@ -8,7 +8,7 @@ import pytest
 
 from sep_trader.errors import InputError
 from sep_trader.exchange.accounts.floor import Floor
-from sep_trader.exchange.accounts.state import Journal, recall, restore
+from sep_trader.exchange.accounts.state import StateFile, recall, restore
 from sep_trader.exchange.http.wire import full_account_body
 from sep_trader.exchange.matching.exchange import Exchange
 
@@ -24,7 +24,7 @@ def trade_a_little(d: Any) -> None:
 def test_an_account_is_rebuilt_as_it_was(desk: Any, tmp_path: Path) -> None:
     d = desk()
     path = tmp_path / "state"
-    journal = Journal(path, {"start": d.floor.now, "anchor": 0, "seed": 7}, fresh=True)
+    journal = StateFile(path, {"start": d.floor.now, "anchor": 0, "seed": 7}, fresh=True)
     d.floor.listeners.append(journal.listener)
     trade_a_little(d)
     journal.mark(d.floor.now + 5)
@@ -50,7 +50,7 @@ def test_an_account_is_rebuilt_as_it_was(desk: Any, tmp_path: Path) -> None:
 def test_a_torn_last_line_is_dropped_and_the_file_goes_on(desk: Any, tmp_path: Path) -> None:
     d = desk()
     path = tmp_path / "state"
-    journal = Journal(path, {"start": 1, "anchor": 0, "seed": 7}, fresh=True)
+    journal = StateFile(path, {"start": 1, "anchor": 0, "seed": 7}, fresh=True)
     d.floor.listeners.append(journal.listener)
     d.order()
     whole = path.read_bytes()

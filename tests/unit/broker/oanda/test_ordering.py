@@ -1,11 +1,11 @@
-from datetime import UTC, datetime
+from tests.support.transactions import transaction
 
-from sep_trader.broker.oanda.gaps import InOrder
-from sep_trader.broker.port import Transaction
+from sep_trader.broker.oanda.ordering import InOrder
+from sep_trader.ledger.transactions import Transaction
 
 
 def entry(number: int) -> Transaction:
-    return Transaction(number, "ORDER_FILL", datetime(2026, 1, 1, tzinfo=UTC), {})
+    return transaction(number)
 
 
 def ids(released: tuple[list[Transaction], list[int]]) -> list[int]:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from sep_trader.exchange.http.wire import units_available
-from sep_trader.exchange.matching import trading
+from sep_trader.exchange.matching import closing, exits, placing
 from sep_trader.exchange.matching.refusals import BadParameter, MissingData, Refusal
 
 EUR = "EUR_USD"
@@ -209,10 +209,10 @@ def test_the_fifo_rule_and_its_safeguard(desk: Any) -> None:
     same = d.order(units="1000")
     assert same["orderCancelTransaction"]["reason"] == "FIFO_VIOLATION_SAFEGUARD_VIOLATION"
     d.order(units="1001")
-    status, body = trading.close_trade(d.floor, d.account, "9", {"units": "1"}, "1")
+    status, body = closing.close_trade(d.floor, d.account, "9", {"units": "1"}, "1")
     assert status == 200
     assert body["orderCancelTransaction"]["reason"] == "FIFO_VIOLATION_SAFEGUARD_PARTIAL_CLOSE_VIOLATION"
-    status, body = trading.close_trade(d.floor, d.account, "9", {"units": "ALL"}, "1")
+    status, body = closing.close_trade(d.floor, d.account, "9", {"units": "ALL"}, "1")
     assert body["orderFillTransaction"]["tradesClosed"][0]["tradeID"] == "9"
 
 
@@ -295,7 +295,7 @@ def test_malformed_parameters_take_no_id(desk: Any, order: dict[str, Any], name:
     }
     assert d.account.record.last == 2
     with pytest.raises(MissingData):
-        trading.place_order(d.floor, d.account, {"order": 5}, "1")
+        placing.place_order(d.floor, d.account, {"order": 5}, "1")
 
 
 def test_a_market_client_id_may_come_twice_and_a_pending_one_may_not(desk: Any) -> None:
@@ -310,16 +310,16 @@ def test_replacing_and_cancelling(desk: Any) -> None:
     d = desk()
     d.order("LIMIT", price="1.0", clientExtensions={"id": "x"})
     order = {"type": "LIMIT", "instrument": EUR, "units": "5", "price": "1.05", "clientExtensions": {"id": "x"}}
-    status, body = trading.replace(d.floor, d.account, "@x", {"order": order}, "1")
+    status, body = placing.replace(d.floor, d.account, "@x", {"order": order}, "1")
     assert status == 201
     assert (
         body["orderCancelTransaction"] | {"reason": "CLIENT_REQUEST_REPLACED", "replacedByOrderID": "5"}
         == (body["orderCancelTransaction"])
     )
     assert body["orderCreateTransaction"]["replacesOrderID"] == "3"
-    status, body = trading.cancel(d.floor, d.account, "@x", "1")
+    status, body = placing.cancel(d.floor, d.account, "@x", "1")
     assert (status, body["orderCancelTransaction"]["reason"]) == (200, "CLIENT_REQUEST")
-    status, body = trading.cancel(d.floor, d.account, "@x", "1")
+    status, body = placing.cancel(d.floor, d.account, "@x", "1")
     assert (status, body["errorCode"]) == (404, "ORDER_DOESNT_EXIST")
     assert body["orderCancelRejectTransaction"]["type"] == "ORDER_CANCEL_REJECT"
 
@@ -327,35 +327,35 @@ def test_replacing_and_cancelling(desk: Any) -> None:
 def test_closing_trades_and_positions(desk: Any) -> None:
     d = desk()
     d.order()
-    status, body = trading.close_trade(d.floor, d.account, "4", {"units": "400"}, "1")
+    status, body = closing.close_trade(d.floor, d.account, "4", {"units": "400"}, "1")
     assert (status, body["orderFillTransaction"]["tradeReduced"]["units"]) == (200, "-400")
     assert body["orderCreateTransaction"]["tradeClose"] == {"tradeID": "4", "units": "400"}
-    status, body = trading.close_trade(d.floor, d.account, "4", {"units": "601"}, "1")
+    status, body = closing.close_trade(d.floor, d.account, "4", {"units": "601"}, "1")
     assert (status, body["errorCode"]) == (400, "CLOSE_TRADE_UNITS_EXCEED_TRADE_SIZE")
-    status, body = trading.close_position(d.floor, d.account, EUR, {"longUnits": "ALL", "shortUnits": "ALL"}, "1")
+    status, body = closing.close_position(d.floor, d.account, EUR, {"longUnits": "ALL", "shortUnits": "ALL"}, "1")
     assert (status, body["errorCode"]) == (400, "CLOSEOUT_POSITION_DOESNT_EXIST")
-    status, body = trading.close_position(d.floor, d.account, EUR, {"longUnits": "ALL"}, "1")
+    status, body = closing.close_position(d.floor, d.account, EUR, {"longUnits": "ALL"}, "1")
     assert status == 200
     assert body["longOrderFillTransaction"]["tradesClosed"][0]["units"] == "-600"
-    status, body = trading.close_position(d.floor, d.account, EUR, {"longUnits": "ALL"}, "1")
+    status, body = closing.close_position(d.floor, d.account, EUR, {"longUnits": "ALL"}, "1")
     assert (status, body["errorCode"]) == (404, "CLOSEOUT_POSITION_DOESNT_EXIST")
-    status, body = trading.close_trade(d.floor, d.account, "4", {"units": "ALL"}, "1")
+    status, body = closing.close_trade(d.floor, d.account, "4", {"units": "ALL"}, "1")
     assert (status, body["errorCode"]) == (404, "TRADE_DOESNT_EXIST")
 
 
 def test_exits_can_be_set_moved_and_taken_away(desk: Any) -> None:
     d = desk()
     d.order()
-    exits = {"takeProfit": {"price": "1.2"}, "stopLoss": {"price": "1.0"}}
-    status, body = trading.set_exits(d.floor, d.account, "4", exits, "1")
+    wanted = {"takeProfit": {"price": "1.2"}, "stopLoss": {"price": "1.0"}}
+    status, body = exits.set_exits(d.floor, d.account, "4", wanted, "1")
     assert (status, sorted(body)[-2:]) == (200, ["stopLossOrderTransaction", "takeProfitOrderTransaction"])
-    status, body = trading.set_exits(d.floor, d.account, "4", {"stopLoss": {"price": "1.05"}, "takeProfit": None}, "1")
+    status, body = exits.set_exits(d.floor, d.account, "4", {"stopLoss": {"price": "1.05"}, "takeProfit": None}, "1")
     assert body["stopLossOrderCancelTransaction"]["reason"] == "CLIENT_REQUEST_REPLACED"
     assert body["takeProfitOrderCancelTransaction"]["reason"] == "CLIENT_REQUEST"
     assert "takeProfitOrderTransaction" not in body
     assert [order.price for order in d.account.pending.values()] == [105000]
     with pytest.raises(Refusal):
-        trading.set_exits(d.floor, d.account, "99", exits, "1")
+        exits.set_exits(d.floor, d.account, "99", wanted, "1")
 
 
 def test_the_daily_break_halts_market_orders_and_lets_others_rest(desk: Any) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from sep_trader.broker.port import Transaction
+from sep_trader.ledger.transactions import Transaction
 
 
 class InOrder:

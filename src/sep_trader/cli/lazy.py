@@ -1,0 +1,82 @@
+"""The commands of `sep` by name, each loaded when it is called: `sep --version` imports no numpy and no database."""
+
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any, cast
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+from typer.main import get_command
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """Where a command is defined, and what `sep --help` says of it: the first line of the command's own help.
+
+    `group` tells whether the whole module is the command (`sep data ...`), or one of its commands (`sep train`).
+    """
+
+    module: str
+    help: str
+    group: bool = False
+
+
+_TRAIN = "sep_trader.cli.train"
+COMMANDS = {
+    "status": Entry(_TRAIN, "Show pairs with their verdicts, the trading state, and what is newest."),
+    "train": Entry(_TRAIN, "Train and judge one pair on its candles in the store."),
+    "train-all": Entry(_TRAIN, "Train and judge every pair that has candles, as one family."),
+    "generate_signals": Entry(_TRAIN, "Generate signals for the newest complete candles of the trained pairs."),
+    "enable": Entry(
+        _TRAIN,
+        "Let a pair trade. A pair that is not READY needs --override with --by and --reason, and no live account.",
+    ),
+    "disable": Entry(_TRAIN, "Take a pair's right to trade. Its open trade keeps its stop, target and horizon."),
+    "trade": Entry("sep_trader.cli.trade", "Execute the signals of enabled pairs on the broker.", group=True),
+    "signals": Entry("sep_trader.cli.signals", "Hand signals over to the trading machine, signed.", group=True),
+    "data": Entry("sep_trader.cli.data", "Market history: import, download, status, gaps, repair.", group=True),
+    "qfh": Entry("sep_trader.cli.qfh", "Bits and window metrics of candles.", group=True),
+    "serve": Entry("sep_trader.cli.api", "Serve /api/status, /api/performance/daily and the dashboard until Ctrl-C."),
+    "demo": Entry(
+        "sep_trader.cli.demo",
+        "Run the whole loop: database, candles, training, verdicts, exchange, signals, trades, report, API.",
+    ),
+    "exchange": Entry("sep_trader.cli.exchange", "A simulated OANDA v20 exchange over real HTTP.", group=True),
+    "storage": Entry("sep_trader.cli.storage", "The volume: areas, budgets, growth, days to full.", group=True),
+    "maintenance": Entry(
+        "sep_trader.cli.maintenance",
+        "Apply retention and the storage budget, bring rollups up to date, and record how the areas grow.",
+    ),
+    "db": Entry("sep_trader.cli.database", "The database.", group=True),
+    "backup": Entry("sep_trader.cli.backup", "Back up, prove the backups, restore.", group=True),
+    "health": Entry(
+        "sep_trader.cli.health",
+        "Check database, backups, archive, disk and trader; exit code 1 when something is wrong.",
+    ),
+}
+
+
+class LazyGroup(TyperGroup):
+    """A group that lists its commands without loading them."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Return the names in the order of the table above."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """Return what the help shows of a command."""
+        entry = COMMANDS.get(cmd_name)
+        return None if entry is None else TyperCommand(cmd_name, help=entry.help, rich_markup_mode="rich")
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Load the command that is called."""
+        name, shown, rest = super().resolve_command(ctx, args)
+        return name, shown if name is None else load(name), rest
+
+
+def load(name: str) -> Any:
+    """Import a command of the table."""
+    entry = COMMANDS[name]
+    parent = typer.Typer(add_completion=False, rich_markup_mode="rich")
+    parent.add_typer(import_module(entry.module).app, name=name if entry.group else None)
+    return cast(TyperGroup, get_command(parent)).commands[name]

@@ -1,0 +1,57 @@
+"""The right of a pair to trade: who may give it, on which account, and who takes it. Each change leaves a row of
+control_changes, which the database writes."""
+
+from dataclasses import dataclass
+
+from sep_trader.errors import InputError, NotAllowed
+from sep_trader.states import Verdict
+from sep_trader.store.database import Connection
+from sep_trader.store.queries import queries
+
+
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    """A pair as the newest training left it."""
+
+    model_id: str | None
+    verdict: Verdict | None
+    verdict_reason: str | None
+
+
+def enable(
+    connection: Connection, pair: str, *, live: bool, by: str, why: str | None = None, override: bool = False
+) -> bool:
+    """Let a pair trade; True when that is by an override.
+
+    A READY pair trades by its verdict. Any other pair needs `override` with a person's name (`by`) and a reason
+    (`why`), and never trades on a `live` account. Raises InputError for a pair without a model or an override without
+    words, NotAllowed for a pair that is not READY.
+    """
+    judged = queries.one(connection, "pair_judged", _Judged, pair=pair)
+    if judged is None or judged.model_id is None:
+        raise InputError(f"{pair} has not been trained", f"run: train_manager.py train {pair}")
+    overridden = judged.verdict is not Verdict.READY
+    if overridden:
+        if not override:
+            raise NotAllowed(f"{pair} is NOT READY: {judged.verdict_reason}", "on a practice account: --override")
+        if live:
+            raise NotAllowed(f"{pair} is NOT READY", "no override on a live account")
+        if not (by.strip() and why and why.strip()):
+            raise InputError("an override is recorded with a name and a reason", "give --by NAME --reason TEXT")
+    queries.execute(
+        connection,
+        "enable_pair",
+        pair=pair,
+        override_by=by if overridden else None,
+        override_reason=why if overridden else None,
+        changed_by=by,
+        change_reason=why or f"READY: {judged.verdict_reason}",
+    )
+    return overridden
+
+
+def disable(connection: Connection, pair: str, *, by: str, why: str | None = None) -> bool:
+    """Take a pair's right to trade; False when it had none. Raises InputError for an unknown pair."""
+    if queries.one(connection, "pair_judged", _Judged, pair=pair) is None:
+        raise InputError(f"{pair} is not known", "see: train_manager.py status")
+    return queries.execute(connection, "disable_pair", pair=pair, changed_by=by, reason=why or f"disabled by {by}") > 0

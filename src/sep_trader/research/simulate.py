@@ -1,0 +1,129 @@
+"""The backtest: proposals of one parameter set become trades, by the outcome rule."""
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+import numpy as np
+import numpy.typing as npt
+
+from sep_trader.errors import InputError
+from sep_trader.market.candles import Candles
+from sep_trader.market.validate import check_prices
+from sep_trader.research.costs import CostModel, rollovers
+from sep_trader.research.kernels import scalar
+from sep_trader.research.kernels.trades import run_trades, trade_prices
+
+Float = npt.NDArray[np.float64]
+Int = npt.NDArray[np.int64]
+DAYS_PER_YEAR = 365.0
+
+
+class ExitReason(IntEnum):
+    """Why a trade was left; END: the series was over."""
+
+    STOP = scalar.STOP
+    TARGET = scalar.TARGET
+    HORIZON = scalar.HORIZON
+    END = scalar.END
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Trades:
+    """Trades of one parameter set, oldest first, as columns of one length.
+
+    entry, exit: candle indices of the two fills. side: +1 or -1. entry_price, exit_price: the fills, with spread and
+    slippage.
+    gross: move between the mid prices; net: between the fills, with financing. Both per unit, in price units.
+    reason: an ExitReason.
+    """
+
+    entry: Int
+    exit: Int
+    side: npt.NDArray[np.int8]
+    entry_price: Float
+    exit_price: Float
+    gross: Float
+    net: Float
+    reason: npt.NDArray[np.int8]
+
+    def __len__(self) -> int:
+        return len(self.entry)
+
+
+def simulate(
+    candles: Candles, side: npt.NDArray[np.int8], stop: Float, target: Float, horizon: int, costs: CostModel
+) -> Trades:
+    """Turn one parameter set's proposals into trades, by the outcome rule.
+
+    side: int8[N], the proposal decided at the close of each candle. stop, target: float64[N], distances from the entry
+    fill in price units, inf for none. horizon: candles a trade may last.
+
+    A proposal at t fills at the open of t+1, at the ask (long) or the bid (short). The trade leaves at the first of
+    stop, target and horizon; stop and target are triggered by the side it would be closed at. A candle that touches
+    both counts as the stop, a candle that opens beyond the stop fills at its open, a target fills at its own price. At
+    the horizon it leaves at the open of candle t+1+horizon, at the end of the series at the last close. The quotes of a
+    candle carry the spread of the close before it. Slippage is paid at both fills, financing for each 17:00 New York
+    passed. One position at a time: proposals while a trade is open are ignored; that of the candle it leaves in counts.
+
+    Raises InputError for prices that are NaN or not positive, times out of order, a distance or horizon out of range.
+    """
+    check_candles(candles)
+    n = len(candles)
+    for name, column in (("side", side), ("stop", stop), ("target", target)):
+        if len(column) != n:
+            raise InputError(f"{name} has {len(column)} values for {n} candles", "one value a candle")
+    if horizon < 1:
+        raise InputError(f"horizon {horizon} is below 1 candle", "for example 60")
+    proposed = side != 0
+    for name, column in (("stop", stop), ("target", target)):
+        bad = proposed & ~(column > 0.0)
+        if bad.any():
+            at = int(np.argmax(bad))
+            raise InputError(f"{name} distance of candle {at} is {column[at]}", "above 0, or inf for none")
+    index = np.empty((int(np.count_nonzero(proposed)), 4), dtype=np.int64)
+    price = np.empty(index.shape)
+    fills, quotes, half, block_low, block_high = candle_prices(candles, costs)
+    count = run_trades(
+        np.ascontiguousarray(side, dtype=np.int8),
+        np.ascontiguousarray(stop, dtype=np.float64),
+        np.ascontiguousarray(target, dtype=np.float64),
+        horizon,
+        fills,
+        quotes,
+        half,
+        block_low,
+        block_high,
+        costs.slippage,
+        rollovers(candles.time).astype(np.int32),
+        daily_rates(costs),
+        index,
+        price,
+    )
+    entry, leave, row, reason = index[:count].T.copy()
+    bought, sold, gross, net = price[:count].T.copy()
+    return Trades(entry, leave, (1 - 2 * row).astype(np.int8), bought, sold, gross, net, reason.astype(np.int8))
+
+
+def candle_prices(candles: Candles, costs: CostModel) -> tuple[Float, Float, Float, Float, Float]:
+    """What the trades of these candles are priced from, as `trade_prices`."""
+    columns = (candles.open, candles.high, candles.low, candles.close, candles.spread)
+    return trade_prices(*columns, costs.spread_multiplier, costs.slippage)
+
+
+def daily_rates(costs: CostModel) -> Float:
+    """Financing for one night as a share of the entry's value: long, short."""
+    return np.array([costs.financing_long, costs.financing_short]) / DAYS_PER_YEAR
+
+
+def check_candles(candles: Candles) -> None:
+    """Refuse NaN or non-positive prices, a bad spread and unsorted times: raises InputError naming the first."""
+    for name in ("open", "high", "low", "close"):
+        check_prices(name, getattr(candles, name))
+    bad = ~(np.isfinite(candles.spread) & (candles.spread >= 0.0))
+    if bad.any():
+        at = int(np.argmax(bad))
+        raise InputError(f"spread of candle {at} is {candles.spread[at]}", "a spread is finite and not below 0")
+    step = np.diff(candles.time)
+    if len(step) and step.min() <= 0:
+        at = int(np.argmax(step <= 0)) + 1
+        raise InputError(f"time of candle {at} is not after the one before it", "sort the candles and drop duplicates")

@@ -1,0 +1,74 @@
+"""The words that tables and programs share: each enum holds the values of one column. Pure.
+
+Every room may import this file, since the stages of the system meet at tables.
+"""
+
+from enum import StrEnum
+
+
+class TradingState(StrEnum):
+    """The switch (trading_state.state)."""
+
+    ACTIVE = "ACTIVE"
+    """New signals become orders."""
+    REDUCING = "REDUCING"
+    """Trades are closed, and none is opened."""
+    HALTED = "HALTED"
+    """No order is sent. Stops and targets rest at the broker."""
+
+
+class SignalStatus(StrEnum):
+    """What became of a signal (trading_signals.status)."""
+
+    NEW = "NEW"
+    EXECUTED = "EXECUTED"
+    REFUSED = "REFUSED"
+    EXPIRED = "EXPIRED"
+
+
+class ExecutionStatus(StrEnum):
+    """How far an order has come (trade_executions.status)."""
+
+    INTENT = "INTENT"
+    """The intent is written, and the order may have been sent."""
+    UNKNOWN = "UNKNOWN"
+    """The order was sent, and no answer told what became of it."""
+    OPEN = "OPEN"
+    """The order opened a trade."""
+    CLOSED = "CLOSED"
+    """The trade has ended."""
+    REJECTED = "REJECTED"
+    """The order opened nothing."""
+
+
+class ExitReason(StrEnum):
+    """Why a trade ended (trade_executions.exit_reason)."""
+
+    STOP_LOSS = "STOP_LOSS"
+    TAKE_PROFIT = "TAKE_PROFIT"
+    TRAILING_STOP = "TRAILING_STOP"
+    HORIZON = "HORIZON"
+    """The trader closed the trade when its time was over."""
+    MARGIN_CLOSEOUT = "MARGIN_CLOSEOUT"
+    MANUAL = "MANUAL"
+    """Somebody else closed the trade, or the broker gave another reason."""
+
+
+class Verdict(StrEnum):
+    """What out-of-sample data say about a pair (trading_pairs.verdict)."""
+
+    READY = "READY"
+    NOT_READY = "NOT_READY"
+
+
+class ControlChange(StrEnum):
+    """What a person, a protection or a training changed (control_changes.change)."""
+
+    SWITCHED = "SWITCHED"
+    """The switch was turned."""
+    ENABLED = "ENABLED"
+    """A pair may trade by its verdict."""
+    OVERRIDDEN = "OVERRIDDEN"
+    """A person let a pair trade that is not READY."""
+    DISABLED = "DISABLED"
+    """A pair may no longer trade."""

@@ -1,0 +1,79 @@
+"""Who may trade a pair: enable, override, disable and retraining leave a row each."""
+
+from typing import Any
+
+import pytest
+
+from sep_trader.store.database import Database
+from sep_trader.store.queries import queries
+
+RUN = (
+    "INSERT INTO research_runs (id, pair, granularity, first_candle, last_candle, candles, data_hash, code_version,"
+    " settings, seed, trials, verdict, reason, evidence) VALUES (gen_random_uuid(), 'EUR_USD', 'M1', now(), now(), 1,"
+    " '', '', '{}', 1, 1, 'NOT_READY', 'test', '{}') RETURNING id"
+)
+
+
+@pytest.fixture
+def trained(database: Database) -> Database:
+    """A database with one model."""
+    with database.transaction() as connection:
+        run = connection.execute(RUN).fetchone()
+        assert run is not None
+        queries.execute(
+            connection, "insert_model", id="m1", pair="EUR_USD", granularity="M1", run_id=run["id"], artifact="{}"
+        )
+    return database
+
+
+def verdict(database: Database, name: str) -> None:
+    with database.transaction() as connection:
+        queries.execute(connection, "record_verdict", pair="EUR_USD", model_id="m1", verdict=name, reason=f"is {name}")
+
+
+def enable(database: Database, by: str, override: str | None = None) -> None:
+    with database.transaction() as connection:
+        queries.execute(
+            connection, "enable_pair", pair="EUR_USD", override_by=by if override else None, override_reason=override,
+            changed_by=by, change_reason=override or "READY",
+        )  # fmt: skip
+
+
+def rows(database: Database) -> list[tuple[Any, ...]]:
+    with database.transaction() as connection:
+        found = connection.execute("SELECT * FROM control_changes WHERE pair IS NOT NULL ORDER BY id").fetchall()
+    return [(r["change"], r["before"], r["after"], r["changed_by"], r["reason"]) for r in found]
+
+
+def test_each_change_of_a_right_is_a_row_and_retraining_keeps_them(trained: Database) -> None:
+    verdict(trained, "NOT_READY")
+    assert rows(trained) == [], "a verdict alone gives no right"
+    enable(trained, "Ada", "a try on practice")
+    verdict(trained, "NOT_READY")
+    verdict(trained, "READY")
+    enable(trained, "Ben")
+    verdict(trained, "READY")
+    verdict(trained, "NOT_READY")
+    enable(trained, "Ben", "I know why")
+    with trained.transaction() as connection:
+        queries.execute(connection, "disable_pair", pair="EUR_USD", changed_by="Cleo", reason="enough")
+    assert rows(trained) == [
+        ("OVERRIDDEN", "disabled", "override", "Ada", "a try on practice"),
+        ("DISABLED", "override", "disabled", "training", "retrained: NOT_READY, is NOT_READY"),
+        ("ENABLED", "disabled", "enabled", "Ben", "READY"),
+        ("DISABLED", "enabled", "disabled", "training", "retrained: NOT_READY, is NOT_READY"),
+        ("OVERRIDDEN", "disabled", "override", "Ben", "I know why"),
+        ("DISABLED", "override", "disabled", "Cleo", "enough"),
+    ]
+
+
+def test_an_override_that_becomes_ready_is_recorded_and_a_second_override_too(trained: Database) -> None:
+    verdict(trained, "NOT_READY")
+    enable(trained, "Ada", "first")
+    enable(trained, "Ben", "second")
+    verdict(trained, "READY")
+    assert rows(trained) == [
+        ("OVERRIDDEN", "disabled", "override", "Ada", "first"),
+        ("OVERRIDDEN", "override", "override", "Ben", "second"),
+        ("ENABLED", "override", "enabled", "training", "retrained: READY, is READY"),
+    ]
