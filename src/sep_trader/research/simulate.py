@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from sep_trader.errors import InputError
 from sep_trader.market.candles import Candles
-from sep_trader.market.validate import check_prices
+from sep_trader.market.validate import check_candles
 from sep_trader.research.costs import CostModel, rollovers
 from sep_trader.research.kernels import scalar
 from sep_trader.research.kernels.trades import run_trades, trade_prices
@@ -113,17 +113,3 @@ def candle_prices(candles: Candles, costs: CostModel) -> tuple[Float, Float, Flo
 def daily_rates(costs: CostModel) -> Float:
     """Financing for one night as a share of the entry's value: long, short."""
     return np.array([costs.financing_long, costs.financing_short]) / DAYS_PER_YEAR
-
-
-def check_candles(candles: Candles) -> None:
-    """Refuse NaN or non-positive prices, a bad spread and unsorted times: raises InputError naming the first."""
-    for name in ("open", "high", "low", "close"):
-        check_prices(name, getattr(candles, name))
-    bad = ~(np.isfinite(candles.spread) & (candles.spread >= 0.0))
-    if bad.any():
-        at = int(np.argmax(bad))
-        raise InputError(f"spread of candle {at} is {candles.spread[at]}", "a spread is finite and not below 0")
-    step = np.diff(candles.time)
-    if len(step) and step.min() <= 0:
-        at = int(np.argmax(step <= 0)) + 1
-        raise InputError(f"time of candle {at} is not after the one before it", "sort the candles and drop duplicates")

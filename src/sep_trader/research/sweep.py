@@ -12,11 +12,12 @@ import numpy.typing as npt
 
 from sep_trader.errors import InputError
 from sep_trader.market.candles import Candles
+from sep_trader.market.validate import check_candles
 from sep_trader.qfh.bits import encode_bits, session_starts
 from sep_trader.qfh.encoder import Encoder
 from sep_trader.qfh.metrics import check_window
 from sep_trader.research.costs import CostModel, rollovers
-from sep_trader.research.simulate import candle_prices, check_candles, daily_rates
+from sep_trader.research.simulate import candle_prices, daily_rates
 
 if TYPE_CHECKING:
     from sep_trader.research.kernels import inputs
