@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from importlib.resources import files
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from fastapi import FastAPI, Query, Request
 from fastapi.responses import HTMLResponse, JSONResponse
@@ -11,6 +11,7 @@ from sep_trader import __version__
 from sep_trader.api import models
 from sep_trader.errors import InputError, SepError, StoreUnavailable
 from sep_trader.market.instrument import parse_pair
+from sep_trader.states import SignalStatus
 from sep_trader.store.database import Connection, Database
 from sep_trader.store.queries import Row, queries
 from sep_trader.store.storage import Usage
@@ -22,7 +23,6 @@ _ALIVE_S = 30.0
 
 Days = Annotated[int, Query(ge=1, le=3660, description="Days back from the newest day that has signals or trades.")]
 Limit = Annotated[int, Query(ge=1, le=1000)]
-SignalStatus = Literal["NEW", "EXECUTED", "REFUSED", "EXPIRED"]
 
 
 def create_app(database: Database, measure_storage: Measure) -> FastAPI:

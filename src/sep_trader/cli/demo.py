@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from sep_trader.research.job import TrainingResult
 
 app = typer.Typer()
+DEMO = "sep demo"
+"""Who enables and turns the switch in a demonstration."""
 
 ACCOUNT = "101-001-0000001-001"
 TOKEN = "demo-token"  # noqa: S105 - of the simulated exchange, on this machine, for these minutes
@@ -178,10 +180,10 @@ def _enable(run: Demo) -> None:
     run.enabled = best.pair
     reason = "demonstration on a simulated account"
     with run.database.transaction() as connection:
-        overridden = rights.enable(connection, best.pair, live=False, by="sep demo", why=reason, override=True)
+        overridden = rights.enable(connection, best.pair, live=False, user=DEMO, by=DEMO, why=reason, override=True)
         if run.market.simulated:
             queries.execute(connection, "set_notice", notice=run.market.note)
-        switch.turn(connection, TradingState.ACTIVE, by="sep demo", why=reason)
+        switch.turn(connection, TradingState.ACTIVE, by=DEMO, why=reason)
     if not run.quiet:
         why = (
             "its verdict is READY"

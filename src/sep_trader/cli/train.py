@@ -209,12 +209,12 @@ def enable(
     name = parse_pair(pair)
     settings = load_settings()
     live = settings.oanda_environment is OandaEnvironment.LIVE
-    # An override needs a name that somebody typed; without one the login name says who enabled a READY pair.
-    who = by or ("" if override else getpass.getuser())
     with open_database(settings) as database, database.transaction() as connection:
-        overridden = rights.enable(connection, name, live=live, by=who, why=reason, override=override)
+        overridden = rights.enable(
+            connection, name, live=live, user=getpass.getuser(), by=by, why=reason, override=override
+        )
     render.console.print(
-        f"{name} may trade" + (f" by override of {who}: {reason}" if overridden else ": its verdict is READY")
+        f"{name} may trade" + (f" by override of {by}: {reason}" if overridden else ": its verdict is READY")
     )
 
 
@@ -225,7 +225,7 @@ def disable(pair: str, by: By = None, reason: Why = None) -> None:
 
     name = parse_pair(pair)
     with open_database(load_settings()) as database, database.transaction() as connection:
-        changed = rights.disable(connection, name, by=by or getpass.getuser(), why=reason)
+        changed = rights.disable(connection, name, user=getpass.getuser(), by=by, why=reason)
     render.console.print(f"{name} may not trade" + ("" if changed else " (it was not enabled)"))
 
 

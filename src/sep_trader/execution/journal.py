@@ -25,7 +25,7 @@ from sep_trader.execution.reconcile import (
     to_apply,
 )
 from sep_trader.execution.rows import Execution, LedgerPosition
-from sep_trader.ledger.entries import balance_difference, entry_of
+from sep_trader.ledger.entries import balance_difference, entry_of, same_balance
 from sep_trader.ledger.transactions import Transaction
 from sep_trader.risk.limits import Reason
 from sep_trader.states import ExecutionStatus, SignalStatus
@@ -116,7 +116,7 @@ class Journal:
         or when the account is at another transaction."""
         with self._database.transaction() as connection:
             ledger = self._position(connection, "ledger_account")
-        if summary.last_transaction_id != ledger.last_transaction_id or summary.balance == ledger.balance:
+        if summary.last_transaction_id != ledger.last_transaction_id or same_balance(summary.balance, ledger.balance):
             return None
         return f"the broker's balance is {summary.balance}, our books say {ledger.balance}"
 

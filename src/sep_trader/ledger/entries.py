@@ -50,6 +50,11 @@ def entry_of(transaction: Transaction) -> Entry:
             return Entry(_ZERO, is_profit=True)
 
 
+def same_balance(ours: Decimal, stated: Decimal) -> bool:
+    """Whether two balances are equal at the four decimals in which books and brokers keep them."""
+    return ours.quantize(_LAST_DIGIT) == stated.quantize(_LAST_DIGIT)
+
+
 def balance_difference(before: Decimal, transaction: Transaction) -> BalanceDifference | None:
     """Compare the balance that a transaction states with the balance before it plus its amount, at four decimals.
 
@@ -58,6 +63,7 @@ def balance_difference(before: Decimal, transaction: Transaction) -> BalanceDiff
     """
     if transaction.balance is None:
         return None
-    expected = (before + entry_of(transaction).amount).quantize(_LAST_DIGIT)
-    stated = transaction.balance.quantize(_LAST_DIGIT)
-    return None if expected == stated else BalanceDifference(transaction.id, transaction.type, expected, stated)
+    expected = before + entry_of(transaction).amount
+    if same_balance(expected, transaction.balance):
+        return None
+    return BalanceDifference(transaction.id, transaction.type, expected, transaction.balance)

@@ -19,13 +19,20 @@ class _Judged:
 
 
 def enable(
-    connection: Connection, pair: str, *, live: bool, by: str, why: str | None = None, override: bool = False
+    connection: Connection,
+    pair: str,
+    *,
+    live: bool,
+    user: str,
+    by: str | None = None,
+    why: str | None = None,
+    override: bool = False,
 ) -> bool:
     """Let a pair trade; True when that is by an override.
 
-    A READY pair trades by its verdict. Any other pair needs `override` with a person's name (`by`) and a reason
-    (`why`), and never trades on a `live` account. Raises InputError for a pair without a model or an override without
-    words, NotAllowed for a pair that is not READY.
+    user: the login name, recorded where `by` names no person. A READY pair trades by its verdict. Any other pair needs
+    `override` with a person's name (`by`) and a reason (`why`), and never trades on a `live` account. Raises InputError
+    for a pair without a model or an override without words, NotAllowed for a pair that is not READY.
     """
     judged = queries.one(connection, "pair_judged", _Judged, pair=pair)
     if judged is None or judged.model_id is None:
@@ -36,7 +43,7 @@ def enable(
             raise NotAllowed(f"{pair} is NOT READY: {judged.verdict_reason}", "on a practice account: --override")
         if live:
             raise NotAllowed(f"{pair} is NOT READY", "no override on a live account")
-        if not (by.strip() and why and why.strip()):
+        if not (by and by.strip() and why and why.strip()):
             raise InputError("an override is recorded with a name and a reason", "give --by NAME --reason TEXT")
     queries.execute(
         connection,
@@ -44,14 +51,24 @@ def enable(
         pair=pair,
         override_by=by if overridden else None,
         override_reason=why if overridden else None,
-        changed_by=by,
+        changed_by=_named(by, user),
         change_reason=why or f"READY: {judged.verdict_reason}",
     )
     return overridden
 
 
-def disable(connection: Connection, pair: str, *, by: str, why: str | None = None) -> bool:
-    """Take a pair's right to trade; False when it had none. Raises InputError for an unknown pair."""
+def disable(connection: Connection, pair: str, *, user: str, by: str | None = None, why: str | None = None) -> bool:
+    """Take a pair's right to trade; False when it had none. `user` is as in `enable`.
+
+    Raises InputError for an unknown pair.
+    """
     if queries.one(connection, "pair_judged", _Judged, pair=pair) is None:
         raise InputError(f"{pair} is not known", "see: train_manager.py status")
-    return queries.execute(connection, "disable_pair", pair=pair, changed_by=by, reason=why or f"disabled by {by}") > 0
+    who = _named(by, user)
+    return (
+        queries.execute(connection, "disable_pair", pair=pair, changed_by=who, reason=why or f"disabled by {who}") > 0
+    )
+
+
+def _named(by: str | None, user: str) -> str:
+    return (by or "").strip() or user

@@ -4,6 +4,8 @@ from typing import Any
 
 import pytest
 
+from sep_trader.errors import InputError, NotAllowed
+from sep_trader.research import rights
 from sep_trader.store.database import Database
 from sep_trader.store.queries import queries
 
@@ -37,6 +39,36 @@ def enable(database: Database, by: str, override: str | None = None) -> None:
             connection, "enable_pair", pair="EUR_USD", override_by=by if override else None, override_reason=override,
             changed_by=by, change_reason=override or "READY",
         )  # fmt: skip
+
+
+@pytest.mark.parametrize(("by", "who"), [(None, "login"), ("  ", "login"), (" Ada ", "Ada")])
+@pytest.mark.parametrize("override", [False, True])
+def test_whoever_enables_or_disables_is_recorded_by_name(
+    trained: Database, by: str | None, who: str, override: bool
+) -> None:
+    """A READY pair needs no name, with --override or without; the login name stands in."""
+    verdict(trained, "READY")
+    with trained.transaction() as connection:
+        assert not rights.enable(connection, "EUR_USD", live=True, user="login", by=by, override=override)
+    with trained.transaction() as connection:
+        assert rights.disable(connection, "EUR_USD", user="login", by=by)
+    assert [(change, person) for change, _, _, person, _ in rows(trained)] == [("ENABLED", who), ("DISABLED", who)]
+
+
+@pytest.mark.parametrize(("by", "why"), [(None, "why"), (" ", "why"), ("Ada", None), ("Ada", " ")])
+def test_an_override_without_a_name_or_a_reason_is_refused(trained: Database, by: str | None, why: str | None) -> None:
+    verdict(trained, "NOT_READY")
+    with pytest.raises(InputError), trained.transaction() as connection:
+        rights.enable(connection, "EUR_USD", live=False, user="login", by=by, why=why, override=True)
+    assert rows(trained) == []
+
+
+def test_no_override_on_a_live_account_and_none_without_asking(trained: Database) -> None:
+    verdict(trained, "NOT_READY")
+    for live, override in ((True, True), (False, False)):
+        with pytest.raises(NotAllowed), trained.transaction() as connection:
+            rights.enable(connection, "EUR_USD", live=live, user="login", by="Ada", why="why", override=override)
+    assert rows(trained) == []
 
 
 def rows(database: Database) -> list[tuple[Any, ...]]:

@@ -39,11 +39,14 @@ def _words(file: Path) -> set[str]:
     return set(re.findall(r"\w+", " ".join(strings)))
 
 
+# Migrations that landed before this rule are frozen.
+LANDED = {
+    "0001_foundation.sql", "0010_candle_downloads.sql", "0011_storage_samples.sql", "0020_bundles.sql",
+    "0021_candle_rollups.sql",
+}  # fmt: skip
+
 FILES = sorted(
-    file
-    for pattern in ("*.py", "*.sql", "*.html")
-    for file in SOURCE.rglob(pattern)
-    if "migrations" not in file.parts  # a migration that has landed is frozen
+    file for pattern in ("*.py", "*.sql", "*.html") for file in SOURCE.rglob(pattern) if file.name not in LANDED
 )
 
 

@@ -45,7 +45,7 @@ def test_the_version_costs_little_processor_time() -> None:
 
     nothing = min(cost("-c", "pass") for _ in range(3))
     version = min(cost("-m", "sep_trader", "--version") for _ in range(3))
-    assert version < max(0.35, 10 * nothing)
+    assert version < max(0.35, 5 * nothing)
 
 
 def test_the_version_and_the_module_are_the_command() -> None:

@@ -80,9 +80,9 @@ UPDATE ledger_accounts a SET balance = coalesce(
 ALTER TABLE ledger_accounts ALTER COLUMN balance SET NOT NULL;
 
 ALTER TABLE broker_transactions ADD COLUMN client_id text;
-COMMENT ON COLUMN broker_transactions.client_id IS 'Our name of the order that it is about; null where it has none.';
-UPDATE broker_transactions SET client_id = coalesce(raw ->> 'clientOrderID', raw -> 'clientExtensions' ->> 'id')
-WHERE raw ? 'clientOrderID' OR raw ? 'clientExtensions';
+COMMENT ON COLUMN broker_transactions.client_id IS 'Our name of the order that it is about; null where it has none, and in rows older than this column.';
+-- Rows copied before have no name. None is needed: the name tells an order that restored books have forgotten, and what
+-- the broker recorded after a backup is copied again, with names.
 CREATE INDEX broker_transactions_client_id ON broker_transactions (account_id, client_id) WHERE client_id IS NOT NULL;
 
 COMMENT ON COLUMN trade_executions.exit_reason IS 'STOP_LOSS, TAKE_PROFIT, TRAILING_STOP, HORIZON, MANUAL, MARGIN_CLOSEOUT.';
