@@ -129,6 +129,8 @@ def test_a_dump_in_place_of_the_database(site: Site) -> None:
     site.machine.ssh("set -eu\n" + re.sub(r"\bNAME\b", made, steps))
     after = _census(site)
     assert after.pop("trading_state") != before.pop("trading_state")
+    # The restore halts trading, and the database records that as one more change.
+    assert _rows(after.pop("control_changes")) == _rows(before.pop("control_changes")) + 1
     assert after == before
     assert site.sql("SELECT state FROM trading_state") == "HALTED"
 
@@ -211,6 +213,10 @@ def _census(site: Site, database: str = "sep_trading") -> dict[str, str]:
     count = "SELECT '{0}', count(*), sum(hash_record_extended(t, 0)) FROM {0} t;"
     lines = site.sql("\n".join(count.format(name) for name in names.splitlines()), database).splitlines()
     return dict(line.split("|", 1) for line in lines)
+
+
+def _rows(counted: str) -> int:
+    return int(counted.split("|")[0])
 
 
 def _journal(site: Site, since: str, what: str) -> str:
