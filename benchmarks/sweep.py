@@ -11,6 +11,7 @@ must be equal. It lives in an environment of its own, .cache/vectorbt, made at t
 
 import argparse
 import json
+import math
 import os
 import platform
 import statistics
@@ -19,6 +20,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -113,17 +115,18 @@ def market(n: int = CANDLES, seed: int = 0) -> Any:
 
 def sets_of(kind: str) -> list[Any]:
     """The thousand sets: 40 rules (5 windows) x 25 horizons, or x 5 horizons x 5 pairs of stop and target."""
-    from sep_trader.research.sweep import grid
+    from sep_trader.research.parameters import RuleParameters, grid
 
-    rules = {"window": (16, 32, 64, 128, 256), "theta": (0.27, 0.3, 0.33, 0.36), "fade": (False, True)}
+    free = RuleParameters(entropy_max=1.0, stability_min=0.0, stop_ranges=math.inf, target_ranges=math.inf)
+    rules = {"window": (16, 32, 64, 128, 256), "theta_run": (0.27, 0.3, 0.33, 0.36), "mode": ("follow", "fade")}
     if kind == "horizon":
-        return grid(**rules, horizon=tuple(range(10, 260, 10)))
-    return grid(**rules, horizon=(15, 30, 60, 120, 240), stop=(5e-4, 7e-4, 1e-3, 1.5e-3, 2e-3), target=(1e-3,))
+        return grid(free, **rules, horizon=tuple(range(10, 260, 10)))
+    stops = (5e-4, 7e-4, 1e-3, 1.5e-3, 2e-3)
+    return grid(replace(free, target_ranges=1e-3), **rules, horizon=(15, 30, 60, 120, 240), stop_ranges=stops)
 
 
 def speed(runs: int) -> dict[str, Any]:
     """Bars x sets a second of both kinds of exit."""
-    from sep_trader.qfh import Encoder
     from sep_trader.research.costs import CostModel
     from sep_trader.research.sweep import sweep
 
@@ -131,10 +134,10 @@ def speed(runs: int) -> dict[str, Any]:
     for kind in ("horizon", "exits"):
         sets = sets_of(kind)
         assert len(sets) == SETS
-        seconds = median_seconds(partial(sweep, candles, sets, Encoder(), CostModel(), device="cpu"), runs)
+        seconds = median_seconds(partial(sweep, candles, sets, CostModel(), device="cpu"), runs)
         figures[f"{kind}_seconds"] = seconds
         figures[f"{kind}_bar_sets_per_s"] = CANDLES * SETS / seconds
-    one = partial(sweep, candles, sets_of("exits"), Encoder(), CostModel(), device="cpu", threads=1)
+    one = partial(sweep, candles, sets_of("exits"), CostModel(), device="cpu", threads=1)
     figures["exits_one_thread_seconds"] = median_seconds(one, runs)
     figures["bar_sets_per_s"] = min(figures["horizon_bar_sets_per_s"], figures["exits_bar_sets_per_s"])
     return figures
@@ -142,13 +145,12 @@ def speed(runs: int) -> dict[str, Any]:
 
 def spread_out(runs: int, pairs: int = 8) -> dict[str, Any]:
     """Seconds a pair-year when whole sweeps, one thread each, are spread over a process a core."""
-    from sep_trader.qfh import Encoder
     from sep_trader.research.cluster import run_many
     from sep_trader.research.costs import CostModel
     from sep_trader.research.sweep import sweep
 
     one = partial(sweep, device="cpu", threads=1)
-    arguments = [(market(seed=seed), sets_of("exits"), Encoder(), CostModel()) for seed in range(pairs)]
+    arguments = [(market(seed=seed), sets_of("exits"), CostModel()) for seed in range(pairs)]
     return {"pair_year_processes_seconds": median_seconds(partial(run_many, one, arguments), runs) / pairs}
 
 
@@ -162,22 +164,19 @@ def started(what: str, **environment: str) -> dict[str, float]:
 def child(what: str) -> dict[str, float]:
     """In a fresh process: seconds of the first small sweep with its imports, or the peak memory of whole sweeps."""
     begun = time.perf_counter()
-    from sep_trader.qfh import Encoder
     from sep_trader.research.costs import CostModel
     from sep_trader.research.sweep import sweep
 
     if what == "first":
-        sweep(market(5_000), sets_of("exits")[:50], Encoder(), CostModel(), device="cpu")
+        sweep(market(5_000), sets_of("exits")[:50], CostModel(), device="cpu")
         return {"first_s": time.perf_counter() - begun}
     figures = {}
     if what == "decade":
         candles, sets = market(10 * CANDLES), sets_of("exits")
-        figures["exits_seconds"] = median_seconds(
-            partial(sweep, candles, sets, Encoder(), CostModel(), device="cpu"), 5
-        )
+        figures["exits_seconds"] = median_seconds(partial(sweep, candles, sets, CostModel(), device="cpu"), 5)
     else:
         for kind in ("horizon", "exits"):
-            sweep(market(), sets_of(kind), Encoder(), CostModel(), device="cpu")
+            sweep(market(), sets_of(kind), CostModel(), device="cpu")
     return figures | {"peak_mb": peak_memory()}
 
 
@@ -189,7 +188,6 @@ def peak_memory() -> float:
 
 def against_vectorbt(ours: float, runs: int) -> dict[str, Any]:
     """The ratio to vectorbt at the same trades without costs, which is the mode that both have."""
-    from sep_trader.qfh import Encoder
     from sep_trader.research.costs import CostModel
     from sep_trader.research.sweep import sweep
 
@@ -198,7 +196,7 @@ def against_vectorbt(ours: float, runs: int) -> dict[str, Any]:
         return {"vectorbt_ratio": None, "vectorbt_reason": python}
     candles, sets = market(), sets_of("horizon")[:: SETS // COMPARED]
     free = CostModel(slippage_pips=0.0, spread_multiplier=0.0, financing_long=0.0, financing_short=0.0)
-    mine = sweep(candles, sets, Encoder(), free, device="cpu")
+    mine = sweep(candles, sets, free, device="cpu")
     with tempfile.TemporaryDirectory() as folder:
         given, found = Path(folder) / "given.npz", Path(folder) / "found.npz"
         np.savez(
@@ -227,9 +225,9 @@ def sides(candles: Any, one: Any) -> Any:
     starts = session_starts(candles.time, candles.granularity.seconds)
     bits = encode_bits(candles.open, candles.close, starts, Encoder())
     value, _, valid = reference_metrics(bits, starts, one.window)
-    go = valid & ((value["rupture"] >= one.theta) | (value["null"] >= one.theta))
+    go = valid & ((value["rupture"] >= one.theta_run) | (value["null"] >= one.theta_run))
     side = np.where(go, np.sign(np.where(valid, value["trend"], 0.0)), 0.0)
-    return (-side if one.fade else side).astype(np.int8)
+    return (-side if one.mode == "fade" else side).astype(np.int8)
 
 
 if __name__ == "__main__":

@@ -43,15 +43,14 @@ def main() -> None:
 
 def measure(runs: int, pairs: int, candles: int, sets: int) -> dict[str, Any]:
     """Medians of every step, of the whole, and of the CPU."""
-    from sep_trader.qfh import Encoder
     from sep_trader.research.costs import CostModel
     from sep_trader.research.kernels import plan
     from sep_trader.research.sweep import SweepJob, sweep_many
 
     jobs = [SweepJob(market(candles, seed), CostModel()) for seed in range(pairs)]
     chosen = sets_of("exits")[:: max(1, 1_000 // sets)][:sets]
-    gpu = [median_seconds(lambda: sweep_many(jobs, chosen, Encoder(), device="cuda"), 1) for _ in range(runs)]
-    cpu = median_seconds(lambda: sweep_many(jobs, chosen, Encoder(), device="cpu"), runs)
+    gpu = [median_seconds(lambda: sweep_many(jobs, chosen, device="cuda"), 1) for _ in range(runs)]
+    cpu = median_seconds(lambda: sweep_many(jobs, chosen, device="cpu"), runs)
     steps: dict[str, list[float]] = defaultdict(list)
     for _ in range(runs):
         for name, seconds in timed_steps(jobs, chosen).items():
@@ -78,11 +77,10 @@ def measure(runs: int, pairs: int, candles: int, sets: int) -> dict[str, Any]:
 
 def timed_steps(jobs: Any, chosen: Any) -> dict[str, float]:
     """Seconds of each step of one sweep on the device; a step that is run in batches is their sum."""
-    from sep_trader.qfh import Encoder
     from sep_trader.research.kernels import cuda
     from sep_trader.research.sweep import prepared
 
-    series, rules, columns = prepared(jobs, chosen, Encoder())
+    series, rules, columns = prepared(jobs, chosen)
     taken: dict[str, float] = defaultdict(float)
     last = time.perf_counter()
 

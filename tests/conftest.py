@@ -17,6 +17,7 @@ from sep_trader.store.database import Database
 from sep_trader.store.embedded import start_embedded, stop_embedded
 from sep_trader.store.migrations import migrate
 from sep_trader.store.timescaledb.hypertables import ensure_hypertables
+from tests.support import recorded
 
 NewDatabase = Callable[[], AbstractContextManager[Database]]
 CLUSTER = str(Path(__file__).parents[1] / "scripts" / "timescaledb_cluster.sh")
@@ -32,10 +33,8 @@ class Server:
 
 @pytest.fixture(scope="session")
 def data_dir() -> Path:
-    """The folder of real market data: SEP_TEST_DATA, or ../shared/data beside the repository."""
-    folder = Path(os.environ.get("SEP_TEST_DATA", Path(__file__).parents[2] / "shared" / "data"))
-    assert folder.is_dir(), f"no market data at {folder}: set SEP_TEST_DATA"
-    return folder
+    """The folder of real market data: tests that need it say so where there is none."""
+    return recorded.required()
 
 
 @pytest.fixture(scope="session")

@@ -7,12 +7,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import psycopg
 import pytest
+from tests.support.candles import random_walk
 
-from sep_trader.market.candles import Candles
-from sep_trader.market.granularity import Granularity
 from sep_trader.store import candles
 from sep_trader.store.database import Database
 
@@ -49,13 +47,7 @@ def home(database: Database) -> dict[str, str]:
 def test_a_device_or_cluster_that_is_not_there(
     home: dict[str, str], database: Database, options: tuple[str, str], said: str
 ) -> None:
-    n = 2_000
-    price = np.round(1.1 + np.cumsum(np.random.default_rng(1).normal(0, 1e-4, n)), 5)
-    times = 1_400_000_040 + 60 * np.arange(n, dtype=np.int64)
-    flat = np.full(n, 1e-4)
-    candles.load(
-        database, Candles("EUR_USD", Granularity.M1, times, price, price, price, price, flat, np.ones(n, np.int64))
-    )
+    candles.load(database, random_walk(2_000))
     one_line(sep("train", "EUR_USD", *options, **home, CUDA_VISIBLE_DEVICES=""), 2, said)
 
 

@@ -58,7 +58,11 @@ class Machine:
             place.chmod(0o777)
         self._volume_mib = volume_mib
         self.loop = self._attach_volume()
-        self._make_network()
+        try:
+            self._make_network()
+        except BaseException:
+            self.close()
+            raise
 
     def build_root(self) -> None:
         """Make a fresh root file system, as a provider's image would be: an ssh key for root and nothing else."""
@@ -247,7 +251,11 @@ class Machine:
 
 
 class _Slot:
-    """A number that no other rehearsal on this machine has, held by a lock for as long as we live."""
+    """A number that no other rehearsal on this machine has, held by a lock for as long as we live.
+
+    A rehearsal that was killed leaves its bridge and its packet filter table behind: they are removed when nothing
+    is plugged in. A bridge in use (by a rehearsal whose temporary folder is another one) keeps its number.
+    """
 
     def __init__(self) -> None:
         locks = Path(tempfile.gettempdir()) / "sep-rehearsal-slots"
@@ -259,9 +267,21 @@ class _Slot:
             except BlockingIOError:
                 self._file.close()
                 continue
-            self.number = number
-            return
+            if self._is_free(f"sepd{number}"):
+                self.number = number
+                return
+            self._file.close()
         raise AssertionError("200 rehearsals at once?")
+
+    @staticmethod
+    def _is_free(bridge: str) -> bool:
+        """Nobody uses this name; what a killed rehearsal left of it is gone after the call."""
+        ports = Path(f"/sys/class/net/{bridge}/brif")
+        if ports.is_dir() and any(ports.iterdir()):
+            return False
+        run("ip", "link", "del", bridge, check=False)
+        run("nft", "delete", "table", "ip", bridge, check=False)
+        return True
 
     def close(self) -> None:
         self._file.close()

@@ -9,13 +9,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import numpy as np
 import psycopg
 import pytest
 from psycopg import sql
+from tests.support.candles import sawtooth
 
 from sep_trader.errors import StoreError
-from sep_trader.market.candles import Candles
 from sep_trader.market.granularity import Granularity
 from sep_trader.store import candles as store
 from sep_trader.store import rollups
@@ -112,7 +111,7 @@ def test_hypertables_where_the_server_can(database: Database, server_kind: str) 
 def test_rows_move_into_chunks_when_timescaledb_comes_later(bare: NewDatabase, server_kind: str) -> None:
     with bare() as database:
         migrate(database)
-        store.load(database, candles(5_000))
+        store.load(database, sawtooth(5_000))
         found = ensure_hypertables(database, 1)
         assert (found.version is None) == (server_kind == "embedded")
         assert len(store.read(database, "EUR_USD", Granularity.M1)) == 5_000
@@ -193,15 +192,8 @@ def schema_database(
         yield database
 
 
-def candles(count: int) -> Candles:
-    price = (1.3 + np.arange(count) % 100 * 1e-5).astype(np.float64)
-    time = 1_400_000_040 + 60 * np.arange(count, dtype=np.int64)
-    volume = np.ones(count, np.int64)
-    return Candles("EUR_USD", Granularity.M1, time, price, price, price, price, np.full(count, 1e-4), volume)
-
-
 def test_a_dump_restores_to_the_same(database: Database, bare: NewDatabase, server_kind: str, tmp_path: Path) -> None:
-    store.load(database, candles(4_000))
+    store.load(database, sawtooth(4_000))
     rollups.refresh(database)
     with database.session() as connection:
         binaries = programs(connection)
@@ -227,7 +219,7 @@ def test_a_dump_restores_to_the_same(database: Database, bare: NewDatabase, serv
         with other.session() as connection:
             assert contents(connection) == before
         assert schema(other) == schema(database)
-        assert store.load(other, candles(4_000)) == store.LoadResult(duplicates=4_000)
+        assert store.load(other, sawtooth(4_000)) == store.LoadResult(duplicates=4_000)
         assert ensure_hypertables(other, 1) == ensure_hypertables(database, 1)
 
 

@@ -1,4 +1,4 @@
-"""Compare the CUDA kernels with the CPU's, set by set: `python tests/parity/cuda_parity.py [candles] [sets]`.
+"""Compare the CUDA kernels with the CPU's, set by set: `python -m tests.parity.cuda_parity [candles] [sets]`.
 
 Runs on a GPU, or anywhere with NUMBA_ENABLE_CUDASIM=1; needs numpy, numba and numba-cuda only. Prints what it compared
 and exits with 1 if counts differ at all or sums by more than the rounding of their additions.
@@ -8,38 +8,31 @@ import os
 import sys
 
 import numpy as np
+from tests.support.candles import minutes_with_gaps, random_walk
 
-from sep_trader.market.candles import Candles
-from sep_trader.market.granularity import Granularity
-from sep_trader.qfh import Encoder
 from sep_trader.research.costs import CostModel
-from sep_trader.research.sweep import SweepJob, grid, sweep_many
+from sep_trader.research.parameters import RuleParameters, grid
+from sep_trader.research.sweep import SweepJob, sweep_many
 
 COSTS = CostModel(slippage_pips=0.3, spread_multiplier=1.5, financing_long=-0.03, financing_short=0.01)
 
 
 def job(n: int, seed: int) -> SweepJob:
     """A seeded series with gaps and two folds."""
-    rng = np.random.default_rng(seed)
-    time = 1_388_534_400 + 60 * np.cumsum(np.where(rng.random(n) < 0.002, 60, 1)).astype(np.int64)
-    close = np.round(1.1 * np.exp(np.cumsum(rng.standard_normal(n) * 1e-4)), 5)
-    open_ = np.concatenate((close[:1], close[:-1]))
-    high = np.maximum(open_, close) + np.round(rng.random(n) * 1e-4, 5)
-    low = np.minimum(open_, close) - np.round(rng.random(n) * 1e-4, 5)
-    spread = np.round(1e-4 + rng.random(n) * 5e-5, 5)
-    candles = Candles("EUR_USD", Granularity.M1, time, open_, high, low, close, spread, np.ones(n, dtype=np.int64))
+    candles = random_walk(minutes_with_gaps(n, seed), seed, price=1.1)
     return SweepJob(candles, COSTS, [(0, n), (n // 3, n - 7)], np.full(n, 2e-4))
 
 
 def main(candles: int, sets: int) -> int:
     choices = grid(
-        window=(8, 16, 33, 48), theta=(0.28, 0.35), min_stability=(0.0, 0.5), fade=(False, True), horizon=(5, 40),
-        stop=(2.0, np.inf), target=(3.0,),
+        RuleParameters(entropy_max=1.0, stability_min=0.0, target_ranges=3.0), window=(8, 16, 33, 48),
+        theta_run=(0.28, 0.35), stability_min=(0.0, 0.5), mode=("follow", "fade"), horizon=(5, 40),
+        stop_ranges=(2.0, np.inf),
     )  # fmt: skip
     chosen = [choices[at % len(choices)] for at in range(sets)]
     jobs = [job(candles - 500, 0), job(500, 1)]
-    cpu = sweep_many(jobs, chosen, Encoder(), device="cpu")
-    gpu = sweep_many(jobs, chosen, Encoder(), device="cuda")
+    cpu = sweep_many(jobs, chosen, device="cpu")
+    gpu = sweep_many(jobs, chosen, device="cuda")
     worst = 0.0
     for a, b in zip(cpu, gpu, strict=True):
         if not (np.array_equal(a.trades, b.trades) and np.array_equal(a.wins, b.wins)):

@@ -9,9 +9,9 @@ from types import SimpleNamespace
 import pytest
 
 from sep_trader.errors import InputError
-from sep_trader.qfh import Encoder
 from sep_trader.research.kernels import cuda
-from sep_trader.research.sweep import ParameterSet, SweepJob, sweep_many
+from sep_trader.research.parameters import RuleParameters
+from sep_trader.research.sweep import SweepJob, sweep_many
 
 # Where there is a card, it is compared for real as well.
 ON = ["simulator"] if cuda.why_not() else ["simulator", "card"]
@@ -19,10 +19,10 @@ ON = ["simulator"] if cuda.why_not() else ["simulator", "card"]
 
 @pytest.mark.parametrize("where", ON)
 def test_64_sets_over_3000_candles_are_the_same(where: str) -> None:
-    script = Path(__file__).with_name("cuda_parity.py")
     # The simulator is one Python thread a CUDA thread: seconds at a size that a card would not notice.
     done = subprocess.run(
-        [sys.executable, script, "3000", "64"],
+        [sys.executable, "-m", "tests.parity.cuda_parity", "3000", "64"],
+        cwd=Path(__file__).parents[2],
         env={**os.environ, "NUMBA_ENABLE_CUDASIM": "1" if where == "simulator" else "0"},
         capture_output=True,
         text=True,
@@ -36,8 +36,8 @@ def test_64_sets_over_3000_candles_are_the_same(where: str) -> None:
 def test_no_gpu_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cuda, "why_not", lambda: "no NVIDIA driver or no GPU")
     with pytest.raises(InputError, match="no CUDA device: no NVIDIA driver or no GPU"):
-        sweep_many([], [ParameterSet()], Encoder(), device="cuda")
-    assert sweep_many(list[SweepJob](), [ParameterSet()], Encoder(), device="auto") == []
+        sweep_many([], [RuleParameters()], device="cuda")
+    assert sweep_many(list[SweepJob](), [RuleParameters()], device="auto") == []
 
 
 def test_rules_are_run_in_batches_that_fit_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:

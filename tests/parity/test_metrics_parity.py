@@ -2,12 +2,11 @@
 
 import csv
 import io
-import os
 import zipfile
-from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.support import recorded
 
 from sep_trader.qfh import Encoder, QfhStream, encode_bits, metrics_by_window, session_starts, window_metrics
 from sep_trader.qfh.bits import Bits, Bools
@@ -19,7 +18,7 @@ ENCODERS = ("direction", "body", "magnitude(32)")
 
 def real_eurusd() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Times, mid opens and mid closes of EUR_USD M1, May 2014; its weekends end sessions."""
-    root = Path(os.environ.get("SEP_TEST_DATA", Path(__file__).parents[3] / "shared" / "data"))
+    root = recorded.required()
     rows = []
     for path in sorted((root / "lean-oanda" / "minute" / "eurusd").glob("201405*.zip")):
         with zipfile.ZipFile(path) as archive:

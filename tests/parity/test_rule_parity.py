@@ -11,9 +11,10 @@ from sep_trader.history import lean
 from sep_trader.market.candles import Candles, QuoteCandles
 from sep_trader.market.granularity import Granularity
 from sep_trader.research.costs import CostModel
+from sep_trader.research.parameters import RuleParameters
 from sep_trader.research.rule_stream import RuleStream
 from sep_trader.research.simulate import simulate
-from sep_trader.research.strategies import RuleParameters, RuleSeries, propose
+from sep_trader.research.strategies import RuleSeries, propose
 from sep_trader.research.walk_forward import Grid, WalkForwardPlan, _sweep_training
 
 RULES = [

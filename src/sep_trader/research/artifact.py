@@ -8,7 +8,7 @@ from typing import Any
 from sep_trader.errors import InputError
 from sep_trader.market.candles import Candles
 from sep_trader.market.granularity import Granularity
-from sep_trader.research.strategies import RuleParameters
+from sep_trader.research.parameters import RuleParameters
 
 FORMAT = 1
 

@@ -20,7 +20,8 @@ from sep_trader.research.artifact import Model, data_hash
 from sep_trader.research.cluster import run_many
 from sep_trader.research.costs import CostModel
 from sep_trader.research.labels import net_outcomes
-from sep_trader.research.strategies import RuleParameters, propose
+from sep_trader.research.parameters import RuleParameters
+from sep_trader.research.strategies import propose
 from sep_trader.research.sweep import on_gpu
 from sep_trader.research.walk_forward import Grid, OutOfSample, WalkForwardPlan, daily_totals, walk_forward
 from sep_trader.store import candles as candle_store

@@ -12,7 +12,8 @@ from sep_trader.qfh import Encoder, QfhStream, WindowMetrics
 from sep_trader.qfh.bits import Bits
 from sep_trader.qfh.metrics import named_rows
 from sep_trader.qfh.stream import StreamMetrics
-from sep_trader.research.strategies import RANGE_CANDLES, RuleParameters, assemble, shared_sign
+from sep_trader.research.parameters import RANGE_CANDLES, RuleParameters
+from sep_trader.research.strategies import assemble, shared_sign
 
 
 class Proposal(NamedTuple):

@@ -1,71 +1,21 @@
 """The rule strategy: from QFH metrics at a candle's close to a proposal, for the backtest and live alike."""
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, fields
-from typing import Any, Self
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from sep_trader.errors import InputError
 from sep_trader.market.candles import Candles
 from sep_trader.market.granularity import Granularity
 from sep_trader.market.resample import resample
 from sep_trader.qfh import Encoder, WindowMetrics, encode_bits, metrics_by_window, session_starts
 from sep_trader.research.decisions import trend_sides
+from sep_trader.research.kernels.inputs import AllowedTrend
+from sep_trader.research.parameters import RANGE_CANDLES, RuleParameters
 
 Float = npt.NDArray[np.float64]
 Signs = npt.NDArray[np.int8]
-
-RANGE_CANDLES = 60
-"""Candles whose mean high-low range scales stop and target."""
-
-
-@dataclass(frozen=True, slots=True)
-class RuleParameters:
-    """Parameters of the `collapse` rule.
-
-    A proposal is made where (rupture or null) >= theta_run, entropy <= entropy_max and stability >= stability_min;
-    its side is the sign of the damped trend, kept (`follow`) or inverted (`fade`). Stop and target are multiples
-    of the mean range of the last 60 candles; horizon is in candles. `confirm` asks the completed candles
-    of the granularities named to agree in the sign of their damped trend.
-    """
-
-    encoder: str = "direction"
-    window: int = 32
-    theta_run: float = 0.36
-    entropy_max: float = 0.95
-    stability_min: float = 0.4
-    mode: str = "follow"
-    stop_ranges: float = 6.0
-    target_ranges: float = 9.0
-    horizon: int = 30
-    confirm: tuple[str, ...] = ()
-
-    def __post_init__(self) -> None:
-        if self.mode not in ("follow", "fade"):
-            raise InputError(f"unknown mode '{self.mode}'", "follow or fade")
-        if not 1 <= self.horizon <= 10_000 or self.stop_ranges <= 0 or self.target_ranges <= 0:
-            raise InputError(f"horizon, stop and target must be positive: {self}")
-
-    def to_json(self) -> dict[str, Any]:
-        """As JSON values."""
-        return {**asdict(self), "confirm": list(self.confirm)}
-
-    @classmethod
-    def from_json(cls, data: dict[str, Any]) -> Self:
-        """Read `to_json`'s values; raises InputError naming a field this version does not know."""
-        unknown = set(data) - {f.name for f in fields(cls)}
-        if unknown:
-            raise InputError(f"the model has parameters this version does not know: {', '.join(sorted(unknown))}")
-        return cls(**{**data, "confirm": tuple(data.get("confirm", ()))})
-
-    def warm_up(self, granularity: Granularity) -> int:
-        """Candles of a granularity that must precede the first one that can propose."""
-        encoder = Encoder.parse(self.encoder)
-        needed = self.window + 1 + (encoder.m if encoder.kind == "magnitude" else 0)
-        factor = max([1] + [Granularity.parse(c).seconds // granularity.seconds for c in self.confirm])
-        return max(needed * factor, RANGE_CANDLES)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -133,12 +83,13 @@ class RuleSeries:
         return self._agreed[key]
 
     def allowed(self, confirm: tuple[str, ...], window: int) -> Signs:
-        """The signs of the trend that count at each candle, as a sweep takes them: 0 none, 1 up, 2 down, 3 both."""
-        both = np.full(len(self.candles), 3, np.int8)
+        """The signs of the trend that count at each candle, as a sweep takes them: values of AllowedTrend."""
+        allowed = np.full(len(self.candles), AllowedTrend.BOTH, np.int8)
         if confirm:
             agreed = self.agreed(confirm, window)
-            both = np.where(agreed > 0, 1, np.where(agreed < 0, 2, 0)).astype(np.int8)
-        return np.where(_known(self.mean_range), both, 0).astype(np.int8)
+            one_way = np.where(agreed < 0, AllowedTrend.DOWN, AllowedTrend.NONE)
+            allowed = np.where(agreed > 0, AllowedTrend.UP, one_way).astype(np.int8)
+        return np.where(_known(self.mean_range), allowed, AllowedTrend.NONE).astype(np.int8)
 
     def _sign_of(self, larger: Granularity, window: int) -> Signs:
         """Sign of the trend of the newest completed larger candle at each candle's close; 0 where there is none."""

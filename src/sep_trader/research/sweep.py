@@ -1,9 +1,7 @@
 """The sweep: statistics of many parameter sets over one or several series, by the outcome rule of simulate.py."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import product
 from types import ModuleType
 from typing import TYPE_CHECKING
 
@@ -15,8 +13,8 @@ from sep_trader.market.candles import Candles
 from sep_trader.market.validate import check_candles
 from sep_trader.qfh.bits import encode_bits, session_starts
 from sep_trader.qfh.encoder import Encoder
-from sep_trader.qfh.metrics import check_window
 from sep_trader.research.costs import CostModel, rollovers
+from sep_trader.research.parameters import RuleParameters
 from sep_trader.research.simulate import candle_prices, daily_rates
 
 if TYPE_CHECKING:
@@ -26,46 +24,6 @@ Float = npt.NDArray[np.float64]
 SECONDS_PER_YEAR = 365.25 * 86400
 # Trades whose variance is below this share of their mean square are all alike, but for rounding.
 EQUAL = 1e-12
-
-
-@dataclass(frozen=True, slots=True)
-class ParameterSet:
-    """One set of the collapse rule and its exits.
-
-    window: bits. theta: least share of nulls or ruptures. max_entropy, min_stability: limits of the rule. fade: against
-    the trend. horizon: candles. stop, target: distances in units of the sweep's scale, inf for none.
-    Raises InputError for a value out of range.
-    """
-
-    window: int = 32
-    theta: float = 0.3
-    max_entropy: float = 1.0
-    min_stability: float = 0.0
-    fade: bool = False
-    horizon: int = 60
-    stop: float = math.inf
-    target: float = math.inf
-
-    def __post_init__(self) -> None:
-        check_window(self.window)
-        for name in ("theta", "max_entropy", "min_stability"):
-            if not 0.0 <= getattr(self, name) <= 1.0:
-                raise InputError(f"{name} {getattr(self, name)} is outside 0..1", "a share")
-        if self.horizon < 1:
-            raise InputError(f"horizon {self.horizon} is below 1 candle", "for example 60")
-        for name in ("stop", "target"):
-            if not getattr(self, name) > 0.0:
-                raise InputError(f"{name} {getattr(self, name)} is not above 0", "inf for none")
-
-    @property
-    def rule(self) -> tuple[int, float, float, float, bool]:
-        """What decides its proposals: sets that share it share their signals."""
-        return self.window, self.theta, self.max_entropy, self.min_stability, self.fade
-
-
-def grid(**choices: Sequence[float | int | bool]) -> list[ParameterSet]:
-    """Every combination of the given choices for ParameterSet's fields, the last field varying fastest."""
-    return [ParameterSet(**dict(zip(choices, values, strict=True))) for values in product(*choices.values())]  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -90,8 +48,7 @@ class SweepResult:
 
 def sweep(
     candles: Candles,
-    sets: Sequence[ParameterSet],
-    encoder: Encoder,
+    sets: Sequence[RuleParameters],
     costs: CostModel,
     *,
     folds: Sequence[tuple[int, int]] | None = None,
@@ -101,19 +58,21 @@ def sweep(
 ) -> SweepResult:
     """Compute the statistics of many parameter sets over one series, by the outcome rule of `simulate`.
 
-    folds: candle ranges [first, last) to run each on its own: trades start and end inside. scale: float64[N], what a
-    stop or target of 1 is worth in price units, 1 where left out. device: auto, cpu or cuda; auto says in the result
-    what it took, and why. threads: 0 for all cores; the result is the same to the last bit for any number.
+    sets: of one encoder. folds: candle ranges [first, last) to run each on its own: trades start and end inside.
+    scale: float64[N], what a stop or target of 1 is worth in price units, 1 where left out. device: auto, cpu or cuda;
+    auto says in the result what it took, and why. threads: 0 for all cores; the result is the same to the last bit for
+    any number.
     Raises InputError for bad prices, times, sets or folds, for a window longer than the series, and for no GPU.
     """
-    return sweep_many([SweepJob(candles, costs, folds, scale)], sets, encoder, device=device, threads=threads)[0]
+    return sweep_many([SweepJob(candles, costs, folds, scale)], sets, device=device, threads=threads)[0]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SweepJob:
     """One series of a sweep: its candles, costs, folds and scale, as `sweep` takes them.
 
-    allowed: by window, int8[N], the signs of the trend that count at each candle: 0 none, 1 up, 2 down, 3 both.
+    allowed: by window, int8[N], the signs of the trend that count at each candle (AllowedTrend), both where left out.
+    Sets that ask other granularities to confirm need it: a sweep does not look at larger candles.
     """
 
     candles: Candles
@@ -124,16 +83,16 @@ class SweepJob:
 
 
 def sweep_many(
-    jobs: Sequence[SweepJob], sets: Sequence[ParameterSet], encoder: Encoder, *, device: str = "auto", threads: int = 0
+    jobs: Sequence[SweepJob], sets: Sequence[RuleParameters], *, device: str = "auto", threads: int = 0
 ) -> list[SweepResult]:
     """Sweep several series with the same sets, as `sweep` does each; on a GPU all of them at once."""
-    series, rules, columns = prepared(jobs, sets, encoder)
+    series, rules, columns = prepared(jobs, sets)
     chosen, sums = _plan().run(series, rules, columns, device, threads)
     return [_result(job, found, chosen) for job, found in zip(jobs, sums, strict=True)]
 
 
 def prepared(
-    jobs: Sequence[SweepJob], sets: Sequence[ParameterSet], encoder: Encoder
+    jobs: Sequence[SweepJob], sets: Sequence[RuleParameters]
 ) -> "tuple[list[inputs.Series], inputs.Rules, inputs.SetColumns]":
     """Check what a sweep is given and turn it into what the kernels read. Raises InputError as `sweep` does."""
     plan = _plan()
@@ -141,14 +100,19 @@ def prepared(
 
     if not sets:
         raise InputError("no parameter sets to sweep", "give at least one")
+    encoders = {one.encoder for one in sets}
+    if len(encoders) > 1:
+        raise InputError(f"sets of {len(encoders)} encoders in one sweep", "sweep each encoder's sets on their own")
+    if any(one.confirm for one in sets) and any(job.allowed is None for job in jobs):
+        raise InputError("sets that ask for confirmation need the signs allowed", "RuleSeries.allowed gives them")
     rules, rule_of_set = plan.rules_of([one.rule for one in sets])
     columns = inputs.SetColumns(
         rule_of_set,
         np.array([one.horizon for one in sets], dtype=np.int64),
-        np.array([one.stop for one in sets]),
-        np.array([one.target for one in sets]),
+        np.array([one.stop_ranges for one in sets]),
+        np.array([one.target_ranges for one in sets]),
     )
-    return [_series(job, sets, encoder) for job in jobs], rules, columns
+    return [_series(job, sets) for job in jobs], rules, columns
 
 
 def on_gpu(device: str) -> bool:
@@ -165,7 +129,7 @@ def _plan() -> ModuleType:
     return plan
 
 
-def _series(job: SweepJob, sets: Sequence[ParameterSet], encoder: Encoder) -> "inputs.Series":
+def _series(job: SweepJob, sets: Sequence[RuleParameters]) -> "inputs.Series":
     """Check one job and prepare its arrays."""
     from sep_trader.research.kernels import inputs
 
@@ -184,7 +148,7 @@ def _series(job: SweepJob, sets: Sequence[ParameterSet], encoder: Encoder) -> "i
     starts = session_starts(candles.time, candles.granularity.seconds)
     fills, quotes, half, block_low, block_high = candle_prices(candles, job.costs)
     return inputs.Series(
-        bits=encode_bits(candles.open, candles.close, starts, encoder),
+        bits=encode_bits(candles.open, candles.close, starts, Encoder.parse(sets[0].encoder)),
         starts=starts,
         folds=np.array(folds, dtype=np.int64).reshape(-1, 2),
         scale=scale,

@@ -1,7 +1,7 @@
 """Walk-forward: parameters chosen inside each training part only, judged on the candles after it."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import product
 
 import numpy as np
@@ -10,9 +10,10 @@ import numpy.typing as npt
 from sep_trader.errors import InputError
 from sep_trader.market.candles import Candles
 from sep_trader.research.costs import CostModel
+from sep_trader.research.parameters import RuleParameters
 from sep_trader.research.simulate import Trades, simulate
-from sep_trader.research.strategies import RuleParameters, RuleSeries
-from sep_trader.research.sweep import ParameterSet, SweepJob, SweepResult, sweep_many
+from sep_trader.research.strategies import RuleSeries
+from sep_trader.research.sweep import SweepJob, SweepResult, sweep_many
 
 Float = npt.NDArray[np.float64]
 Progress = Callable[[int, int], None]
@@ -59,11 +60,8 @@ class Grid:
 
     def sets(self) -> list[RuleParameters]:
         """Every parameter set, in a fixed order."""
-        fixed = self.base.to_json()
         return [
-            RuleParameters.from_json(
-                {**fixed, "window": w, "theta_run": t, "mode": m, "stop_ranges": s, "target_ranges": g, "horizon": h}
-            )
+            replace(self.base, window=w, theta_run=t, mode=m, stop_ranges=s, target_ranges=g, horizon=h)
             for w, t, m, (s, g, h) in product(self.window, self.theta_run, self.mode, self.exits)
         ]
 
@@ -157,20 +155,7 @@ def _sweep_training(
         scale=np.where(series.mean_range > 0.0, series.mean_range, 1.0),
         allowed={s.window: series.allowed(confirm, s.window) for s in sets},
     )
-    wanted = [
-        ParameterSet(
-            window=s.window,
-            theta=s.theta_run,
-            max_entropy=s.entropy_max,
-            min_stability=s.stability_min,
-            fade=s.mode == "fade",
-            horizon=s.horizon,
-            stop=s.stop_ranges,
-            target=s.target_ranges,
-        )
-        for s in sets
-    ]
-    return sweep_many([job], wanted, series.encoder, device=device, threads=threads)[0]
+    return sweep_many([job], sets, device=device, threads=threads)[0]
 
 
 def _trades(series: RuleSeries, parameters: RuleParameters, costs: CostModel, part: slice) -> Trades:

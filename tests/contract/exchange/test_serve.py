@@ -1,6 +1,5 @@
 """`sep exchange serve` as a person and a supervisor meet it: its line, its refusals, its memory, its clock."""
 
-import os
 import socket
 import subprocess
 import sys
@@ -15,7 +14,6 @@ from tests.support.exchange import launched
 MAIN = [sys.executable, "-m", "sep_trader", "exchange"]
 ACCOUNT, TOKEN = "101-001-0000001-001", "T"
 BASIC = ("--token", TOKEN, "--account", ACCOUNT)
-DATA = Path(os.environ.get("SEP_TEST_DATA", Path(__file__).parents[4] / "shared" / "data")) / "lean-oanda"
 
 
 def http() -> httpx.Client:
@@ -35,9 +33,9 @@ def test_it_says_one_line_when_it_listens() -> None:
     ("options", "says"),
     [
         (["--data", "/nowhere/at/all"], "no such file or folder"),
-        (["--clock", "live", "--data", str(DATA)], "cannot replay"),
+        (["--clock", "live", "--data", "."], "cannot replay"),
         (["--start", "yesterday"], "not a time"),
-        (["--data", str(DATA), "--speed", "0"], "makes no time pass"),
+        (["--data", ".", "--speed", "0"], "makes no time pass"),
         (["--instruments", "EURO"], "unknown pair"),
         (["--token", "A", "--token", "B"], "tokens for"),
         (["--balance", "lots"], "not an amount"),
@@ -124,8 +122,9 @@ def test_the_stepped_clock_goes_on_where_it_was(tmp_path: Path) -> None:
         assert back.status_code == 400
 
 
-def test_a_fast_replay_jumps_the_weekend_and_reaches_its_end() -> None:
-    start = ("--data", str(DATA / "minute" / "nzdusd"), "--start", "2014-05-02T20:30:00Z", "--speed", "20000")
+def test_a_fast_replay_jumps_the_weekend_and_reaches_its_end(data_dir: Path) -> None:
+    quotes = str(data_dir / "lean-oanda" / "minute" / "nzdusd")
+    start = ("--data", quotes, "--start", "2014-05-02T20:30:00Z", "--speed", "20000")
     with launched(*BASIC, *start) as running, http() as client:
         assert running.line.endswith("clock replay x20000")
         deadline = time.monotonic() + 20

@@ -1,7 +1,6 @@
 """A simulated exchange as a process of its own, on a stepped clock over recorded quotes; one account for each test."""
 
 import itertools
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -10,6 +9,7 @@ from typing import Any
 
 import httpx
 import pytest
+from tests.support import recorded
 from tests.support.exchange import launched
 
 from sep_trader.broker.oanda.client import OandaClient
@@ -17,7 +17,6 @@ from sep_trader.broker.oanda.limiter import RateLimiter
 from sep_trader.broker.oanda.transport import Backoff
 
 ROOT = Path(__file__).parents[3]
-DATA = Path(os.environ.get("SEP_TEST_DATA", ROOT / "../shared/data"))
 ACCOUNTS = [f"101-001-{number:07d}-001" for number in range(1, 81)]
 
 
@@ -57,8 +56,7 @@ def started(*options: str) -> Iterator[Exchange]:
 
 @pytest.fixture(scope="session")
 def running() -> Iterator[Exchange]:
-    data = DATA / "lean-oanda" / "tick"
-    with started("--data", str(data), "--clock", "stepped", "--start", "2014-05-05T12:00:00Z") as exchange:
+    with started(*recorded.quotes("tick"), "--clock", "stepped", "--start", "2014-05-05T12:00:00Z") as exchange:
         yield exchange
 
 

@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import httpx
 import psycopg
 import pytest
 from psycopg.rows import dict_row
+from tests.support import recorded
 from tests.support.exchange import launched
 
 from sep_trader.broker.oanda.client import OandaClient
@@ -23,7 +23,7 @@ from sep_trader.execution.trader import Trader
 from sep_trader.market.clock import parse_rfc3339
 from sep_trader.market.granularity import Granularity
 from sep_trader.research.artifact import Model
-from sep_trader.research.strategies import RuleParameters
+from sep_trader.research.parameters import RuleParameters
 from sep_trader.signals.job import insert_signals
 from sep_trader.signals.signal import Signal, signal_id
 from sep_trader.store.database import Database
@@ -112,10 +112,10 @@ class World:
 
 
 @pytest.fixture
-def world(database: Database, data_dir: Path) -> Iterator[World]:
+def world(database: Database) -> Iterator[World]:
     """A migrated database with EUR_USD enabled and trading ACTIVE, and a fresh exchange at START."""
     options = ["--token", TOKEN, "--account", ACCOUNT, "--clock", "stepped", "--start", START]
-    with launched(*options, "--data", str(data_dir / "lean-oanda" / "minute")) as exchange:
+    with launched(*options, *recorded.quotes("minute")) as exchange:
         made = World(database, exchange.url)
         enable(made)
         yield made

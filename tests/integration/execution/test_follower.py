@@ -8,7 +8,7 @@ from sep_trader.market.clock import parse_rfc3339
 from sep_trader.market.granularity import Granularity
 from sep_trader.market.instrument import standard_instrument
 from sep_trader.research.artifact import Model
-from sep_trader.research.strategies import RuleParameters
+from sep_trader.research.parameters import RuleParameters
 from sep_trader.signals.generate import generate
 from sep_trader.signals.job import Follower, generate_newest
 from sep_trader.signals.signal import Signal

@@ -11,36 +11,27 @@ from dataclasses import fields, replace
 from functools import partial
 from pathlib import Path
 
-import numpy as np
 import pytest
+from tests.support.candles import random_walk
 
 from sep_trader.errors import InputError
-from sep_trader.market.candles import Candles
-from sep_trader.market.granularity import Granularity
-from sep_trader.qfh import Encoder
 from sep_trader.research.cluster import run_many
 from sep_trader.research.costs import CostModel
 from sep_trader.research.job import TrainingSpec, train
-from sep_trader.research.sweep import SweepResult, grid, sweep
+from sep_trader.research.parameters import RuleParameters, grid
+from sep_trader.research.sweep import SweepResult, sweep
 from sep_trader.research.walk_forward import Grid, WalkForwardPlan, walk_forward
 from sep_trader.store import candles as store
 from sep_trader.store.database import Database
 
-SETS = grid(window=(16, 33), theta=(0.28, 0.35), horizon=(5, 40), stop=(0.0004, float("inf")), target=(0.0006,))
+SETS = grid(
+    RuleParameters(entropy_max=1.0, stability_min=0.0, target_ranges=0.0006),
+    window=(16, 33), theta_run=(0.28, 0.35), horizon=(5, 40), stop_ranges=(0.0004, float("inf")),
+)  # fmt: skip
 SWEEP = partial(sweep, device="cpu", threads=1)
 
 
-def market(seed: int, n: int = 4000) -> Candles:
-    """A seeded random walk of M1 candles."""
-    rng = np.random.default_rng(seed)
-    time_ = 1_388_534_400 + 60 * np.arange(n, dtype=np.int64)
-    close = 1.1 * np.exp(np.cumsum(rng.standard_normal(n) * 1e-4))
-    open_ = np.concatenate((close[:1], close[:-1]))
-    high, low = np.maximum(open_, close) + 5e-5, np.minimum(open_, close) - 5e-5
-    return Candles("EUR_USD", Granularity.M1, time_, open_, high, low, close, np.full(n, 1e-4), np.ones(n, np.int64))
-
-
-ARGUMENTS = [(market(seed), SETS, Encoder(), CostModel()) for seed in range(5)]
+ARGUMENTS = [(random_walk(4_000, seed), SETS, CostModel()) for seed in range(5)]
 
 
 def the_same(found: list[SweepResult], expected: list[SweepResult]) -> None:
@@ -128,7 +119,7 @@ def test_training_gives_the_same_here_in_processes_and_on_the_cluster(
 ) -> None:
     pairs = ["EUR_USD", "GBP_USD"]
     for seed, pair in enumerate(pairs):
-        store.load(database, replace(market(seed), instrument=pair))
+        store.load(database, random_walk(4_000, seed, pair=pair))
     spec = TrainingSpec(plan=WalkForwardPlan(min_trades=5), device="cpu")
     seen: list[str] = []
     here = train(database, pairs, spec, lambda pair, _done, _total: seen.append(pair))
@@ -144,7 +135,7 @@ def test_training_gives_the_same_here_in_processes_and_on_the_cluster(
 
 
 def test_an_error_of_a_call_comes_back(dask_cluster: tuple[str, set[int]]) -> None:
-    wrong = [*ARGUMENTS[:2], (market(0, 10), SETS, Encoder(), CostModel())]
+    wrong = [*ARGUMENTS[:2], (random_walk(10), SETS, CostModel())]
     for cluster in (None, dask_cluster[0]):
         with pytest.raises(InputError, match="window 33 is longer than the series of 10 candles"):
             run_many(SWEEP, wrong, cluster=cluster, jobs=2)

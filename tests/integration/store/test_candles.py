@@ -4,31 +4,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from tests.support.candles import START, random_walk
 
 from sep_trader.market.candles import Candles
 from sep_trader.market.granularity import Granularity
 from sep_trader.store import candles as store
 from sep_trader.store.database import Database
-
-START = 1_400_000_040
-
-
-def walk(count: int, *, instrument: str = "EUR_USD", start: int = START, seed: int = 1) -> Candles:
-    """A random walk of M1 candles."""
-    random = np.random.default_rng(seed)
-    close = np.round(1.3 + np.cumsum(random.normal(0, 1e-4, count)), 5)
-    opening = np.concatenate([[1.3], close[:-1]])
-    return Candles(
-        instrument=instrument,
-        granularity=Granularity.M1,
-        time=start + 60 * np.arange(count, dtype=np.int64),
-        open=opening,
-        high=np.maximum(opening, close) + 1e-4,
-        low=np.minimum(opening, close) - 1e-4,
-        close=close,
-        spread=np.full(count, 0.00013),
-        volume=random.integers(1, 500, count),
-    )
 
 
 def same(a: Candles, b: Candles) -> bool:
@@ -37,7 +18,7 @@ def same(a: Candles, b: Candles) -> bool:
 
 
 def test_what_was_loaded_is_read_back_bit_by_bit(database: Database) -> None:
-    candles = walk(45_000)
+    candles = random_walk(45_000)
     assert store.load(database, candles) == store.LoadResult(inserted=45_000)
     assert same(store.read(database, "EUR_USD", Granularity.M1), candles)
     assert len(store.read(database, "EUR_USD", Granularity.M5)) == 0
@@ -45,14 +26,14 @@ def test_what_was_loaded_is_read_back_bit_by_bit(database: Database) -> None:
 
 
 def test_loading_again_changes_nothing(database: Database) -> None:
-    candles = walk(3_000)
+    candles = random_walk(3_000)
     store.load(database, candles)
     assert store.load(database, candles) == store.LoadResult(duplicates=3_000)
     assert same(store.read(database, "EUR_USD", Granularity.M1), candles)
 
 
 def test_only_what_is_missing_is_added(database: Database) -> None:
-    candles = walk(3_000)
+    candles = random_walk(3_000)
     middle = np.ones(3_000, bool)
     middle[1_000:1_500] = False
     store.load(database, candles.take(middle))
@@ -62,7 +43,7 @@ def test_only_what_is_missing_is_added(database: Database) -> None:
 
 @pytest.mark.parametrize("mode", ["report", "apply"])
 def test_a_differing_candle_is_a_correction(database: Database, mode: store.Corrections) -> None:
-    candles = walk(100)
+    candles = random_walk(100)
     store.load(database, candles)
     close = candles.close.copy()
     close[40] = candles.high[40]
@@ -82,7 +63,7 @@ def test_a_differing_candle_is_a_correction(database: Database, mode: store.Corr
 
 
 def test_ranges_and_newest(database: Database) -> None:
-    candles = walk(1_000)
+    candles = random_walk(1_000)
     store.load(database, candles)
     part = store.read(database, "EUR_USD", Granularity.M1, int(candles.time[10]), int(candles.time[20]))
     assert same(part, candles.take(slice(10, 20)))
@@ -91,11 +72,11 @@ def test_ranges_and_newest(database: Database) -> None:
 
 
 def test_live_batches_of_several_pairs(database: Database) -> None:
-    euro, cable = walk(2), walk(2, instrument="GBP_USD", seed=2)
+    euro, cable = random_walk(2), random_walk(2, pair="GBP_USD", seed=2)
     with database.transaction() as connection:
         assert store.upsert_live(connection, [euro, cable]) == store.LoadResult(inserted=4)
         assert store.upsert_live(connection, cable) == store.LoadResult(duplicates=2)
-        later = replace(walk(3), volume=np.array([euro.volume[0], 7_000, 5]))
+        later = replace(random_walk(3), volume=np.array([euro.volume[0], 7_000, 5]))
         result = store.upsert_live(connection, later)
     assert (result.inserted, result.duplicates) == (1, 1)
     assert [c.new[5] for c in result.corrections] == [7_000]
@@ -104,8 +85,8 @@ def test_live_batches_of_several_pairs(database: Database) -> None:
 
 
 def test_coverage_names_pairs_and_granularities(database: Database) -> None:
-    store.load(database, walk(10))
-    store.load(database, walk(5, instrument="USD_JPY"))
+    store.load(database, random_walk(10))
+    store.load(database, random_walk(5, pair="USD_JPY"))
     with database.transaction() as connection:
         rows = store.coverage(connection)
     assert [(r.instrument, r.granularity, r.candles) for r in rows] == [
@@ -117,6 +98,6 @@ def test_coverage_names_pairs_and_granularities(database: Database) -> None:
 
 
 def test_times_must_increase(database: Database) -> None:
-    candles = walk(3)
+    candles = random_walk(3)
     with pytest.raises(ValueError, match="increasing"):
         store.load(database, candles.take(np.array([0, 2, 1])))

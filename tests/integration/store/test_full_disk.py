@@ -14,9 +14,9 @@ import numpy as np
 import psycopg
 import pytest
 from psycopg import sql
+from tests.support.candles import sawtooth
 
 from sep_trader.errors import StoreError
-from sep_trader.market.candles import Candles
 from sep_trader.market.granularity import Granularity
 from sep_trader.store import candles as store
 from sep_trader.store.database import Database
@@ -61,13 +61,6 @@ def volume() -> Iterator[Volume]:
     folder.rmdir()
 
 
-def series(count: int) -> Candles:
-    price = np.round(1.3 + np.arange(count) % 1_000 * 1e-5, 5)
-    when = 1_400_000_040 + 60 * np.arange(count, dtype=np.int64)
-    volume = np.ones(count, np.int64)
-    return Candles("EUR_USD", M1, when, price, price, price, price, np.full(count, 1e-4), volume)
-
-
 @contextmanager
 def database_on(volume: Volume, server: str) -> Iterator[Database]:
     """A migrated database whose every file lies on the volume."""
@@ -94,14 +87,14 @@ def database_on(volume: Volume, server: str) -> Iterator[Database]:
 
 def test_a_full_volume_under_the_database(database: Database, volume: Volume) -> None:
     with database_on(volume, database.url) as small:
-        store.load(small, series(1_000))
+        store.load(small, sawtooth(1_000))
         volume.leave(2_000_000)
         with pytest.raises(StoreError, match="disk is full; nothing of 60000 EUR_USD M1 candles was stored") as told:
-            store.load(small, series(60_000))
+            store.load(small, sawtooth(60_000))
         assert told.value.exit_code == 4
         assert len(store.read(small, "EUR_USD", M1)) == 1_000
         (volume.folder / "ballast").unlink()
-        assert store.load(small, series(60_000)) == store.LoadResult(inserted=59_000, duplicates=1_000)
+        assert store.load(small, sawtooth(60_000)) == store.LoadResult(inserted=59_000, duplicates=1_000)
 
 
 def test_an_import_goes_on_once_there_is_room(
@@ -146,7 +139,7 @@ def test_a_full_volume_under_the_whole_server(
     command = [CLUSTER, "start", "timescaledb.max_background_workers=0", "max_wal_size=32MB", "min_wal_size=32MB"]
     started = subprocess.run(command, check=True, capture_output=True, text=True, env=environment)
     folder, url = started.stdout.split()
-    whole = series(first + 200_000)
+    whole = sawtooth(first + 200_000)
     coming = whole.take(slice(first, None))
     try:
         with Database(url) as database:

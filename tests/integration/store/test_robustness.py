@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import psycopg
 import pytest
+from tests.support.candles import sawtooth
 
 from sep_trader.errors import StoreError, StoreUnavailable
-from sep_trader.market.candles import Candles
 from sep_trader.market.granularity import Granularity
 from sep_trader.store import candles as store
 from sep_trader.store.database import Database
@@ -21,15 +21,8 @@ from sep_trader.store.database import Database
 M1 = Granularity.M1
 
 
-def series(count: int) -> Candles:
-    price = np.round(1.3 + np.arange(count) % 1_000 * 1e-5, 5)
-    when = 1_400_000_040 + 60 * np.arange(count, dtype=np.int64)
-    volume = np.ones(count, np.int64)
-    return Candles("EUR_USD", M1, when, price, price, price, price, np.full(count, 1e-4), volume)
-
-
 def test_two_loaders_of_overlapping_candles(database: Database) -> None:
-    whole = series(20_000)
+    whole = sawtooth(20_000)
     results: list[store.LoadResult] = []
 
     def loader(part: slice) -> None:
@@ -46,7 +39,7 @@ def test_two_loaders_of_overlapping_candles(database: Database) -> None:
 
 
 def test_a_live_candle_that_arrives_during_a_load(database: Database) -> None:
-    whole = series(20_000)
+    whole = sawtooth(20_000)
     done = threading.Event()
 
     def live() -> None:
@@ -72,15 +65,15 @@ def test_a_full_disk_is_said_and_nothing_is_half_written(database: Database) -> 
         )
         connection.execute("CREATE TRIGGER fill BEFORE INSERT ON market_candles FOR EACH ROW EXECUTE FUNCTION fill()")
     with pytest.raises(StoreError, match="disk is full; nothing of 3000 EUR_USD M1 candles was stored"):
-        store.load(database, series(3_000))
+        store.load(database, sawtooth(3_000))
     assert len(store.read(database, "EUR_USD", M1)) == 0
     with database.transaction() as connection:
         connection.execute("DROP TRIGGER fill ON market_candles")
-    assert store.load(database, series(3_000)).inserted == 3_000
+    assert store.load(database, sawtooth(3_000)).inserted == 3_000
 
 
 def test_the_server_goes_away_in_mid_load(database: Database) -> None:
-    whole = series(300_000)
+    whole = sawtooth(300_000)
     failed: list[BaseException] = []
 
     def loader() -> None:
@@ -127,7 +120,7 @@ def test_sigkill_in_mid_import_leaves_whole_files_only(database: Database, data_
 
 
 def test_a_read_whose_server_went_away_is_said(database: Database) -> None:
-    store.load(database, series(10))
+    store.load(database, sawtooth(10))
     with pytest.raises(StoreUnavailable, match="does not answer"), database.transaction() as connection:
         store.latest(connection, "EUR_USD", M1, 5)
         with psycopg.connect(database.url, autocommit=True) as other:
@@ -140,7 +133,7 @@ def test_a_read_in_a_transaction_sees_it_and_leaves_it_open(database: Database) 
     with database.transaction() as connection:
         assert len(store.read(connection, "EUR_USD", M1)) == 0
         assert connection.info.transaction_status == psycopg.pq.TransactionStatus.INTRANS
-        store.upsert_live(connection, series(3))
+        store.upsert_live(connection, sawtooth(3))
         assert len(store.read(connection, "EUR_USD", M1)) == 3
         connection.rollback()
     assert len(store.read(database, "EUR_USD", M1)) == 0

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import psycopg
 import pytest
+from tests.support.candles import random_walk
 
 from sep_trader.errors import InputError, StoreError
 from sep_trader.history.job import import_path
@@ -35,11 +36,7 @@ def walk(start: str, days: int, *, instrument: str = "EUR_USD", seed: int = 1) -
     begin = int(datetime.fromisoformat(start).replace(tzinfo=UTC).timestamp())
     time = begin + 60 * np.arange(days * 1_440, dtype=np.int64)
     time = time[is_open(time) & (random.random(len(time)) > 0.1)]
-    close = np.round(1.3 + np.cumsum(random.normal(0, 1e-4, len(time))), 5)
-    opening = np.concatenate([[1.3], close[:-1]])
-    high, low = np.maximum(opening, close) + 1e-4, np.minimum(opening, close) - 1e-4
-    spread = np.round(random.gamma(4, 3e-5, len(time)), 5)
-    return Candles(instrument, M1, time, opening, high, low, close, spread, random.integers(1, 500, len(time)))
+    return random_walk(time, seed, pair=instrument)
 
 
 def assert_equal(database: Database, *pairs: str) -> None:

@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from tests.support.candles import START, random_walk
 
 from sep_trader.market.candles import Candles
-from sep_trader.market.granularity import Granularity
 
 
 @pytest.fixture
@@ -16,12 +16,5 @@ def random_candles() -> Callable[..., Candles]:
 
 
 def _random_candles(n: int, seed: int = 1) -> Candles:
-    rng = np.random.default_rng(seed)
-    close = np.round(1.3 + np.cumsum(rng.normal(0, 1e-4, n)), 5)
-    start = np.concatenate([[1.3], close[:-1]])
-    high, low = np.maximum(start, close) + 5e-5, np.minimum(start, close) - 5e-5
-    gap = np.where(np.arange(n) == n // 2, 3 * 86_400, 60)  # a weekend in the middle
-    return Candles(
-        "EUR_USD", Granularity.M1, 1_400_000_040 // 60 * 60 + np.cumsum(gap), start, high, low, close,
-        np.full(n, 1.5e-4), np.ones(n, np.int64),
-    )  # fmt: skip
+    weekend = np.where(np.arange(n) == n // 2, 3 * 86_400, 60)
+    return random_walk(START + np.cumsum(weekend), seed)

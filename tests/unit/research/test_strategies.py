@@ -8,7 +8,8 @@ import pytest
 from sep_trader.errors import InputError
 from sep_trader.market.candles import Candles
 from sep_trader.market.granularity import Granularity
-from sep_trader.research.strategies import RANGE_CANDLES, RuleParameters, mean_candle_range, propose
+from sep_trader.research.parameters import RANGE_CANDLES, RuleParameters
+from sep_trader.research.strategies import mean_candle_range, propose
 
 CASES = [
     RuleParameters(window=16, theta_run=0.3),

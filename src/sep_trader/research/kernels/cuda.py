@@ -11,7 +11,7 @@ import numpy as np
 from sep_trader.errors import InputError
 from sep_trader.qfh.kernels.series import bits_in_session
 from sep_trader.qfh.reference import entropy_terms
-from sep_trader.research.kernels.inputs import Int, Rules, Series, SetColumns
+from sep_trader.research.kernels.inputs import AllowedTrend, Int, Rules, Series, SetColumns
 from sep_trader.research.kernels.scalar import BLOCK, CHUNK, K1, K2, Float
 from sep_trader.research.kernels.sets import SUMS
 
@@ -137,7 +137,7 @@ def _joined(series: Sequence[Series], windows: Int) -> dict[str, np.ndarray[Any,
     out: dict[str, np.ndarray[Any, Any]] = {
         "bits": np.zeros(total, np.int8),
         "ages": np.zeros(total, np.int32),
-        "allowed": np.full((len(windows), total), 3, np.int8),
+        "allowed": np.full((len(windows), total), AllowedTrend.BOTH, np.int8),
         "scale": np.ones(total),
         "fills": np.ones((2, total)),
         "quotes": np.ones((4, 2, total)),

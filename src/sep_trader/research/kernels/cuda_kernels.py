@@ -6,6 +6,7 @@ from importlib import import_module
 from typing import Any
 
 from sep_trader.research.kernels import scalar
+from sep_trader.research.kernels.inputs import DOWN, UP
 from sep_trader.research.kernels.scalar import CHUNK, NOTHING
 
 cuda: Any = import_module("numba.cuda")
@@ -45,7 +46,7 @@ def count_windows(bits, ages, allowed, windows, terms, places, k1, k2, counts, e
     counts[2, k, at] = corrected
     entropy[k, at] = value
     trend = trend_sign(bits, at, window, value, apart, k1, k2)
-    sign[k, at] = trend if allowed[k, at] & (1 if trend > 0 else 2) else 0
+    sign[k, at] = trend if allowed[k, at] & (UP if trend > 0 else DOWN) else 0
 
 
 @kernel

@@ -1,6 +1,7 @@
 """What the kernels read: series, rules and parameter sets as columns."""
 
 from dataclasses import dataclass
+from enum import IntFlag
 
 import numpy as np
 import numpy.typing as npt
@@ -8,6 +9,19 @@ import numpy.typing as npt
 from sep_trader.research.kernels.scalar import Float, Int8, Int32
 
 Int = npt.NDArray[np.int64]
+
+
+class AllowedTrend(IntFlag):
+    """The signs of the trend that count at a candle; an int8 in the arrays that the kernels read."""
+
+    NONE = 0
+    UP = 1
+    DOWN = 2
+    BOTH = 3
+
+
+UP, DOWN = int(AllowedTrend.UP), int(AllowedTrend.DOWN)
+"""For the kernels, which know no enums."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -27,7 +41,7 @@ class Series:
     nights: Int32
     rates: Float
     allowed: dict[int, Int8] | None = None
-    """By window: the signs of the trend that count at each candle, 1 up, 2 down, 3 both; None for both everywhere."""
+    """By window: values of AllowedTrend at each candle; None for both everywhere."""
 
     def __len__(self) -> int:
         return len(self.bits)

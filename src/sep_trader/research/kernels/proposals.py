@@ -25,6 +25,7 @@ from sep_trader.qfh.kernels.series import make_buffers, make_room, take_block, w
 from sep_trader.qfh.kernels.sums import count_line, mismatch_line
 from sep_trader.qfh.kernels.trend import STRIP, trend_in_cache
 from sep_trader.research.kernels import scalar
+from sep_trader.research.kernels.inputs import DOWN, UP
 from sep_trader.research.kernels.scalar import CERTAIN, CHUNK, NOTHING
 
 decide = kernel(scalar.decide)
@@ -63,8 +64,8 @@ def sign_rows(trend, bits, at, window, entropy, apart, apart_before, k1, k2, sig
 def keep_allowed(allowed, sign):
     """Write 0 over every sign that does not count."""
     for i in range(len(sign)):
-        bit = 1 if sign[i] > 0 else 2
-        sign[i] = sign[i] if allowed[i] & bit else 0
+        needed = UP if sign[i] > 0 else DOWN
+        sign[i] = sign[i] if allowed[i] & needed else 0
 
 
 @kernel

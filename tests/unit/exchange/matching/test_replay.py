@@ -1,6 +1,5 @@
 """The tape in time: candle order, conflated chunks, what a candle query may see, and determinism."""
 
-import os
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -22,7 +21,6 @@ from sep_trader.market.granularity import Granularity
 
 EUR = "EUR_USD"
 NOON = 1_767_787_200
-DATA = Path(os.environ.get("SEP_TEST_DATA", Path(__file__).parents[5] / "shared" / "data")) / "lean-oanda"
 
 
 def seconds(text: str) -> int:
@@ -137,8 +135,8 @@ def test_count_from_and_include_first() -> None:
     assert newest[0, 0] == seconds("2026-01-09T21:57:00")
 
 
-def test_real_ticks_and_candles_are_replayed_to_the_last() -> None:
-    source = RecordedQuotes([DATA], ["EUR_USD", "NZD_USD"])
+def test_real_ticks_and_candles_are_replayed_to_the_last(data_dir: Path) -> None:
+    source = RecordedQuotes([data_dir / "lean-oanda"], ["EUR_USD", "NZD_USD"])
     tape = Tape(source)
     day = seconds("2014-05-06T00:00:00")
     ticks, minutes = (source.points(name, day // 86_400) for name in ("EUR_USD", "NZD_USD"))
