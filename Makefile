@@ -3,7 +3,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help setup demo unit one test cov mutants test-droplet fmt lint bench check-cuda clean
+.PHONY: help setup demo unit one test cov mutants test-droplet fresh fmt lint bench check-cuda clean
 # `make t=tests/...::name` runs one test; without t, make prints its targets.
 .DEFAULT_GOAL := $(if $(t),one,help)
 
@@ -38,6 +38,10 @@ mutants: setup  ## Mutation testing of risk, ledger and market, with a floor (mi
 test-droplet: setup  ## Rehearse the droplet on a booted machine (root, systemd-nspawn): deploy, trade, break, restore, rebuild
 	scripts/rehearsal_setup.sh
 	$(BIN)/pytest -m droplet tests/droplet $(PYTEST_ARGS)
+
+fresh: setup  ## Run the README's commands on a minimal Debian, as a user and as root (root, systemd-nspawn; half an hour)
+	scripts/rehearsal_setup.sh
+	$(BIN)/python -m tests.fresh_machine $(FRESH_ARGS)
 
 fmt: setup  ## Format the code as lint wants it
 	$(BIN)/ruff check --fix .

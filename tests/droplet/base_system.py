@@ -1,4 +1,4 @@
-"""The empty Debian system that a rehearsal starts from, cached as a tarball outside the repository."""
+"""The empty Debian system that a rehearsal or `make fresh` starts from, cached as a tarball outside the repository."""
 
 import os
 import shutil
@@ -17,22 +17,22 @@ def missing_tools() -> list[str]:
     return sorted({package for tool, package in TOOLS.items() if shutil.which(tool) is None})
 
 
-def unpack(root: Path) -> None:
-    """Put a fresh base system at `root`; debootstrap makes the tarball first where there is none yet."""
-    tarball = CACHE / f"base-{SUITE}.tar"
+def unpack(root: Path, packages: str = PACKAGES, name: str = "base") -> None:
+    """Put a fresh base system at `root`; debootstrap makes the tarball first where there is none of this name yet."""
+    tarball = CACHE / f"{name}-{SUITE}.tar"
     if not tarball.exists():
         CACHE.mkdir(parents=True, exist_ok=True)
-        fresh = CACHE / f"base-{SUITE}-{os.getpid()}"
+        fresh = CACHE / f"{name}-{SUITE}-{os.getpid()}"
         try:
-            _check("debootstrap", "--variant=minbase", f"--include={PACKAGES}", SUITE, str(fresh), _mirror())
+            run("debootstrap", "--variant=minbase", f"--include={packages}", SUITE, str(fresh), _mirror())
             (fresh / "etc/resolv.conf").unlink(missing_ok=True)
             partial = tarball.with_suffix(f".{os.getpid()}")
-            _check("tar", "--numeric-owner", "--xattrs", "-C", str(fresh), "-cf", str(partial), ".")
+            run("tar", "--numeric-owner", "--xattrs", "-C", str(fresh), "-cf", str(partial), ".")
             partial.rename(tarball)
         finally:
             shutil.rmtree(fresh, ignore_errors=True)
     root.mkdir(parents=True)
-    _check("tar", "--numeric-owner", "--xattrs", "-C", str(root), "-xpf", str(tarball))
+    run("tar", "--numeric-owner", "--xattrs", "-C", str(root), "-xpf", str(tarball))
 
 
 def hand_in_this_machines_mirrors(root: Path) -> None:
@@ -44,12 +44,12 @@ def hand_in_this_machines_mirrors(root: Path) -> None:
         target = root / "etc/apt/sources.list.d" / sources.name
         target.write_text(sources.read_text())
         (root / "etc/apt/sources.list").unlink(missing_ok=True)
-    dump = _check("apt-config", "dump")
+    dump = run("apt-config", "dump")
     acquire = [line for line in dump.splitlines() if line.startswith("Acquire::Check")]
     (root / "etc/apt/apt.conf.d/99mirror").write_text("\n".join([*acquire, 'Acquire::Languages "none";', ""]))
     for certificate in Path("/usr/local/share/ca-certificates").glob("*.crt"):
         shutil.copy(certificate, root / "usr/local/share/ca-certificates")
-    _check("chroot", str(root), "update-ca-certificates")
+    run("chroot", str(root), "update-ca-certificates")
     pip = ["[global]", "cert = /etc/ssl/certs/ca-certificates.crt"]
     for option in ("index-url",):
         found = subprocess.run(
@@ -75,7 +75,8 @@ def _mirror() -> str:
     raise AssertionError("no Debian mirror in this machine's apt sources")
 
 
-def _check(*command: str) -> str:
+def run(*command: str) -> str:
+    """Run a command here and return what it printed; raises with the end of its output when it fails."""
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, f"{' '.join(command)}\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}"
     return done.stdout
