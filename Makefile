@@ -3,7 +3,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help setup demo unit one test cov mutants test-droplet fresh fmt lint bench check-cuda clean
+.PHONY: help setup demo unit one test cov mutants test-droplet fresh fmt lint reference bench check-cuda clean
 # `make t=tests/...::name` runs one test; without t, make prints its targets.
 .DEFAULT_GOAL := $(if $(t),one,help)
 
@@ -49,6 +49,9 @@ fmt: setup  ## Format the code as lint wants it
 
 lint: setup  ## ruff, mypy strict, import contracts, shellcheck
 	scripts/lint.sh
+
+reference: setup  ## API reference of the public faces, into build/reference
+	scripts/reference.sh
 
 bench: setup  ## Print every figure the documentation claims
 	scripts/bench.sh
