@@ -14,7 +14,7 @@ set -euo pipefail
 say() { echo "install_timescaledb: $*"; }
 die() { echo "install_timescaledb: $*" >&2; exit 1; }
 
-installed_major() { find /usr/lib/postgresql -mindepth 1 -maxdepth 1 -printf '%f\n' 2>/dev/null | sort -n | tail -1; }
+installed_major() { { find /usr/lib/postgresql -mindepth 1 -maxdepth 1 -printf '%f\n' 2>/dev/null || true; } | sort -n | tail -1; }
 offered() { [[ $(apt-cache policy "$1" 2>/dev/null) =~ Candidate:\ [^\(] ]]; }
 distribution_major() { apt-cache policy postgresql | sed -n 's/^ *Candidate: \([0-9]*\).*/\1/p'; }
 apt_install() { DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "$@" >/dev/null; }
@@ -100,7 +100,7 @@ if [ -e "$(kept)" ]; then
     exit 0
 fi
 say "building from Debian's source package of $suite for PostgreSQL $major (about a minute)"
-tools=(cmake make gcc libc6-dev libssl-dev "postgresql-server-dev-$major")
+tools=(cmake make gcc libc6-dev libssl-dev xz-utils "postgresql-server-dev-$major")
 dpkg-query -W "${tools[@]}" >/dev/null 2>&1 || { apt-get update -q >/dev/null; apt_install "${tools[@]}"; }
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

@@ -2,7 +2,7 @@
 
 debootstrap makes the system (kept as a tarball for the next time), systemd-nspawn runs in it, on the network of this
 machine. Main is cloned there; what is not committed is not tried. Two runs, each on a system of its own: an ordinary
-user with recorded market data beside the clone, and root without any (`--all`: both, with and without).
+user with ../shared beside the clone, and root without it (`--all`: both, with and without).
 
 Run: python -m tests.fresh_machine [--all] [--only USER]
 """
@@ -17,7 +17,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.droplet import base_system
-from tests.support import recorded
 
 ROOT = Path(__file__).parents[1]
 NAMED = ("python3", "python3-venv", "make", "git")
@@ -30,13 +29,13 @@ OWNER = "owner"
 
 @dataclass(frozen=True)
 class Run:
-    """One newcomer: who runs the commands, and whether recorded market data lies beside the clone."""
+    """One newcomer: who runs the commands, and whether ../shared lies beside the clone."""
 
     user: str
     with_data: bool
 
     def __str__(self) -> str:
-        return f"as {self.user}, {'with' if self.with_data else 'without'} recorded market data"
+        return f"as {self.user}, {'with' if self.with_data else 'without'} ../shared"
 
 
 RUNS = (Run(OWNER, True), Run("root", False))
@@ -45,7 +44,7 @@ OTHERS = (Run(OWNER, False), Run("root", True))
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--all", action="store_true", help="both users with and without recorded market data")
+    parser.add_argument("--all", action="store_true", help="both users with and without ../shared")
     parser.add_argument("--only", choices=[OWNER, "root"], help="the runs of this user")
     arguments = parser.parse_args()
     if os.geteuid() != 0:
@@ -61,9 +60,8 @@ def main() -> int:
 
 def passes(run: Run) -> bool:
     """Make a fresh system, clone main into it and run the commands there; says what each took."""
-    data = recorded.folder() if run.with_data else None
-    if run.with_data and data is None:
-        print(f"fresh machine, {run}: no recorded market data here; set SEP_TEST_DATA")
+    if run.with_data and not (ROOT.parent / "shared").is_dir():
+        print(f"fresh machine, {run}: there is no ../shared here")
         return False
     with tempfile.TemporaryDirectory(prefix="sep-fresh-") as folder:
         root = Path(folder) / "root"
@@ -77,7 +75,7 @@ def passes(run: Run) -> bool:
         for path in [home / "main", *(home / "main").rglob("*")]:
             os.chown(path, *owner, follow_symlinks=False)
         inside = Path("/") / home.relative_to(root)
-        binds = [f"--bind-ro={data}:{inside}/shared/data"] if data else []
+        binds = [f"--bind-ro={ROOT.parent / 'shared'}:{inside}/shared"] if run.with_data else []
         return all(succeeds(root, run, inside / "main", command, binds) for command in COMMANDS)
 
 

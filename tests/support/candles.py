@@ -42,8 +42,8 @@ def random_walk(
     close = np.round(price * np.exp(np.cumsum((step - 0.5) * 3.4e-4)), 5)
     opening = np.concatenate(([price], close[:-1])) if n else close
     opening = np.round(opening + (jump < jumps) * 2e-4, 5)
-    high = np.maximum(opening, close) + np.round(up * 1e-4, 5)
-    low = np.minimum(opening, close) - np.round(down * 1e-4, 5)
+    high = np.round(np.maximum(opening, close) + up * 1e-4, 5)
+    low = np.round(np.minimum(opening, close) - down * 1e-4, 5)
     ticks = 1 + (volume * 499).astype(np.int64)
     return Candles(pair, granularity, starts, opening, high, low, close, np.round(1e-4 + spread * 5e-5, 5), ticks)
 

@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -17,12 +18,20 @@ def folder() -> Path | None:
 def required() -> Path:
     """The folder; where there is none, the test says so: it fails in CI and is skipped elsewhere."""
     found = folder()
-    if found is None:
-        reason = "needs recorded market data: set SEP_TEST_DATA to a folder of it"
-        if os.environ.get("CI"):
-            pytest.fail(reason, pytrace=False)
-        pytest.skip(reason)
-    return found
+    return found if found is not None else missing("needs recorded market data: set SEP_TEST_DATA to a folder of it")
+
+
+def beside(*parts: str) -> Path:
+    """A file or folder of ../shared; where there is none, the test says so, as `required` does."""
+    found = ROOT.parent.joinpath("shared", *parts)
+    return found if found.exists() else missing(f"needs {'/'.join(parts)}, which is not in the repository")
+
+
+def missing(reason: str) -> NoReturn:
+    """End the test because its input is not on this machine: a failure in CI, else a skip that says why."""
+    if os.environ.get("CI"):
+        pytest.fail(reason, pytrace=False)
+    pytest.skip(reason)
 
 
 def quotes(part: str) -> list[str]:

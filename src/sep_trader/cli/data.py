@@ -1,7 +1,6 @@
 """`sep data`: candles in, what is there, what is missing."""
 
 import time
-from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -18,13 +17,12 @@ from sep_trader.history.cache import RawCache
 from sep_trader.history.download import Download, DownloadReport, Page, gaps
 from sep_trader.history.job import FORMATS, FileReport, ImportReport, find, import_path
 from sep_trader.market.clock import from_epoch, parse_rfc3339
-from sep_trader.market.gaps import Gap, expected_count
+from sep_trader.market.gaps import Gap
 from sep_trader.market.granularity import Granularity
 from sep_trader.market.instrument import parse_pair
 from sep_trader.settings import Settings, load_settings
 from sep_trader.store import rollups
-from sep_trader.store.candles import Corrections, coverage
-from sep_trader.store.database import Database
+from sep_trader.store.candles import Corrections, Coverage, coverage
 from sep_trader.store.storage import DEFAULT_BUDGETS_GB, GB
 
 app = typer.Typer(no_args_is_help=True, help="Market history: import, download, status, gaps, repair.")
@@ -139,11 +137,13 @@ def download(
 @app.command()
 def status(json: Json = False) -> None:
     """What is stored, per pair and granularity: first, last, count, and what the calendar misses."""
-    with open_database(load_settings()) as database:
-        with database.transaction() as connection:
-            rows = [asdict(one) for one in coverage(connection)]
-        for row in rows:
-            row.update(_completeness(database, row))
+    with open_database(load_settings()) as database, render.progress_bar() as bar:
+        task = bar.add_task("counting candles", total=None, visible=False)
+
+        def show(name: str, done: int, total: int) -> None:
+            bar.update(task, description=f"counting {name}", completed=done, total=total, visible=True)
+
+        rows = [_covered(one) for one in coverage(database, show)]
     if json:
         render.print_json(rows)
         return
@@ -249,15 +249,18 @@ def _time(text: str) -> int:
     return int(parse_rfc3339(f"{text}T00:00:00Z" if len(text) == 10 else text).timestamp())
 
 
-def _completeness(database: Database, row: dict[str, Any]) -> dict[str, int]:
-    length = Granularity(row["granularity"])
-    found = gaps(database, row["instrument"], length, None, None)
-    first, last = int(row["first"].timestamp()), int(row["last"].timestamp())
+def _covered(one: Coverage) -> dict[str, Any]:
+    """A series as `sep data status` shows it."""
     return {
-        "expected": expected_count(first, last + 1, length),
-        "gaps": len(found),
-        "missing": sum(gap.missing for gap in found),
-        "unasked": sum(gap.missing for gap in found if not gap.asked),
+        "instrument": one.instrument,
+        "granularity": one.granularity.value,
+        "first": one.first,
+        "last": one.last,
+        "candles": one.candles,
+        "expected": one.expected,
+        "gaps": len(one.gaps),
+        "missing": sum(gap.missing for gap in one.gaps),
+        "unasked": sum(gap.missing for gap in one.gaps if not gap.asked),
     }
 
 

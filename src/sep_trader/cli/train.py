@@ -88,11 +88,11 @@ def train_all(
     """Train and judge every pair that has candles, as one family."""
     from sep_trader.store import candles
 
+    wanted = Granularity.parse(granularity)
     with open_database(load_settings()) as database, database.transaction() as connection:
-        wanted = Granularity.parse(granularity)
-        pairs = sorted({c.instrument for c in candles.coverage(connection) if c.granularity == wanted.value})
+        pairs = candles.pairs_with(connection, wanted)
     if not pairs:
-        raise InputError(f"the store has no {granularity} candles", "import some: sep data import FOLDER --format lean")
+        raise InputError(f"the store has no {wanted} candles", "import some: sep data sniff FILE says how")
     _train(pairs, _spec(granularity, start, end, device, cluster), json)
 
 

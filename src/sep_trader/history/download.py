@@ -146,19 +146,10 @@ def _believable(quotes: QuoteCandles, precision: int) -> tuple[Candles, int]:
     return quotes.take(good).to_mid(precision), len(bad)
 
 
-@dataclass(frozen=True, slots=True)
-class _Downloaded:
-    """A span that the broker was asked for (seconds)."""
-
-    start: int
-    through: int
-
-
 def spans(database: Database, pair: str, granularity: Granularity) -> list[Span]:
     """The spans of a series that the broker was asked for."""
     with database.transaction() as connection:
-        rows = queries.many(connection, "downloaded_spans", _Downloaded, instrument=pair, granularity=granularity.code)
-        return [(row.start, row.through) for row in rows]
+        return store.downloaded(connection, pair, granularity)
 
 
 def record(database: Database, pair: str, granularity: Granularity, span: Span) -> None:

@@ -4,6 +4,7 @@ Sources: OANDA's hours of operation and its candle endpoint (daily alignment 17:
 """
 
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -25,9 +26,40 @@ _SUNDAY = 6
 
 def new_york_offset(time: Int) -> Int:
     """Seconds to add to UTC to get New York's wall clock, for each time. Clocks change on whole hours only."""
-    hours, inverse = np.unique(np.asarray(time, np.int64) // HOUR, return_inverse=True)
-    offsets = [_offset(int(h) * HOUR) for h in hours]
-    return np.array(offsets, np.int64)[inverse] if len(hours) else np.zeros(0, np.int64)
+    time = np.asarray(time, np.int64)
+    if len(time) == 0:
+        return np.zeros(0, np.int64)
+    changes, offsets = clock_changes(_year_of(int(time.min())), _year_of(int(time.max())))
+    return offsets[np.searchsorted(changes, time, side="right")]
+
+
+@lru_cache(maxsize=64)
+def clock_changes(first_year: int, last_year: int) -> tuple[Int, Int]:
+    """When New York's clocks change in these years: int64[K] times, int64[K + 1] offsets before, between and after."""
+    changes: list[int] = []
+    offsets = [_offset(_new_year(first_year))]
+    for year in range(first_year, last_year + 1):
+        for month in range(1, 13):
+            begin, end = (
+                int(datetime(year + m // 13, (m - 1) % 12 + 1, 1, tzinfo=UTC).timestamp()) for m in (month, month + 1)
+            )
+            if _offset(begin) == _offset(end):
+                continue
+            before, low, high = _offset(begin), begin // HOUR, end // HOUR
+            while high - low > 1:
+                middle = (low + high) // 2
+                low, high = (middle, high) if _offset(middle * HOUR) == before else (low, middle)
+            changes.append(high * HOUR)
+            offsets.append(_offset(high * HOUR))
+    return np.array(changes, np.int64), np.array(offsets, np.int64)
+
+
+def _year_of(epoch: int) -> int:
+    return datetime.fromtimestamp(epoch, UTC).year
+
+
+def _new_year(year: int) -> int:
+    return int(datetime(year, 1, 1, tzinfo=UTC).timestamp())
 
 
 def _offset(epoch: int) -> int:
@@ -79,6 +111,20 @@ def is_open(time: Int) -> Bool:
     closed, short = _special_days(day)
     early = np.isin(day, short) & (minute >= 14 * 60) & (minute < _CLOSE_HOUR * 60)
     return (weekday < 5) & ~daily_break & ~np.isin(day, closed) & ~early
+
+
+@lru_cache(maxsize=65_536)
+def kind_of_day(day: int) -> tuple[object, ...]:
+    """What decides when the market is open in a UTC day: days of one kind have the same open minutes.
+
+    day: days since the epoch. The kind is the weekday, New York's clock at both ends, and what is special about the two
+    trading days that the UTC day touches.
+    """
+    begin = day * DAY
+    offsets = new_york_offset(np.array([begin, begin + 6 * HOUR, begin + 7 * HOUR, begin + DAY - 1], np.int64)).tolist()
+    trading = [int(d) for d in trading_day(np.array([begin, begin + DAY - 1], np.int64))]
+    closed, short = _special_days(np.array(trading, np.int64))
+    return (day % 7, *offsets, *(d in closed for d in trading), *(d in short for d in trading))
 
 
 def _special_days(day: Int) -> tuple[list[int], list[int]]:

@@ -53,7 +53,8 @@ class Candles(_Columns):
     """Complete mid candles of one instrument and granularity, oldest first. All columns have the same length.
 
     time: candle start, seconds since the epoch, UTC, strictly increasing. open, high, low, close: mid prices.
-    spread: ask close - bid close, in price units. volume: number of prices, 0 where it was not recorded.
+    spread: ask close - bid close, in price units; NaN where it was not recorded, 0 is a spread that was seen. volume:
+    number of prices, 0 where it was not recorded.
     """
 
     open: Float
@@ -62,6 +63,15 @@ class Candles(_Columns):
     close: Float
     spread: Float
     volume: Int
+
+    def has_spread(self) -> bool:
+        """Whether every candle's spread was recorded."""
+        return not bool(np.isnan(self.spread).any())
+
+    def normalised(self, precision: int) -> "Candles":
+        """The same prices and spreads as the nearest numbers of `precision` decimals: 128.39000000000001 is 128.39."""
+        names = ("open", "high", "low", "close", "spread")
+        return replace(self, **{name: np.round(getattr(self, name), precision) for name in names})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -79,7 +89,7 @@ class QuoteCandles(_Columns):
     volume: Int
 
     def to_mid(self, precision: int) -> Candles:
-        """Mid candles: (bid + ask) / 2, rounded half-even to `precision` decimals."""
+        """Mid candles: (bid + ask) / 2, rounded half-even to `precision` decimals. A crossed close has spread 0."""
         return Candles(
             instrument=self.instrument,
             granularity=self.granularity,
@@ -88,7 +98,7 @@ class QuoteCandles(_Columns):
             high=mid_price(self.bid_high, self.ask_high, precision),
             low=mid_price(self.bid_low, self.ask_low, precision),
             close=mid_price(self.bid_close, self.ask_close, precision),
-            spread=np.round(self.ask_close - self.bid_close, precision),
+            spread=np.maximum(np.round(self.ask_close - self.bid_close, precision), 0.0),
             volume=self.volume,
         )
 

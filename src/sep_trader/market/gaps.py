@@ -1,14 +1,16 @@
 """Missing candles: what the calendar says should be there and is not. Closed hours are no gaps."""
 
+from bisect import bisect_right
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from sep_trader.market.calendar import candle_start, is_open
+from sep_trader.market.calendar import DAY, candle_start, is_open, kind_of_day
 from sep_trader.market.granularity import Granularity
 
 Int = npt.NDArray[np.int64]
+Bool = npt.NDArray[np.bool_]
 Span = tuple[int, int]
 # The finest that is looked at to tell whether a longer candle has open hours: finer than any break of the market.
 _SAMPLE_S = 900
@@ -32,32 +34,95 @@ def find_gaps(time: Int, granularity: Granularity, start: int, end: int, asked: 
 
     asked: spans that the broker was asked for.
     """
-    time = time[(time >= start) & (time < end)]
-    # Between which neighbours more than one candle's length lies; the ends of the span count as neighbours.
-    begins = np.concatenate([[start], time + 1])
-    ends = np.concatenate([time, [end]])
-    wide = ends - begins >= granularity.seconds - 1
-    found = []
-    for begin, stop in zip(begins[wide].tolist(), ends[wide].tolist(), strict=True):
-        missing = expected(begin, stop, granularity)
-        found += [
-            Gap(int(run[0]), int(run[-1]) + granularity.seconds, len(run), _covered(run, granularity, asked or []))
-            for run in _runs(missing, granularity)
-        ]
-    return found
+    wanted = expected(start, end, granularity)
+    merged = _merged(asked or [])
+    there = time[(time >= start) & (time < end)]
+    at = np.searchsorted(there, wanted)
+    present = np.zeros(len(wanted), bool)
+    inside = at < len(there)
+    present[inside] = there[at[inside]] == wanted[inside]
+    return [
+        Gap(int(run[0]), int(run[-1]) + granularity.seconds, len(run), _covered(run, granularity, merged))
+        for run in _runs(wanted[~present], granularity)
+    ]
 
 
 def expected(start: int, end: int, granularity: Granularity) -> Int:
     """Starts of the candles with start <= time < end in which the market is open at some time."""
     step = min(granularity.seconds, _SAMPLE_S)
     points = np.arange(-(-start // step) * step, end, step, dtype=np.int64)
-    starts = np.unique(candle_start(points[is_open(points)], granularity))
+    opened = points[is_open(points)]
+    # A grid of the sample's step has one point a candle, in order.
+    starts = opened if step == granularity.seconds else np.unique(candle_start(opened, granularity))
     return starts[(starts >= start) & (starts < end)]
 
 
 def expected_count(start: int, end: int, granularity: Granularity) -> int:
     """How many candles the calendar expects with start <= time < end."""
     return len(expected(start, end, granularity))
+
+
+def bits_of_days(time: Int, granularity: Granularity) -> tuple[Int, Bool]:
+    """Which candles are there, a row for each UTC day with any: days since the epoch int64[D], bool[D, candles a day].
+
+    time: increasing starts of candles of a granularity up to H1, which divides the day.
+    """
+    days, row = np.unique(time // DAY, return_inverse=True)
+    bits = np.zeros((len(days), DAY // granularity.seconds), bool)
+    bits[row, time % DAY // granularity.seconds] = True
+    return days, bits
+
+
+def gaps_of_bits(
+    days: Int, bits: Bool, granularity: Granularity, start: int, end: int, asked: list[Span]
+) -> tuple[int, list[Gap]]:
+    """What the calendar expects with start <= time < end, and the gaps, from the days of `bits_of_days`.
+
+    Equal to `expected_count` and `find_gaps` of the same candles; it takes the days' bits in place of the times.
+    """
+    first, last = start // DAY, (end - 1) // DAY
+    wanted = np.stack([_expected_bits(day, granularity) for day in range(first, last + 1)])
+    there = np.zeros_like(wanted)
+    inside = (days >= first) & (days <= last)
+    there[days[inside] - first] = bits[inside]
+    flat, present = wanted.reshape(-1), there.reshape(-1)
+    origin = first * DAY
+    flat[: -(-(start - origin) // granularity.seconds)] = False
+    flat[-(-(end - origin) // granularity.seconds) :] = False
+    missing = origin + np.flatnonzero(flat & ~present) * granularity.seconds
+    merged = _merged(asked)
+    return int(np.count_nonzero(flat)), [
+        Gap(int(run[0]), int(run[-1]) + granularity.seconds, len(run), _covered(run, granularity, merged))
+        for run in _runs(missing, granularity)
+    ]
+
+
+def _expected_bits(day: int, granularity: Granularity) -> Bool:
+    """The candles that the calendar expects in a UTC day; days of one kind share them."""
+    return _bits_of_kind(kind_of_day(day), granularity, day)
+
+
+_KINDS: dict[tuple[object, Granularity], Bool] = {}
+
+
+def _bits_of_kind(kind: object, granularity: Granularity, day: int) -> Bool:
+    key = (kind, granularity)
+    if key not in _KINDS:
+        row = np.zeros(DAY // granularity.seconds, bool)
+        row[(expected(day * DAY, (day + 1) * DAY, granularity) - day * DAY) // granularity.seconds] = True
+        _KINDS[key] = row
+    return _KINDS[key]
+
+
+def _merged(spans: list[Span]) -> list[Span]:
+    """The same spans in order, those that touch made one."""
+    out: list[Span] = []
+    for start, end in sorted(spans):
+        if out and start <= out[-1][1]:
+            out[-1] = (out[-1][0], max(end, out[-1][1]))
+        else:
+            out.append((start, end))
+    return out
 
 
 def subtract(span: Span, known: list[Span]) -> list[Span]:
@@ -83,5 +148,7 @@ def _runs(missing: Int, granularity: Granularity) -> list[Int]:
     return np.split(missing, cuts)
 
 
-def _covered(run: Int, granularity: Granularity, asked: list[Span]) -> bool:
-    return not subtract((int(run[0]), int(run[-1]) + granularity.seconds), asked)
+def _covered(run: Int, granularity: Granularity, merged: list[Span]) -> bool:
+    """Whether one of the merged spans covers a run."""
+    at = bisect_right(merged, (int(run[0]), 1 << 62)) - 1
+    return at >= 0 and merged[at][1] >= int(run[-1]) + granularity.seconds

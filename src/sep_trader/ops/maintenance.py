@@ -8,7 +8,7 @@ from typing import Any
 from psycopg.types.json import Jsonb
 
 from sep_trader.ops.storage import StoredGranularity, critical, make_room, reclaim_space, warnings
-from sep_trader.store import rollups
+from sep_trader.store import presence, rollups
 from sep_trader.store.database import Database
 from sep_trader.store.queries import queries
 from sep_trader.store.storage import Usage
@@ -77,12 +77,14 @@ def drop_candles(database: Database, before: datetime) -> int:
     """Drop candles that began before a time, of every granularity; return how many."""
     with database.transaction() as connection:
         count = queries.value(connection, "candles_before", int, before=before)
+        presence.noting(connection)
         drop_chunks(connection, "market_candles", before)  # which costs nothing; what is left is deleted by row
         left = sum(
             int(queries.execute(connection, "delete_candles", granularity=granularity.code, before=before))
             for granularity in queries.many(connection, "stored_granularities", StoredGranularity, before=before)
         )
         if count:
+            presence.forget(connection, before)
             queries.execute(connection, "note_dropped_candles", before=before)
     if left:
         reclaim_space(database, "market_candles", before)

@@ -22,7 +22,7 @@ from sep_trader.ops.backup import Backup, check_file, kept_while_reading
 from sep_trader.ops.census import Count, differences, take_census
 from sep_trader.ops.programs import decompressor, postgres_program
 from sep_trader.program import run
-from sep_trader.store.database import first_line
+from sep_trader.store.database import OPTIONS, first_line
 
 _HALT = """UPDATE trading_state SET state = 'HALTED', changed_by = 'sep backup restore', changed_at = now(),
     reason = current_setting('sep.reason')"""
@@ -62,7 +62,7 @@ def restore_dump(backup: Backup, server: str, name: str) -> dict[str, Count]:
         url = make_conninfo(server, dbname=name)
         try:
             _load(backup, url)
-            with psycopg.connect(url, row_factory=dict_row, options="-c timezone=UTC") as restored:
+            with psycopg.connect(url, row_factory=dict_row, options=OPTIONS) as restored:
                 return take_census(restored)
         except (psycopg.Error, StoreError) as error:
             connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))

@@ -8,7 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sep_trader.store import rollups
+from sep_trader.market.granularity import Granularity
+from sep_trader.store import presence, rollups
 from sep_trader.store.database import Database
 from sep_trader.store.queries import queries
 from sep_trader.store.storage import ACT_AT, WARN_AT, Area, Usage
@@ -61,7 +62,9 @@ def make_room(
         if not _pressed(usage):
             break
         with database.transaction() as connection:
+            presence.noting(connection)
             count = queries.execute(connection, "delete_candles", granularity=granularity.code, before=before)
+            presence.forget(connection, before, Granularity.from_code(granularity.code))
             queries.execute(connection, "note_dropped_candles", before=before)
         reclaim_space(database, "market_candles", before)
         if granularity.code == rollups.M1.code:

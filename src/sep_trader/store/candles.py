@@ -1,7 +1,7 @@
 """Candles in and out of the database: bulk loads, live batches, range and newest reads, coverage.
 
-A stored candle never changes by itself. One that comes again with other values is a correction: it is counted and
-logged with old and new, and applied only on request.
+A stored candle never changes by itself. One that comes again with other values is a correction: all are returned with
+old and new, the log has their number and the first of them, and they are applied only on request.
 """
 
 from collections.abc import Iterator, Sequence
@@ -21,8 +21,11 @@ from psycopg.types.json import Jsonb
 from sep_trader.errors import StoreError
 from sep_trader.market.candles import Candles
 from sep_trader.market.clock import format_rfc3339, from_epoch
+from sep_trader.market.gaps import Gap, Span, expected_count, find_gaps
 from sep_trader.market.granularity import Granularity
 from sep_trader.market.instrument import standard_instrument
+from sep_trader.market.resample import resample
+from sep_trader.store import presence
 from sep_trader.store.candle_wire import COPY_IN, Unpacker, pack
 from sep_trader.store.copy_stream import read_copy
 from sep_trader.store.database import Connection, Database
@@ -31,6 +34,8 @@ from sep_trader.store.queries import queries
 
 Corrections = Literal["report", "apply"]
 VALUES = ("open", "high", "low", "close", "spread", "volume")
+LOGGED = 20
+"""Corrections of one load that the log shows; it has the number of all."""
 _EVER = (datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC))
 
 
@@ -50,8 +55,8 @@ class Correction:
             "instrument": self.instrument,
             "granularity": self.granularity.value,
             "time": format_rfc3339(from_epoch(self.time)),
-            "old": dict(zip(VALUES, self.old, strict=True)),
-            "new": dict(zip(VALUES, self.new, strict=True)),
+            "old": {name: _known(value) for name, value in zip(VALUES, self.old, strict=True)},
+            "new": {name: _known(value) for name, value in zip(VALUES, self.new, strict=True)},
         }
 
 
@@ -119,6 +124,7 @@ def load(database: Database, candles: Candles, *, corrections: Corrections = "re
 def _load(connection: Connection, candles: Candles, corrections: Corrections) -> LoadResult:
     ident = instrument_id(connection, candles.instrument)
     key = {"instrument_id": ident, "granularity": candles.granularity.code}
+    presence.noting(connection)
     span = {"first": from_epoch(int(candles.time[0])), "last": from_epoch(int(candles.time[-1]))}
     queries.lock(connection, "lock_series", lock_class=SERIES_CLASS, series=ident * 32 + candles.granularity.code)
     if candles.granularity is Granularity.M1:
@@ -127,6 +133,7 @@ def _load(connection: Connection, candles: Candles, corrections: Corrections) ->
         try:
             with connection.transaction():
                 _copy_in(connection, "market_candles", candles, ident)
+                presence.note(connection, ident, candles.granularity, candles.time)
             return LoadResult(inserted=len(candles))
         except psycopg.errors.UniqueViolation:
             pass  # a live candle arrived in the range while it was being filled
@@ -199,6 +206,45 @@ def span_of(start: datetime | int | None, end: datetime | int | None) -> dict[st
     return {"start": _moment(start) or _EVER[0], "end": _moment(end) or _EVER[1]}
 
 
+def pairs_with(connection: Connection, granularity: Granularity) -> list[str]:
+    """The pairs of which there are candles of this length, stored or made of stored M1 ones."""
+    stored = {(one.instrument, one.granularity) for one in presence.series(connection)}
+    return sorted({pair for pair, length in stored if length in (granularity, _made_of(granularity))})
+
+
+def _made_of(granularity: Granularity) -> Granularity:
+    """What candles of this length are made of where none are stored."""
+    longer = granularity.seconds > Granularity.M1.seconds and granularity.seconds % Granularity.M1.seconds == 0
+    return Granularity.M1 if longer else granularity
+
+
+def read_or_make(
+    source: Connection | Database,
+    instrument: str,
+    granularity: Granularity,
+    start: datetime | int | None = None,
+    end: datetime | int | None = None,
+) -> Candles:
+    """The stored candles as `read` gives them; where none are stored, those made of the stored M1 candles.
+
+    A made candle is given once a candle after it says that it is complete. Raises InputError for a length that cannot
+    be made of M1 candles, and gives no candles where there are no M1 ones either.
+    """
+    stored = read(source, instrument, granularity, start, end)
+    shorter = _made_of(granularity)
+    if len(stored) or shorter is granularity:
+        return stored
+    minutes = read(source, instrument, shorter, start, end)
+    if len(minutes) == 0:
+        return stored
+    made = resample(minutes, granularity)
+    # The first period may have begun before the first minute that was read, the last may not be over.
+    newest = int(minutes.time[-1]) + shorter.seconds
+    whole = made.time + granularity.seconds <= newest
+    whole[0] &= int(made.time[0]) == int(minutes.time[0])
+    return made.take(whole)
+
+
 def latest(source: Connection | Database, instrument: str, granularity: Granularity, count: int) -> Candles:
     """The newest `count` candles, oldest first; fewer when there are no more.
 
@@ -232,18 +278,70 @@ def _newest(source: Connection, instrument: str, granularity: Granularity, count
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """What is stored of a pair and granularity: the starts of the first and last candle, and how many there are."""
+    """What is stored of a series: first and last candle, how many there are, and what the calendar misses.
+
+    expected: candles that the calendar expects between first and last. gaps: of those, runs that are missing, each
+    with whether the broker was asked for it.
+    """
 
     instrument: str
-    granularity: str
+    granularity: Granularity
     first: datetime
     last: datetime
     candles: int
+    expected: int
+    gaps: tuple[Gap, ...]
 
 
-def coverage(connection: Connection) -> list[Coverage]:
-    """What is stored, per pair and granularity."""
-    return queries.many(connection, "candle_coverage", Coverage)
+def coverage(database: Database, progress: presence.Progress | None = None) -> list[Coverage]:
+    """What is stored, per pair and granularity. Counts that are kept beside the candles save reading the candles.
+
+    progress: called with a series' name and how far the work is, where candles must be read after all.
+    """
+    with database.transaction() as connection:
+        believed, every = presence.believed(connection), presence.series(connection)
+    found = _kept_coverage(database, every) if believed else None
+    if found is None:
+        presence.make_again(database, progress)
+        with database.transaction() as connection:
+            every = presence.series(connection)
+        found = _kept_coverage(database, every)
+    if found is None:
+        raise StoreError("candles change too fast to be counted", "try again")
+    return found
+
+
+def _kept_coverage(database: Database, every: list[presence.Series]) -> list[Coverage] | None:
+    """None where what is kept does not fit the candles."""
+    out = []
+    for one in every:
+        with database.transaction() as connection:
+            asked = downloaded(connection, one.instrument, one.granularity)
+            kept = presence.gaps_of(connection, one, asked)
+            if kept is None and one.granularity.seconds <= presence.LONGEST_KEPT_S:
+                return None
+        if kept is None:
+            time = read(database, one.instrument, one.granularity).time
+            first, end = int(time[0]), int(time[-1]) + one.granularity.seconds
+            expected = expected_count(first, int(time[-1]) + 1, one.granularity)
+            kept = len(time), expected, find_gaps(time, one.granularity, first, end, asked)
+        count, expected, gaps = kept
+        out.append(Coverage(one.instrument, one.granularity, one.first, one.last, count, expected, tuple(gaps)))
+    return out
+
+
+@dataclass(frozen=True, slots=True)
+class _Downloaded:
+    start: int
+    through: int
+
+
+def downloaded(connection: Connection, instrument: str, granularity: Granularity) -> list[Span]:
+    """The spans of a series that the broker was asked for."""
+    rows = queries.many(
+        connection, "downloaded_spans", _Downloaded, instrument=instrument, granularity=granularity.code
+    )
+    return [(row.start, row.through) for row in rows]
 
 
 def _copy_in(connection: Connection, table: str, candles: Candles, ident: int) -> None:
@@ -293,13 +391,14 @@ def _insert_missing(connection: Connection, missing: Candles, ident: int) -> int
         return 0
     queries.execute(connection, "create_candle_staging")
     _copy_in(connection, "candle_staging", missing, ident)
-    return queries.execute(connection, "insert_staged_candles")
+    return queries.value(connection, "insert_staged_candles", int)
 
 
 def _differing(old: Candles, new: Candles) -> npt.NDArray[np.bool_]:
     differing = np.zeros(len(new), bool)
     for name in VALUES:
-        differing |= getattr(old, name) != getattr(new, name)
+        was, now = getattr(old, name), getattr(new, name)
+        differing |= (was != now) & ~(np.isnan(was) & np.isnan(now))
     return differing
 
 
@@ -317,14 +416,27 @@ def _apply(connection: Connection, new: Candles, key: dict[str, int], span: dict
 
 
 def _log(connection: Connection, found: tuple[Correction, ...], *, applied: bool) -> None:
-    message = "a stored candle came again with other values; " + ("replaced" if applied else "kept as it was")
-    contexts = [Jsonb({**c.as_dict(), "applied": applied}) for c in found]
-    queries.execute(connection, "log_corrections", message=message, contexts=contexts)
+    outcome = "replaced" if applied else "kept as they were"
+    message = f"{len(found)} stored {found[0].instrument} candles came again with other values; {outcome}"
+    times = [c.time for c in found]
+    context = {
+        "candles": len(found),
+        "applied": applied,
+        "first": format_rfc3339(from_epoch(min(times))),
+        "last": format_rfc3339(from_epoch(max(times))),
+        "differing": [c.as_dict() for c in found[:LOGGED]],
+    }
+    queries.execute(connection, "log_corrections", message=message, context=Jsonb(context))
 
 
 def _arrays(parts: Sequence[Candles]) -> dict[str, list[Any]]:
     joined = {f"{name}s": np.concatenate([getattr(p, name) for p in parts]).tolist() for name in VALUES}
     return {"times": [from_epoch(t) for p in parts for t in p.time.tolist()], **joined}
+
+
+def _known(value: float) -> float | None:
+    """A value as JSON can hold it: None where it was not recorded."""
+    return None if value != value else value
 
 
 def _moment(when: datetime | int | None) -> datetime | None:

@@ -14,13 +14,26 @@ from sep_trader.errors import StoreError, StoreUnavailable
 Connection = psycopg.Connection[DictRow]
 
 
+SESSION = {
+    "timezone": "UTC", "datestyle": "ISO, MDY", "intervalstyle": "postgres", "standard_conforming_strings": "on",
+    "search_path": "public", "extra_float_digits": "1", "bytea_output": "hex",
+}  # fmt: skip
+"""Settings of every session: whatever server, database or role have set, texts of times and numbers mean the same."""
+OPTIONS = " ".join(f"-c {name}={value.replace(' ', chr(92) + ' ')}" for name, value in SESSION.items())
+
+
 class Database:
     """A pool of connections to one PostgreSQL database. Close it, or use it as a context manager."""
 
     def __init__(self, url: str, *, max_size: int = 4, timeout_s: float = 5.0) -> None:
         """Connect; raises StoreUnavailable naming the address (never the password) when nothing answers."""
         self.url = url
-        kwargs = {"row_factory": dict_row, "connect_timeout": max(2, int(timeout_s)), "options": "-c timezone=UTC"}
+        kwargs = {
+            "row_factory": dict_row,
+            "connect_timeout": max(2, int(timeout_s)),
+            "options": OPTIONS,
+            "client_encoding": "utf8",
+        }
         try:
             psycopg.conninfo.conninfo_to_dict(url)
         except psycopg.Error:
@@ -61,7 +74,12 @@ class Database:
         """A connection of its own in autocommit mode, outside the pool: for LISTEN, advisory locks, maintenance."""
         try:
             with psycopg.connect(
-                self.url, autocommit=True, row_factory=dict_row, connect_timeout=5, options="-c timezone=UTC"
+                self.url,
+                autocommit=True,
+                row_factory=dict_row,
+                connect_timeout=5,
+                options=OPTIONS,
+                client_encoding="utf8",
             ) as connection:
                 yield connection
         except (psycopg.OperationalError, psycopg.InterfaceError) as error:

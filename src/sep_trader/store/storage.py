@@ -15,7 +15,7 @@ DEFAULT_BUDGETS_GB: dict[str, float] = {
 }  # fmt: skip
 WARN_AT, ACT_AT = 0.80, 0.95
 _TABLES = {
-    "candles": ("market_candles", "candle_rollups", "candle_rollup_due", "candle_downloads"),
+    "candles": ("market_candles", "candle_rollups", "candle_rollup_due", "candle_downloads", "candle_days"),
     "signals": ("trading_signals", "bundle_exports", "bundle_receipts"),
     "executions": ("trade_executions", "broker_transactions", "ledger_accounts", "performance_metrics"),
 }

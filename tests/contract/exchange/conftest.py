@@ -9,12 +9,12 @@ from typing import Any
 
 import httpx
 import pytest
+from tests.support import recorded
 from tests.support.exchange import Running, launched
 
 ACCOUNT = "101-001-0000001-001"
 HEDGED = "101-001-0000001-002"
 TOKEN = "secret-token"
-SPEC = Path(os.environ.get("SEP_TEST_SPEC", Path(__file__).parents[4] / "shared" / "oanda" / "v20-openapi.json"))
 
 
 @dataclass
@@ -64,4 +64,6 @@ def client(running: Running) -> Iterator[Client]:
 @pytest.fixture(scope="session")
 def spec() -> Any:
     """The official specification."""
-    return json.loads(SPEC.read_text())
+    named = os.environ.get("SEP_TEST_SPEC")
+    path = Path(named) if named else recorded.beside("oanda", "v20-openapi.json")
+    return json.loads(path.read_text())

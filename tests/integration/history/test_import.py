@@ -26,8 +26,7 @@ def sep(database: Database, home: Path, *arguments: object) -> subprocess.Comple
 def test_the_real_files_hold_what_their_readme_says(database: Database, data_dir: Path) -> None:
     report = import_path(database, data_dir / "lean-oanda", "lean")
     assert (report.result.inserted, report.refused, report.result.corrections) == (182_617, 0, ())
-    with database.transaction() as connection:
-        rows = {(r.instrument, r.granularity): r.candles for r in store.coverage(connection)}
+    rows = {(r.instrument, r.granularity): r.candles for r in store.coverage(database)}
     assert rows == {
         ("EUR_USD", "M1"): 18_184, ("EUR_USD", "H1"): 74_439, ("NZD_USD", "M1"): 15_543, ("NZD_USD", "H1"): 74_451,
     }  # fmt: skip
@@ -61,8 +60,7 @@ def test_wrong_input_is_one_line_and_changes_nothing(database: Database, tmp_pat
         assert done.returncode == 2, done.stderr
         assert message in done.stderr
         assert len(done.stderr.strip().splitlines()) == 1
-    with database.transaction() as connection:
-        assert store.coverage(connection) == []
+    assert store.coverage(database) == []
 
 
 def test_status_gaps_storage_and_plan_by_command(database: Database, data_dir: Path, tmp_path: Path) -> None:

@@ -57,9 +57,10 @@ def test_a_differing_candle_is_a_correction(database: Database, mode: store.Corr
     with database.transaction() as connection:
         [row] = connection.execute("SELECT level, event, context FROM system_logs").fetchall()
     assert (row["level"], row["event"]) == ("warning", "candle_correction")
-    assert row["context"]["old"]["close"] == candles.close[40]
-    assert row["context"]["new"]["close"] == candles.high[40]
-    assert row["context"]["applied"] is (mode == "apply")
+    [logged] = row["context"]["differing"]
+    assert (row["context"]["candles"], row["context"]["applied"]) == (1, mode == "apply")
+    assert logged["old"]["close"] == candles.close[40]
+    assert logged["new"]["close"] == candles.high[40]
 
 
 def test_ranges_and_newest(database: Database) -> None:
@@ -87,8 +88,7 @@ def test_live_batches_of_several_pairs(database: Database) -> None:
 def test_coverage_names_pairs_and_granularities(database: Database) -> None:
     store.load(database, random_walk(10))
     store.load(database, random_walk(5, pair="USD_JPY"))
-    with database.transaction() as connection:
-        rows = store.coverage(connection)
+    rows = store.coverage(database)
     assert [(r.instrument, r.granularity, r.candles) for r in rows] == [
         ("EUR_USD", "M1", 10),
         ("USD_JPY", "M1", 5),

@@ -58,8 +58,7 @@ def usage(database: Database, cache: RawCache, **budgets_gb: float) -> Usage:
 
 
 def counts(database: Database) -> dict[str, int]:
-    with database.transaction() as connection:
-        return {row.granularity: row.candles for row in store.coverage(connection)}
+    return {row.granularity: row.candles for row in store.coverage(database)}
 
 
 def test_seven_areas_and_what_a_candle_costs(filled: tuple[Database, RawCache]) -> None:

@@ -32,6 +32,16 @@ def available() -> list[Migration]:
     return sorted(migrations, key=lambda m: m.version)
 
 
+def _check_encoding(connection: Connection) -> None:
+    """Raise StoreError for a database whose encoding cannot hold every text."""
+    encoding = connection.info.parameter_status("server_encoding")
+    if encoding != "UTF8":
+        raise StoreError(
+            f"the database has the encoding {encoding}, which cannot hold every text",
+            "make another: createdb --encoding UTF8 --template template0 sep_trading",
+        )
+
+
 def migrate(database: Database, *, up_to: int | None = None) -> list[str]:
     """Run what has not run yet, each in one transaction, under an advisory lock; return the names of what ran.
 
@@ -42,6 +52,7 @@ def migrate(database: Database, *, up_to: int | None = None) -> list[str]:
     with database.session() as lock:
         lock.execute("SELECT pg_advisory_lock(%s)", (Lock.MIGRATIONS,))
         with database.transaction() as connection:
+            _check_encoding(connection)
             _make_record(connection)
             done = _recorded(connection)
         _check(done)

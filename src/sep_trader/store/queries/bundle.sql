@@ -88,7 +88,7 @@ ON CONFLICT (pair) DO UPDATE SET enabled = excluded.enabled, model_id = excluded
     verdict_reason = excluded.verdict_reason, judged_at = excluded.judged_at, override_by = excluded.override_by,
     override_reason = excluded.override_reason, enabled_at = excluded.enabled_at,
     disabled_reason = excluded.disabled_reason, changed_by = excluded.changed_by, change_reason = excluded.change_reason,
-    updated_at = excluded.updated_at
+    reasons = excluded.reasons, updated_at = excluded.updated_at
 WHERE excluded.updated_at > p.updated_at;
 
 -- name: import_signals :execute
@@ -120,7 +120,7 @@ ON CONFLICT DO NOTHING RETURNING instrument_id, granularity, time
     SELECT instrument_id, min(time), max(time) FROM added JOIN granularities g ON g.code = granularity AND g.name = 'M1'
     GROUP BY instrument_id
 )
-SELECT count(*) FROM added;
+SELECT note_candles(array_agg(instrument_id), array_agg(granularity), array_agg(time)) FROM added;
 
 -- name: insert_receipt :execute
 -- The receipt of a bundle, in the transaction that imported it.

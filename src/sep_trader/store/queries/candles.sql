@@ -40,9 +40,13 @@ ORDER BY time DESC LIMIT :count;
 -- The table new candles go through where the range is not empty; it ends with the transaction.
 CREATE TEMPORARY TABLE IF NOT EXISTS candle_staging (LIKE market_candles) ON COMMIT DROP;
 
--- name: insert_staged_candles :execute
--- Move the staged candles in; one that exists already is left as it is.
-INSERT INTO market_candles SELECT * FROM candle_staging ON CONFLICT DO NOTHING;
+-- name: insert_staged_candles :value
+-- Move the staged candles in; one that exists already is left as it is. Gives how many were new.
+WITH added AS (
+    INSERT INTO market_candles SELECT * FROM candle_staging ON CONFLICT DO NOTHING
+    RETURNING instrument_id, granularity, time
+)
+SELECT note_candles(array_agg(instrument_id), array_agg(granularity), array_agg(time)) FROM added;
 
 -- name: correct_candles :execute
 -- Replace the values of stored candles by those of the arrays, where they differ.
@@ -56,9 +60,9 @@ WHERE c.instrument_id = :instrument_id AND c.granularity = :granularity AND c.ti
         IS DISTINCT FROM (n.open, n.high, n.low, n.close, n.spread, n.volume);
 
 -- name: log_corrections :execute
--- Log each differing candle with what is stored and what came.
+-- Log that stored candles came again with other values: how many, between which times, and the first of them.
 INSERT INTO system_logs (level, component, event, message, context)
-SELECT 'warning', 'history', 'candle_correction', :message, c FROM unnest(:contexts::jsonb[]) AS c;
+VALUES ('warning', 'history', 'candle_correction', :message, :context);
 
 -- name: upsert_live :many
 -- Insert a batch of complete candles in one statement. Gives one row with how many were new and, for each candle that
@@ -69,13 +73,13 @@ WITH batch AS (
         :spreads::float8[], :volumes::integer[], :instrument_ids::smallint[], :granularities::smallint[])
         AS b (time, open, high, low, close, spread, volume, instrument_id, granularity)
 ), added AS (
-    INSERT INTO market_candles SELECT * FROM batch ON CONFLICT DO NOTHING RETURNING 1
+    INSERT INTO market_candles SELECT * FROM batch ON CONFLICT DO NOTHING RETURNING instrument_id, granularity, time
 ), noted AS (
     INSERT INTO candle_rollup_due (instrument_id, first, last)
     SELECT instrument_id, min(time), max(time) FROM batch
     WHERE granularity = :minute AND time < now() - interval '1 day' GROUP BY instrument_id
 )
-SELECT (SELECT count(*) FROM added) AS inserted, NULL::smallint AS instrument_id, NULL::smallint AS granularity,
+SELECT (SELECT note_candles(array_agg(instrument_id), array_agg(granularity), array_agg(time)) FROM added) AS inserted, NULL::smallint AS instrument_id, NULL::smallint AS granularity,
     NULL::timestamptz AS time, NULL::float8[] AS old, NULL::float8[] AS new
 UNION ALL
 SELECT NULL, b.instrument_id, b.granularity, b.time, ARRAY[c.open, c.high, c.low, c.close, c.spread, c.volume],
@@ -83,11 +87,3 @@ SELECT NULL, b.instrument_id, b.granularity, b.time, ARRAY[c.open, c.high, c.low
 FROM batch b JOIN market_candles c USING (instrument_id, granularity, time)
 WHERE c.time BETWEEN :first AND :last AND (c.open, c.high, c.low, c.close, c.spread, c.volume)
     IS DISTINCT FROM (b.open, b.high, b.low, b.close, b.spread, b.volume);
-
--- name: candle_coverage :many
--- What is stored, per pair and granularity: first, last, count.
-SELECT i.name AS instrument, g.name AS granularity, s.first, s.last, s.candles
-FROM (SELECT instrument_id, granularity, min(time) AS first, max(time) AS last, count(*) AS candles
-      FROM market_candles GROUP BY instrument_id, granularity) s
-JOIN instruments i ON i.id = s.instrument_id JOIN granularities g ON g.code = s.granularity
-ORDER BY i.name, g.seconds;

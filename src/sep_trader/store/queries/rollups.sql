@@ -64,6 +64,6 @@ DELETE FROM candle_rollup_due WHERE id = ANY (:ids::bigint[]);
 
 -- name: candles_rolled_up :many
 -- Rollups with start <= time < end, oldest first.
-SELECT time, open, high, low, close, spread, volume::integer FROM v_candle_rollups
+SELECT time, open, high, low, close, coalesce(spread, 'NaN') AS spread, volume::integer FROM v_candle_rollups
 WHERE instrument = :instrument AND granularity = :length AND time >= :start AND time < :end
 ORDER BY time;
