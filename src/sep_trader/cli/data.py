@@ -12,10 +12,13 @@ from sep_trader.cli import render
 from sep_trader.cli.options import Json
 from sep_trader.cli.wiring import open_broker, open_database
 from sep_trader.errors import InputError, RowsRefused
-from sep_trader.history import generic_csv
 from sep_trader.history.cache import RawCache
 from sep_trader.history.download import Download, DownloadReport, Page, gaps
-from sep_trader.history.job import FORMATS, FileReport, ImportReport, find, import_path
+from sep_trader.history.formats import FORMATS, parse_mapping
+from sep_trader.history.job import FileReport, ImportReport, find, import_path
+from sep_trader.history.sniff import sniff
+from sep_trader.history.source import ReadOptions
+from sep_trader.history.zones import parse_zone
 from sep_trader.market.clock import from_epoch, parse_rfc3339
 from sep_trader.market.gaps import Gap
 from sep_trader.market.granularity import Granularity
@@ -39,25 +42,68 @@ def corrections_mode(text: str) -> Corrections:
     raise InputError(f"--corrections is report or apply, not '{text}'")
 
 
+Format_ = Annotated[str, typer.Option("--format", "-f", help=", ".join(FORMATS))]
+Instrument = Annotated[str | None, typer.Option("--instrument", "-i", help="Read from the names if left out.")]
+Scale = Annotated[float, typer.Option("--price-scale", help="Divide every price by this, 100000 for points.")]
+
+
 @app.command("import")
 def import_(
-    path: Annotated[Path, typer.Argument(help="A file or a folder of files.")],
-    format: Annotated[str, typer.Option("--format", "-f", help=", ".join(FORMATS))],
-    instrument: Annotated[
-        str | None, typer.Option("--instrument", "-i", help="Read from the names if left out.")
-    ] = None,
+    path: Annotated[Path | None, typer.Argument(help="A file or a folder of files.")] = None,
+    format: Format_ = "auto",
+    instrument: Instrument = None,
     granularity: Annotated[
         str | None, typer.Option("--granularity", "-g", help="Read from the names if left out.")
     ] = None,
+    bid: Annotated[Path | None, typer.Option("--bid", help="The file of the bid side, with --ask.")] = None,
+    ask: Annotated[Path | None, typer.Option("--ask", help="The file of the ask side, with --bid.")] = None,
+    timezone: Annotated[
+        str | None, typer.Option("--timezone", help="Of times without one: UTC, +02:00, Europe/Athens, ny+7.")
+    ] = None,
+    time_format: Annotated[
+        str | None, typer.Option("--time-format", help="Such as '%d/%m/%Y %H:%M', or s, ms, us, ns since 1970.")
+    ] = None,
+    price_scale: Scale = 1.0,
+    delimiter: Annotated[str | None, typer.Option("--delimiter", help="A character, or tab, comma, semicolon.")] = None,
+    decimal: Annotated[str | None, typer.Option("--decimal", help="The decimal sign: . or ,")] = None,
+    columns: Annotated[
+        str, typer.Option("--columns", help="Our column names to the file's: time=Date,open=O; volume= leaves one out.")
+    ] = "",
+    crossed_pips: Annotated[
+        float, typer.Option("--crossed-pips", min=0.0, help="Ask this far below bid is stored with spread 0.")
+    ] = 2.0,
     corrections: OnCorrection = "report",
-    columns: Annotated[str, typer.Option(help="For csv, our column names to the file's: time=Date,open=O,...")] = "",
+    force: Annotated[
+        str | None, typer.Option("--force", help="Store a file that contradicts its label; the reason is recorded.")
+    ] = None,
     json: Json = False,
 ) -> None:
-    """Load candle files. Rows that cannot be believed go to FILE.rejected.csv, and the exit code is 3."""
+    """Load candle files. Rows that cannot be believed go to FILE.rejected.csv, and the exit code is 3.
+
+    Example: sep data import EURUSD_M1.csv -f mt5 --timezone ny+7
+    """
+    if (bid is None) != (ask is None) or (path is None) == (bid is None):
+        raise InputError("name a file or folder, or both sides with --bid FILE --ask FILE")
+    first = bid or path
+    assert first is not None  # noqa: S101 - one of them is, says the check above
     mode = corrections_mode(corrections)
+    if force is not None and not force.strip():
+        raise InputError("--force needs a reason", "it is recorded with the candles")
+    if not 0.0 < price_scale < float("inf"):
+        raise InputError(f"--price-scale {price_scale} is not above 0")
     length = Granularity.parse(granularity) if granularity else None
-    mapping = generic_csv.parse_mapping(columns)
-    find(path, format, instrument, length)  # a wrong path or format is told before a database is opened
+    options = ReadOptions(
+        columns=parse_mapping(columns),
+        timezone=parse_zone(timezone) if timezone else None,
+        time_format=time_format,
+        price_scale=price_scale,
+        delimiter=delimiter,
+        decimal=decimal,
+        crossed_pips=crossed_pips,
+    )
+    find(
+        first, format, instrument, length, ask=ask, options=options
+    )  # a wrong path is told before a database is opened
     with open_database(load_settings()) as database, render.progress_bar() as bar:
         task = bar.add_task("importing", total=None)
 
@@ -67,12 +113,42 @@ def import_(
                 bar.update(task, description=f"{report.instrument} {report.granularity} {report.path.name}")
 
         report = import_path(
-            database, path, format, instrument, length, corrections=mode, columns=mapping, progress=show
-        )
+            database, first, format, instrument, length,
+            ask=ask, options=options, corrections=mode, force=force, progress=show,
+        )  # fmt: skip
     _print_import(report, json)
+    files = [str(f.rejected_file) for f in report.files if f.rejected_file]
+    if report.failed:
+        more = f" and {report.refused} rows" if report.refused else ""
+        raise RowsRefused(
+            f"{len(report.failed)} files{more} were refused, the others are stored", "they are listed above"
+        )
     if report.refused:
-        files = [str(f.rejected_file) for f in report.files if f.rejected_file]
         raise RowsRefused(f"{report.refused} rows were refused, the others are stored", f"see {', '.join(files[:3])}")
+
+
+@app.command("sniff")
+def sniff_(file: Annotated[Path, typer.Argument(help="A candle file.")], json: Json = False) -> None:
+    """Say what a candle file looks like, and the command that imports it.
+
+    Example: sep data sniff EURUSD_M1.csv
+    """
+    found = sniff(file)
+    if json:
+        render.print_json(found.as_dict())
+        return
+    shown = found.as_dict()
+    names = ("format", "instrument", "granularity", "timezone", "side", "delimiter", "rows", "first", "last")
+    rows = [(name, "tab" if shown[name] == "\t" else _unknown(shown[name])) for name in names]
+    render.print_table(str(file), ["What", "Seen"], rows, tight=True)
+    for sentence in found.evidence:
+        render.console.print(sentence)
+    render.console.print("Import it with:")
+    render.console.print(f"  {found.command}", markup=False, highlight=False, soft_wrap=True)
+
+
+def _unknown(value: object) -> object:
+    return "not said" if value is None else value
 
 
 def _print_import(report: ImportReport, json: bool) -> None:
@@ -87,11 +163,36 @@ def _print_import(report: ImportReport, json: bool) -> None:
         firsts, lasts = [f.first for f in files if f.first], [f.last for f in files if f.last]
         found = total.result
         rows.append(
-            (f"{instrument} {granularity}", _minute(min(firsts, default=None)), _minute(max(lasts, default=None)),
-             len(files), found.inserted, found.duplicates, len(found.corrections), total.refused)
+            (f"{instrument} {granularity}", _day(min(firsts, default=None)), _day(max(lasts, default=None)),
+             found.inserted, found.duplicates, len(found.corrections), total.refused, total.left_out)
         )  # fmt: skip
-    names = ["Series", "First", "Last", "Files>", "New>", "Known>", "Differ>", "Refused>"]
-    render.print_table("Imported candles", names, rows, tight=True)
+    names = ["Series", "First", "Last", "New>", "Known>", "Differ>", "Refused>", "Left out>"]
+    count = len(report.files)
+    render.print_table(f"Imported candles of {count} file{'s' * (count != 1)}", names, rows, tight=True)
+    for file in report.files:
+        for sentence in _told(file):
+            render.console.print(f"{file.path.name}: {sentence}")
+    for failed in report.failed:
+        render.console.print(f"[yellow]not stored[/] {failed.reason}")
+
+
+def _told(file: FileReport) -> list[str]:
+    """What a person must know of a file beyond its counts."""
+    told = list(file.notes)
+    if file.left_out:
+        told.append(f"{file.left_out} rows are no candles and were left out: {file.left_out_file}")
+    if file.crossed:
+        told.append(f"{file.crossed} quotes had the ask below the bid and are stored with spread 0")
+    if file.without_spread:
+        told.append(
+            f"{file.without_spread} candles have no spread: training on them is NOT READY unless one is declared "
+            "(--spread-pips)"
+        )
+    return told
+
+
+def _day(when: datetime | None) -> str:
+    return "-" if when is None else f"{when:%Y-%m-%d}"
 
 
 def _minute(when: datetime | None) -> str:

@@ -9,8 +9,10 @@ import typer
 
 from sep_trader.cli import render
 from sep_trader.errors import InputError
-from sep_trader.history import generic_csv
-from sep_trader.history.source import Parsed, Source, pair_in
+from sep_trader.history import text_reader
+from sep_trader.history.formats import TEXT_FORMATS, parse_mapping
+from sep_trader.history.naming import pair_in
+from sep_trader.history.source import Parsed, ReadOptions, Source
 from sep_trader.market.candles import Candles, QuoteCandles
 from sep_trader.market.clock import format_rfc3339, from_epoch
 from sep_trader.market.granularity import Granularity
@@ -76,7 +78,7 @@ def read_candles(file: Path, instrument: str, granularity: Granularity | None, c
     pair = parse_pair(instrument) if instrument else pair_in(file.stem) or ""
     # The reader does not use the granularity; a file that does not state one has that of its smallest time step.
     source = Source(file, pair, granularity or Granularity.M1)
-    parsed = generic_csv.read(source, generic_csv.parse_mapping(columns))
+    parsed = text_reader.read(source, TEXT_FORMATS["csv"], ReadOptions(columns=parse_mapping(columns)))
     _check_rows(file, parsed)
     if isinstance(parsed.candles, Candles):
         return parsed.candles
@@ -88,9 +90,9 @@ def read_candles(file: Path, instrument: str, granularity: Granularity | None, c
 def _check_rows(file: Path, parsed: Parsed) -> None:
     """Raise InputError for the first line that has something wrong."""
     flaws = [(row.line, row.reason) for row in parsed.refused]
-    flaws += [(parsed.lines[at], problem) for at, problem in parsed.problems.items()]
+    flaws += [(int(parsed.lines[at]), problem) for at, problem in parsed.problems.items()]
     unread = set(parsed.problems)
-    flaws += [(parsed.lines[at], flaw) for at, flaw in _bad_values(parsed.candles) if at not in unread]
+    flaws += [(int(parsed.lines[at]), flaw) for at, flaw in _bad_values(parsed.candles) if at not in unread]
     if flaws:
         line, flaw = min(flaws)
         raise InputError(f"{file} line {line}: {flaw}", ROW_HINT)

@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 
 from sep_trader.errors import InputError
+from sep_trader.history.naming import pair_in
 from sep_trader.history.sheet import Sheet
-from sep_trader.history.source import Parsed, Source, pair_in, quote_candles, read_text
+from sep_trader.history.source import Parsed, Source, quote_candles, read_text
 from sep_trader.market.granularity import Granularity
 
 _FOLDERS = {"minute": Granularity.M1, "hour": Granularity.H1, "second": None, "tick": None, "daily": Granularity.D}
@@ -54,7 +55,7 @@ def read(source: Source) -> Parsed:
         time = sheet.times(0, _to_iso)
     bid, ask = ([sheet.floats(i) for i in range(first, first + 4)] for first in (1, 6))
     candles = quote_candles(source, time, bid, ask, np.zeros(len(sheet), np.int64))
-    return Parsed(candles, sheet.lines, sheet.texts, sheet.problems, sheet.refused)
+    return Parsed(candles, sheet.lines, sheet.texts.__getitem__, sheet.problems, sheet.refused)
 
 
 def _single(path: Path, instrument: str | None, granularity: Granularity | None) -> Source:

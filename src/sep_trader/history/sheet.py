@@ -57,14 +57,19 @@ class Sheet:
 
     def integers(self, column: int) -> Int:
         """A column as whole numbers (also written 5.0). Any other value becomes 0, and a problem of its row."""
-        return self._convert(column, float, 0.0).astype(np.int64)
+        numbers = self._convert(column, float, 0.0)
+        with np.errstate(invalid="ignore"):
+            bad = ~np.isfinite(numbers) | (numbers != np.rint(numbers)) | (np.abs(numbers) > 2.0**53)
+        for index in np.flatnonzero(bad).tolist():
+            self.problems.setdefault(index, f"not a whole number: '{self.rows[index][column].strip()[:40]}'")
+        return np.where(bad, 0.0, numbers).astype(np.int64)
 
     def times(self, column: int, to_iso: Callable[[str], str]) -> Int:
         """A column as seconds since the epoch. `to_iso` gives YYYY-MM-DDTHH:MM:SS in UTC, or raises ValueError."""
         fields = [row[column] for row in self.rows]
         try:
             return np.array([to_iso(f) for f in fields], "datetime64[s]").astype(np.int64)
-        except ValueError:
+        except (ValueError, OverflowError):
             return self._one_by_one(
                 fields, lambda f: float(np.datetime64(to_iso(f), "s").astype(np.int64)), 0.0, "time"
             ).astype(np.int64)
@@ -81,7 +86,7 @@ class Sheet:
         for index, text in enumerate(fields):
             try:
                 values[index] = kind(text)
-            except ValueError:
+            except (ValueError, OverflowError):
                 self.problems.setdefault(index, f"not a {name}: '{text.strip()[:40]}'")
         return values
 
@@ -91,6 +96,8 @@ def iso_of_rfc3339(text: str) -> str:
     if len(text) == 20 and text[19] == "Z" and text[10] == "T":
         return text[:19]
     if text.strip().isdigit():
+        if not 8 <= len(text.strip()) <= 10:
+            raise ValueError("not seconds since 1970")
         return str(np.datetime64(int(text), "s"))
     try:
         when = parse_rfc3339(text)

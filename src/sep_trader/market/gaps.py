@@ -62,14 +62,14 @@ def expected_count(start: int, end: int, granularity: Granularity) -> int:
     return len(expected(start, end, granularity))
 
 
-def bits_of_days(time: Int, granularity: Granularity) -> tuple[Int, Bool]:
-    """Which candles are there, a row for each UTC day with any: days since the epoch int64[D], bool[D, candles a day].
+def bits_of_days(time: Int, width: int) -> tuple[Int, Bool]:
+    """Which candles are there, a row for each UTC day with any: days since the epoch int64[D], bool[D, slots a day].
 
-    time: increasing starts of candles of a granularity up to H1, which divides the day.
+    time: increasing starts of candles. width: seconds of a slot, which divide the day and every start.
     """
     days, row = np.unique(time // DAY, return_inverse=True)
-    bits = np.zeros((len(days), DAY // granularity.seconds), bool)
-    bits[row, time % DAY // granularity.seconds] = True
+    bits = np.zeros((len(days), DAY // width), bool)
+    bits[row, time % DAY // width] = True
     return days, bits
 
 

@@ -26,10 +26,11 @@ def check_prices(name: str, values: Float) -> None:
         raise InputError(f"{name} of candle {at} is {values[at]}", "prices are finite and above 0")
 
 
-def refusals(candles: Candles | QuoteCandles, precision: int, now: int) -> dict[int, str]:
+def refusals(candles: Candles | QuoteCandles, precision: int, now: int, *, crossed: float = 0.0) -> dict[int, str]:
     """Why rows cannot be believed, by their index; rows that can are absent. Rows may be in any order.
 
     precision: decimals a price may have. now: seconds since the epoch; a candle that is not complete then is refused.
+    crossed: how far, in price units, the ask may be below the bid at the close: the sides tick at different moments.
     """
     found: dict[int, str] = {}
 
@@ -45,7 +46,12 @@ def refusals(candles: Candles | QuoteCandles, precision: int, now: int) -> dict[
         refuse(high < np.maximum(opening, close), f"{side}high is below open or close")
         refuse(low > np.minimum(opening, close), f"{side}low is above open or close")
         refuse(_too_precise(stacked, precision), f"{side}a price has more than {precision} decimals")
-    refuse(_spread(candles) < 0, "ask is below bid at the close")
+    if isinstance(candles, Candles):
+        refuse(candles.spread < 0, "the spread is negative")
+        refuse(np.isinf(candles.spread), "the spread is not a number")
+    else:
+        beyond = candles.ask_close - candles.bid_close < -crossed - 0.5 * 10.0**-precision
+        refuse(beyond, "ask is below bid at the close")
     refuse(candles.volume < 0, "volume is negative")
     refuse(candles.volume > np.iinfo(np.int32).max, "volume is out of range")
     length = candles.granularity.seconds
@@ -65,6 +71,11 @@ def check_candles(candles: Candles) -> None:
     bad = ~(np.isfinite(candles.spread) & (candles.spread >= 0.0))
     if bad.any():
         at = int(np.argmax(bad))
+        if np.isnan(candles.spread[at]):
+            unknown = int(np.count_nonzero(np.isnan(candles.spread)))
+            raise InputError(
+                f"{unknown} of {len(candles)} candles have no recorded spread", "declare one: --spread-pips"
+            )
         raise InputError(f"spread of candle {at} is {candles.spread[at]}", "a spread is finite and not below 0")
     check_times(candles.time)
 
@@ -85,9 +96,11 @@ def check_times(time: npt.NDArray[np.int64]) -> None:
 
 def _order(candles: Candles | QuoteCandles, found: dict[int, str]) -> None:
     """Refuse what does not come after the last good row: duplicates and steps back in time."""
-    good = [i for i in range(len(candles)) if i not in found]
-    if bool(np.all(np.diff(candles.time[good]) > 0)):
+    kept = np.ones(len(candles), bool)
+    kept[list(found)] = False
+    if bool(np.all(np.diff(candles.time[kept]) > 0)):
         return
+    good = np.flatnonzero(kept).tolist()
     seen: set[int] = set()
     newest = None
     for index in good:
@@ -108,10 +121,6 @@ def _sides(candles: Candles | QuoteCandles) -> list[tuple[str, tuple[Float, Floa
         ("bid: ", (candles.bid_open, candles.bid_high, candles.bid_low, candles.bid_close)),
         ("ask: ", (candles.ask_open, candles.ask_high, candles.ask_low, candles.ask_close)),
     ]
-
-
-def _spread(candles: Candles | QuoteCandles) -> Float:
-    return candles.spread if isinstance(candles, Candles) else candles.ask_close - candles.bid_close
 
 
 def _too_precise(prices: Float, precision: int) -> Bool:

@@ -21,7 +21,7 @@ from psycopg.types.json import Jsonb
 from sep_trader.errors import StoreError
 from sep_trader.market.candles import Candles
 from sep_trader.market.clock import format_rfc3339, from_epoch
-from sep_trader.market.gaps import Gap, Span, expected_count, find_gaps
+from sep_trader.market.gaps import Gap, Span
 from sep_trader.market.granularity import Granularity
 from sep_trader.market.instrument import standard_instrument
 from sep_trader.market.resample import resample
@@ -316,17 +316,13 @@ def _kept_coverage(database: Database, every: list[presence.Series]) -> list[Cov
     out = []
     for one in every:
         with database.transaction() as connection:
-            asked = downloaded(connection, one.instrument, one.granularity)
-            kept = presence.gaps_of(connection, one, asked)
-            if kept is None and one.granularity.seconds <= presence.LONGEST_KEPT_S:
-                return None
+            kept = presence.gaps_of(connection, one, downloaded(connection, one.instrument, one.granularity))
         if kept is None:
-            time = read(database, one.instrument, one.granularity).time
-            first, end = int(time[0]), int(time[-1]) + one.granularity.seconds
-            expected = expected_count(first, int(time[-1]) + 1, one.granularity)
-            kept = len(time), expected, find_gaps(time, one.granularity, first, end, asked)
-        count, expected, gaps = kept
-        out.append(Coverage(one.instrument, one.granularity, one.first, one.last, count, expected, tuple(gaps)))
+            return None
+        first, last = from_epoch(kept.first), from_epoch(kept.last)
+        out.append(
+            Coverage(one.instrument, one.granularity, first, last, kept.candles, kept.expected, tuple(kept.gaps))
+        )
     return out
 
 

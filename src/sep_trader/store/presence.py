@@ -2,7 +2,7 @@
 
 Whoever writes candles here notes them in the same transaction. A change by anybody else turns `candle_days_state` off
 (a trigger sees it), and dropped chunks show at the first candle: what is kept is then made again from the candles
-before it is used. Granularities above H1 are not kept: their candles are few.
+before it is used.
 """
 
 from collections.abc import Callable
@@ -12,15 +12,14 @@ from datetime import date, datetime, timedelta
 import numpy as np
 import numpy.typing as npt
 
-from sep_trader.market.calendar import DAY
-from sep_trader.market.gaps import Gap, Span, bits_of_days, gaps_of_bits
+from sep_trader.market.calendar import DAY, HOUR
+from sep_trader.market.clock import from_epoch
+from sep_trader.market.gaps import Gap, Span, bits_of_days, expected_count, find_gaps, gaps_of_bits
 from sep_trader.market.granularity import Granularity
 from sep_trader.store.database import Connection, Database
 from sep_trader.store.queries import queries
 
 Int = npt.NDArray[np.int64]
-Bool = npt.NDArray[np.bool_]
-LONGEST_KEPT_S = 3_600
 _EPOCH = date(1970, 1, 1)
 Progress = Callable[[str, int, int], None]
 """Called with a series' name, how many series were read, and how many there are."""
@@ -28,14 +27,12 @@ Progress = Callable[[str, int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """A stored series: ids, names, and the starts of its first and last candle."""
+    """A stored series: its pair and length, with their ids in the tables."""
 
     id: int
     instrument: str
     code: int
     granularity: Granularity
-    first: datetime
-    last: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,15 +43,15 @@ class _Day:
 
 def series(connection: Connection) -> list[Series]:
     """The series that are stored, by name and length."""
-    return queries.many(connection, "candle_series", Series)
+    return queries.many(connection, "noted_series" if believed(connection) else "stored_series", Series)
 
 
 def note(connection: Connection, instrument_id: int, granularity: Granularity, time: Int) -> None:
     """Note candles as stored, in the transaction that stores them. time: int64[N], their starts, increasing."""
     queries.optional(connection, "candles_noted", str)
-    if granularity.seconds > LONGEST_KEPT_S or len(time) == 0:
+    if len(time) == 0:
         return
-    days, bits = bits_of_days(time, granularity)
+    days, bits = bits_of_days(time, min(granularity.seconds, HOUR))
     queries.execute(
         connection,
         "note_days",
@@ -76,24 +73,43 @@ def noting(connection: Connection) -> None:
     queries.optional(connection, "candles_noted", str)
 
 
-def gaps_of(connection: Connection, one: Series, asked: list[Span]) -> tuple[int, int, list[Gap]] | None:
-    """How many candles a series has, how many the calendar expects, and its gaps; None where nothing is kept.
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What is kept of a series: first and last candle (seconds), how many there are, how many the calendar expects
+    between them, and the gaps."""
+
+    first: int
+    last: int
+    candles: int
+    expected: int
+    gaps: list[Gap]
+
+
+def gaps_of(connection: Connection, one: Series, asked: list[Span]) -> Kept | None:
+    """What is kept of a series; None where it does not fit the candles.
 
     asked: spans that the broker was asked for.
     """
-    if one.granularity.seconds > LONGEST_KEPT_S:
-        return None
     rows = queries.many(connection, "days_of_series", _Day, instrument_id=one.id, granularity=one.code)
-    if not rows:
-        return None
+    width = min(one.granularity.seconds, HOUR)
     days = np.array([(row.day - _EPOCH).days for row in rows], np.int64)
     text = "".join(row.present for row in rows)
-    bits = np.frombuffer(text.encode(), np.uint8).reshape(len(rows), DAY // one.granularity.seconds) == ord("1")
-    first, last = int(one.first.timestamp()), int(one.last.timestamp())
-    if not (_edge(days, bits, one.granularity, 0) == first and _edge(days, bits, one.granularity, -1) == last):
+    bits = np.frombuffer(text.encode(), np.uint8).reshape(len(rows), DAY // width) == ord("1")
+    first, last = (int(days[at]) * DAY + int(np.flatnonzero(bits[at])[at]) * width for at in (0, -1))
+    key = {"instrument_id": one.id, "granularity": one.code}
+    if not all(
+        queries.value(connection, "candle_is_there", bool, **key, time=from_epoch(time)) for time in (first, last)
+    ):
         return None
-    expected, found = gaps_of_bits(days, bits, one.granularity, first, last + one.granularity.seconds, asked)
-    return int(np.count_nonzero(bits)), expected, found
+    end = last + one.granularity.seconds
+    if one.granularity.seconds <= HOUR:
+        expected, found = gaps_of_bits(days, bits, one.granularity, first, end, asked)
+    else:
+        row, slot = np.nonzero(bits)
+        time = days[row] * DAY + slot * width
+        expected = expected_count(first, last + 1, one.granularity)
+        found = find_gaps(time, one.granularity, first, end, asked)
+    return Kept(first, last, int(np.count_nonzero(bits)), expected, found)
 
 
 def believed(connection: Connection) -> bool:
@@ -108,16 +124,10 @@ def make_again(database: Database, progress: Progress | None = None) -> None:
     with database.transaction() as connection:
         queries.lock(connection, "lock_candles")
         queries.execute(connection, "clear_days")
-        every = series(connection)
+        every = queries.many(connection, "stored_series", Series)
         for number, one in enumerate(every):
             if progress:
                 progress(f"{one.instrument} {one.granularity}", number, len(every))
             stored = candles.read(connection, one.instrument, one.granularity)
             note(connection, one.id, one.granularity, stored.time)
         queries.execute(connection, "days_are_complete")
-
-
-def _edge(days: Int, bits: Bool, granularity: Granularity, at: int) -> int:
-    """Start of the first (0) or last (-1) candle that is noted; -1 without any."""
-    slots = np.flatnonzero(bits[at])
-    return int(days[at]) * DAY + int(slots[at]) * granularity.seconds if len(slots) else -1

@@ -67,7 +67,8 @@ def test_dropped_candles_are_forgotten(database: Database) -> None:
     "statement",
     [
         "DELETE FROM market_candles WHERE volume % 7 = 0",
-        "UPDATE market_candles SET time = time + interval '1 minute' WHERE time = (SELECT max(time) FROM market_candles)",
+        "UPDATE market_candles SET time = time + interval '1 minute'"
+        " WHERE time = (SELECT max(time) FROM market_candles)",
         "INSERT INTO market_candles SELECT time + interval '40 days', open, high, low, close, spread, volume,"
         " instrument_id, granularity FROM market_candles",
     ],

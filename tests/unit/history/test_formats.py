@@ -2,18 +2,23 @@
 
 import csv
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import orjson
 import pytest
 
 from sep_trader.errors import InputError
-from sep_trader.history import dukascopy, generic_csv, histdata, lean, oanda_json
-from sep_trader.history.job import find, judge, write_rejected
-from sep_trader.history.source import Parsed, Source, pair_in
+from sep_trader.history import lean, oanda_json, text_reader
+from sep_trader.history.formats import TEXT_FORMATS, parse_mapping
+from sep_trader.history.job import find, write_rows
+from sep_trader.history.naming import pair_in
+from sep_trader.history.reading import judge, parsed_file
+from sep_trader.history.source import Parsed, ReadOptions, Source
 from sep_trader.market.candles import Candles
 from sep_trader.market.clock import format_rfc3339, from_epoch
 from sep_trader.market.granularity import Granularity
+from sep_trader.market.instrument import standard_instrument
 
 NOW = 1_900_000_000
 M1 = Granularity.M1
@@ -29,8 +34,12 @@ def source(path: Path, text: str, granularity: Granularity = M1, pair: str = "EU
     return Source(path, pair, granularity)
 
 
+def read(format: str, given: Source, options: ReadOptions | None = None) -> Parsed:
+    return text_reader.read(given, TEXT_FORMATS[format], options)
+
+
 def taken(parsed: Parsed) -> tuple[Candles, list[tuple[int, str]]]:
-    candles, refused = judge(parsed, NOW)
+    candles, refused, _ = judge(parsed, NOW, standard_instrument(parsed.candles.instrument))
     return candles, [(r.line, r.reason) for r in refused]
 
 
@@ -67,10 +76,11 @@ def test_lean_hours_and_names(tmp_path: Path) -> None:
 
 def test_histdata_is_five_hours_behind_all_year(tmp_path: Path) -> None:
     text = "20140701 000000;1.30000;1.30020;1.29990;1.30010;0\n20140115 235900;1.3;1.3;1.3;1.3;0\n"
-    candles, refused = taken(histdata.read(source(tmp_path / "DAT_ASCII_EURUSD_M1_2014.csv", text)))
+    candles, refused = taken(read("histdata", source(tmp_path / "DAT_ASCII_EURUSD_M1_2014.csv", text)))
     assert times(candles) == ["2014-07-01T05:00:00Z"]
     assert refused == [(2, "time is before that of the row above")]
-    assert find(tmp_path, "histdata", None, None) == [Source(tmp_path / "DAT_ASCII_EURUSD_M1_2014.csv", "EUR_USD", M1)]
+    [found], _ = find(tmp_path, "histdata", None, None)
+    assert found.source == Source(tmp_path / "DAT_ASCII_EURUSD_M1_2014.csv", "EUR_USD", M1)
 
 
 HEADER = "Gmt time,Open,High,Low,Close,Volume\n"
@@ -79,28 +89,34 @@ HEADER = "Gmt time,Open,High,Low,Close,Volume\n"
 def test_dukascopy_sides_and_flat_minutes(tmp_path: Path) -> None:
     bid = HEADER + "01.05.2014 00:00:00.000,1.3,1.3,1.3,1.3,12.5\n01.05.2014 00:01:00.000,1.3,1.3,1.3,1.3,0\n"
     given = source(tmp_path / "EURUSD_M1_BID.csv", bid)
-    candles, refused = taken(dukascopy.read(given))
-    assert (times(candles), refused, candles.spread.tolist()) == (["2014-05-01T00:00:00Z"], [], [0.0])
-    source(tmp_path / "EURUSD_M1_ASK.csv", bid.replace("1.3,", "1.3002,"))
-    candles, _ = taken(dukascopy.read(given))
+    parsed = read("dukascopy", given)
+    candles, refused = taken(parsed)
+    assert (times(candles), refused, candles.has_spread()) == (["2014-05-01T00:00:00Z"], [], False)
+    assert [(row.line, row.reason[:4]) for row in parsed.left_out] == [(3, "flat")]
+    ask = source(tmp_path / "EURUSD_M1_ASK.csv", bid.replace("1.3,", "1.3002,")).path
+    both = replace(given, ask=ask)
+    candles, _ = taken(parsed_file(both, "dukascopy", ReadOptions()))
     assert candles.close.tolist() == [1.3001]
     assert candles.spread.tolist() == pytest.approx([0.0002])
-    assert find(tmp_path, "dukascopy", None, M1) == [given]
+    [found], _ = find(tmp_path, "dukascopy", None, M1)
+    assert found.source == both
     source(tmp_path / "EURUSD_M1_ASK.csv", bid.replace("01.05", "02.05"))
-    with pytest.raises(InputError, match="different times"):
-        dukascopy.read(given)
+    with pytest.raises(InputError, match="0 times in common"):
+        parsed_file(both, "dukascopy", ReadOptions())
 
 
 def test_csv_with_a_mapping(tmp_path: Path) -> None:
-    text = "Date;O;H;L;C\n2014-05-01T00:00:00Z;1.3;1.3;1.3;1.3\n1398902460;1.3;1.3;1.3;1.3\nsoon;1.3;1.3;1.3;1.3\n"
-    mapping = generic_csv.parse_mapping("time=Date, open=O, high=H, low=L, close=C")
-    candles, refused = taken(generic_csv.read(source(tmp_path / "a.csv", text), mapping))
+    prices = ";1.3;1.3;1.3;1.3\n"
+    text = f"Date;O;H;L;Last\n2014-05-01T00:00:00Z{prices}2014-05-01T00:01:00Z{prices}soon{prices}"
+    options = ReadOptions(columns=parse_mapping("time=Date, open=O, high=H, low=L, close=Last"))
+    candles, refused = taken(read("csv", source(tmp_path / "a.csv", text), options))
     assert times(candles) == ["2014-05-01T00:00:00Z", "2014-05-01T00:01:00Z"]
     assert refused == [(4, "not a time: 'soon'")]
+    assert len(taken(read("csv", source(tmp_path / "a.csv", text)))[0]) == 2  # these names are known
     with pytest.raises(InputError, match="no column time, open, high, low, close"):
-        generic_csv.read(source(tmp_path / "a.csv", text))
+        read("csv", source(tmp_path / "b.csv", text.replace("Date;O;H;L;Last", "A;B;D;E;F")))
     with pytest.raises(InputError, match="not a column mapping: 'foo=bar'"):
-        generic_csv.parse_mapping("foo=bar")
+        parse_mapping("foo=bar")
 
 
 def test_oanda_json(tmp_path: Path) -> None:
@@ -129,15 +145,15 @@ def test_a_damaged_zip_is_named(tmp_path: Path) -> None:
         lean.read(given)
     with pytest.raises(InputError, match="no such file"):
         lean.read(Source(tmp_path / "20140502_quote.zip", "EUR_USD", M1))
-    given.path.with_suffix(".csv").write_bytes(b"\xff\xfe\x00")
+    given.path.with_suffix(".csv").write_bytes(b"\x80\xfe\x00")
     with pytest.raises(InputError, match="is not text"):
-        generic_csv.read(Source(given.path.with_suffix(".csv"), "EUR_USD", M1))
+        read("csv", Source(given.path.with_suffix(".csv"), "EUR_USD", M1))
 
 
 def test_what_was_refused_is_listed_beside_the_file(tmp_path: Path) -> None:
     given = source(tmp_path / "a.csv", "time,open,high,low,close\n2014-05-01T00:00:00Z,1.3,1.2,1.3,1.3\n")
-    _, refused = judge(generic_csv.read(given), NOW)
-    rejected = write_rejected(given.path, refused)
+    _, refused, _ = judge(read("csv", given), NOW, standard_instrument("EUR_USD"))
+    rejected = write_rows(given.path, "rejected", refused)
     assert rejected == tmp_path / "a.csv.rejected.csv"
     with rejected.open(newline="") as file:
         rows = list(csv.reader(file))
@@ -145,7 +161,7 @@ def test_what_was_refused_is_listed_beside_the_file(tmp_path: Path) -> None:
         ["line", "reason", "text"],
         ["2", "high is below open or close", "2014-05-01T00:00:00Z,1.3,1.2,1.3,1.3"],
     ]
-    assert write_rejected(given.path, []) is None
+    assert write_rows(given.path, "rejected", []) is None
     assert not rejected.exists()
 
 

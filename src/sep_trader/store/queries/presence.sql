@@ -43,15 +43,24 @@ DELETE FROM candle_days;
 -- candle_days was made again of the candles.
 UPDATE candle_days_state SET complete = true;
 
--- name: candle_series :many
--- The series that are stored, with their first and last candle.
-SELECT i.id, i.name AS instrument, g.code, g.name AS granularity, first.time AS first, last.time AS last
-FROM instruments i CROSS JOIN granularities g
-CROSS JOIN LATERAL (SELECT time FROM market_candles c WHERE c.instrument_id = i.id AND c.granularity = g.code
-    ORDER BY time LIMIT 1) AS first
-CROSS JOIN LATERAL (SELECT time FROM market_candles c WHERE c.instrument_id = i.id AND c.granularity = g.code
-    ORDER BY time DESC LIMIT 1) AS last
+-- name: noted_series :many
+-- The series of which candle_days notes candles.
+SELECT d.instrument_id AS id, i.name AS instrument, g.code, g.name AS granularity
+FROM (SELECT DISTINCT instrument_id, granularity FROM candle_days) AS d
+JOIN instruments i ON i.id = d.instrument_id JOIN granularities g ON g.code = d.granularity
 ORDER BY i.name, g.seconds;
+
+-- name: stored_series :many
+-- The series that are stored; reads every candle.
+SELECT d.instrument_id AS id, i.name AS instrument, g.code, g.name AS granularity
+FROM (SELECT DISTINCT instrument_id, granularity FROM market_candles) AS d
+JOIN instruments i ON i.id = d.instrument_id JOIN granularities g ON g.code = d.granularity
+ORDER BY i.name, g.seconds;
+
+-- name: candle_is_there :value
+-- Whether a candle is stored.
+SELECT EXISTS (SELECT 1 FROM market_candles
+    WHERE instrument_id = :instrument_id AND granularity = :granularity AND time = :time);
 
 -- name: days_of_series :many
 -- The noted days of a series in order, with a text of 0 and 1 each.

@@ -1,0 +1,180 @@
+"""A text file as columns of texts: delimiter, header, lines; a row with another number of fields costs itself only."""
+
+import csv
+import io
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from sep_trader.errors import InputError
+from sep_trader.history.sheet import Float, Int, Refused
+
+if TYPE_CHECKING:
+    import polars
+
+DELIMITERS = ("\t", ";", "|", ",")
+_NAMED = {"tab": "\t", "comma": ",", "semicolon": ";", "space": " ", "pipe": "|"}
+
+
+def polars_module() -> None:
+    """Raise InputError where polars, which reads the files, is not installed."""
+    try:
+        import polars  # noqa: F401 - whether it can be
+    except ImportError:
+        raise InputError("reading candle files needs polars", "pip install 'sep-trader[data]'") from None
+
+
+def delimiter_named(text: str | None) -> str | None:
+    """The delimiter that a person gave: a character, or its name."""
+    if text is None:
+        return None
+    found = _NAMED.get(text.lower(), text)
+    if len(found) != 1:
+        raise InputError(f"not a delimiter: '{text[:20]}'", f"one character, or {', '.join(_NAMED)}")
+    return found
+
+
+@dataclass(slots=True)
+class Table:
+    """Rows of a text file. names: the header's, as they stand ('' where there is none). columns: texts, stripped.
+
+    lines: the line of each row in the file, from 1. refused: rows with another number of fields.
+    """
+
+    names: list[str]
+    columns: "list[polars.Series]"
+    lines: Int
+    delimiter: str
+    raw: list[str]
+    problems: dict[int, str] = field(default_factory=dict)
+    refused: list[Refused] = field(default_factory=list)
+
+    def __len__(self) -> int:
+        return len(self.lines)
+
+    def text_of(self, row: int) -> str:
+        """The text of a row; of a file without lines, its values."""
+        if not self.raw:
+            return ",".join(str(column[row]) for column in self.columns)
+        return self.raw[int(self.lines[row]) - 1]
+
+    def floats(self, column: int, name: str, decimal: str | None = None) -> Float:
+        """A column as numbers. A value that is not a number becomes NaN, and a problem of its row that names `name`."""
+        import polars as pl
+
+        texts = self.columns[column]
+        if decimal and decimal != ".":
+            texts = texts.str.replace(decimal, ".", literal=True)
+        numbers = texts.cast(pl.Float64, strict=False)
+        self._note(numbers.is_null(), column, f"{name}: not a number")
+        return numbers.fill_null(float("nan")).to_numpy()
+
+    def whole_numbers(self, column: int, name: str) -> Int:
+        """A column as whole numbers, also written 5.0. Another value becomes 0 and a problem of its row."""
+        numbers = self.floats(column, name)
+        with np.errstate(invalid="ignore"):
+            bad = ~np.isfinite(numbers) | (numbers != np.rint(numbers)) | (np.abs(numbers) > 2.0**53)
+        for index in np.flatnonzero(bad).tolist():
+            self.problems.setdefault(index, f"{name}: not a whole number: '{self._text(column, index)}'")
+        return np.where(bad, 0.0, numbers).astype(np.int64)
+
+    def truths(self, column: int, name: str) -> "polars.Series":
+        """A column of true and false; another value is true, and a problem of its row."""
+        import polars as pl
+
+        texts = self.columns[column].cast(pl.String).str.to_lowercase()
+        yes, no = texts.is_in(["true", "1", "yes", "y", "t", "1.0"]), texts.is_in(["false", "0", "no", "n", "f", "0.0"])
+        self._note((~(yes | no)).fill_null(True), column, f"{name}: neither true nor false")
+        return (~no).fill_null(True)
+
+    def _note(self, bad: "polars.Series", column: int, what: str) -> None:
+        for index in bad.arg_true().to_list():
+            self.problems.setdefault(index, f"{what}: '{self._text(column, index)}'")
+
+    def _text(self, column: int, row: int) -> str:
+        return str(self.columns[column][row] or "")[:40]
+
+
+def read_table(text: str, delimiter: str | None, width: int | None = None) -> Table:
+    """Cut a text into columns. delimiter: None finds it. width: of a file without a header, None for its first row's.
+
+    Raises InputError for a text without rows.
+    """
+    polars_module()
+    raw = text.splitlines()
+    filled = [index for index, line in enumerate(raw) if line and not line.isspace()]
+    if not filled:
+        raise InputError("the file is empty", "fetch it again")
+    first = raw[filled[0]]
+    whole_line_quoted = first.count('"') == 2 and first.startswith('"') and first.rstrip().endswith('"')
+    used = delimiter or _delimiter(first)
+    # MetaTrader's exports through spreadsheets come with every line quoted as a whole.
+    unquote = whole_line_quoted and used in first
+    kept = [raw[index] for index in filled]
+    if unquote:
+        kept = [line.strip().strip('"') for line in kept]
+    names = _names(kept[0], used)
+    head = 1 if names else 0
+    expected = len(names) if names else width or len(_cut(kept[0], used))
+    rows = kept[head:]
+    lines = np.array(filled[head:], np.int64) + 1
+    columns, counts = _columns(rows, used, expected)
+    good = counts == expected
+    refused = [
+        Refused(int(lines[at]), f"{counts[at]} fields where {expected} are needed", rows[at])
+        for at in np.flatnonzero(~good).tolist()
+    ]
+    return Table(names, [column.str.strip_chars() for column in columns], lines[good], used, raw, refused=refused)
+
+
+def _columns(rows: list[str], delimiter: str, width: int) -> "tuple[list[polars.Series], Int]":
+    """The texts of each column, of the rows that have so many fields, and how many fields every row has."""
+    import polars as pl
+
+    names = [str(at) for at in range(width)]
+    series = pl.Series(rows, dtype=pl.String)
+    quoted = series.str.contains('"', literal=True).any()
+    if quoted:
+        series = series.str.replace_all('"', "", literal=True)
+    counts = (series.str.count_matches(delimiter, literal=True) + 1).to_numpy().astype(np.int64)
+    if quoted and not (counts == width).all():  # delimiters inside of quotation marks
+        cells = [_cut(row, delimiter) for row in rows]
+        counts = np.array([len(cell) for cell in cells], np.int64)
+        kept = [cell for cell in cells if len(cell) == width]
+        return [pl.Series(n, [cell[at] for cell in kept], pl.String) for at, n in enumerate(names)], counts
+    good = series if (counts == width).all() else series.filter(pl.Series(counts == width))
+    if len(good) == 0:
+        return [pl.Series(name, [], pl.String) for name in names], counts
+    text = "\n".join(good.to_list()) if len(good) < len(rows) or quoted else "\n".join(rows)
+    frame = pl.read_csv(
+        io.BytesIO(text.encode()), has_header=False, separator=delimiter, quote_char=None, infer_schema=False
+    )
+    if frame.shape != (len(good), width):
+        parts = good.str.split_exact(delimiter, width - 1).struct.unnest()
+        frame = parts.rename(dict(zip(parts.columns, names, strict=True)))
+    return [frame.to_series(at).fill_null("") for at in range(width)], counts
+
+
+def _cut(line: str, delimiter: str) -> list[str]:
+    if '"' not in line:
+        return line.split(delimiter)
+    try:
+        return next(csv.reader([line], delimiter=delimiter), [])
+    except csv.Error:
+        return line.split(delimiter)
+
+
+def _delimiter(line: str) -> str:
+    for candidate in DELIMITERS:
+        if line.count(candidate) >= 4:
+            return candidate
+    return " " if line.count(" ") >= 4 else ","
+
+
+def _names(line: str, delimiter: str) -> list[str]:
+    """The header's names; none where the first line holds values."""
+    cells = [cell.strip() for cell in _cut(line, delimiter)]
+    if any(cell and (cell[0].isdigit() or cell[0] in "+-.") for cell in cells):
+        return []
+    return cells
