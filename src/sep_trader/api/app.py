@@ -7,7 +7,6 @@ from typing import Annotated, Any
 from fastapi import FastAPI, Query, Request
 from fastapi.responses import HTMLResponse, JSONResponse
 
-from sep_trader import __version__
 from sep_trader.api import models
 from sep_trader.errors import InputError, SepError, StoreUnavailable
 from sep_trader.market.instrument import parse_pair
@@ -15,6 +14,7 @@ from sep_trader.states import SignalStatus
 from sep_trader.store.database import Connection, Database
 from sep_trader.store.queries import Row, queries
 from sep_trader.store.storage import Usage
+from sep_trader.version import __version__
 
 Measure = Callable[[Connection], Usage]
 

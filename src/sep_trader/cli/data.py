@@ -14,6 +14,7 @@ from sep_trader.cli.wiring import open_broker, open_database
 from sep_trader.errors import InputError, RowsRefused
 from sep_trader.history.cache import RawCache
 from sep_trader.history.download import Download, DownloadReport, Page, gaps
+from sep_trader.history.export import export
 from sep_trader.history.formats import FORMATS, parse_mapping
 from sep_trader.history.job import FileReport, ImportReport, find, import_path
 from sep_trader.history.sniff import sniff
@@ -25,7 +26,7 @@ from sep_trader.market.granularity import Granularity
 from sep_trader.market.instrument import parse_pair
 from sep_trader.settings import Settings, load_settings
 from sep_trader.store import rollups
-from sep_trader.store.candles import Corrections, Coverage, coverage
+from sep_trader.store.candles import Corrections, Coverage, coverage, read_or_make
 from sep_trader.store.storage import DEFAULT_BUDGETS_GB, GB
 
 app = typer.Typer(no_args_is_help=True, help="Market history: import, download, status, gaps, repair.")
@@ -300,6 +301,32 @@ def repair(pairs: Pairs, granularity: Length = "M1", start: From = None, end: To
             part = job.repair(name, wanted, lambda page, task=task: bar.advance(task))  # type: ignore[misc]
             report.merge(part)
     _print_download(report, json)
+
+
+@app.command("export")
+def export_(
+    target: Annotated[Path, typer.Argument(help="A file for csv and parquet, a folder for lean.")],
+    instrument: Annotated[str, typer.Option("--instrument", "-i", help="Like EUR_USD.")],
+    granularity: Length = "M1",
+    format: Annotated[str, typer.Option("--format", "-f", help="csv, parquet or lean.")] = "csv",
+    start: From = None,
+    end: To = None,
+    json: Json = False,
+) -> None:
+    """Write stored candles to files that other programs read.
+
+    Example: sep data export eurusd.parquet -i EUR_USD -f parquet --from 2024-01-01
+    """
+    name, length = parse_pair(instrument), Granularity.parse(granularity)
+    begin, stop = _time(start) if start else None, _time(end) if end else None
+    with open_database(load_settings()) as database:
+        found = read_or_make(database, name, length, begin, stop)
+    written = export(found, target, format)
+    if json:
+        render.print_json({"candles": written.candles, "files": [str(file) for file in written.files]})
+        return
+    count = len(written.files)
+    render.console.print(f"wrote {written.candles:,} candles to {count} file{'s' * (count != 1)}: {target}")
 
 
 @app.command()

@@ -176,7 +176,7 @@ def _train(run: Demo) -> None:
 def _enable(run: Demo) -> None:
     """Step 3: turn trading on, for one pair, on the simulated account, on record."""
     run.say("3. Let one pair trade")
-    best = max(run.results, key=lambda r: (r.verdict == Verdict.READY, -r.evidence.p_value, r.evidence.expectancy))
+    best = max(run.results, key=lambda r: (r.verdict is Verdict.READY, -r.evidence.p_value, r.evidence.expectancy))
     run.enabled = best.pair
     reason = "demonstration on a simulated account"
     with run.database.transaction() as connection:

@@ -5,9 +5,9 @@ from typing import Annotated
 
 import typer
 
-from sep_trader import __version__
 from sep_trader.cli.lazy import LazyGroup
 from sep_trader.errors import SepError, StoreError
+from sep_trader.version import __version__
 
 app = typer.Typer(
     name="sep", cls=LazyGroup, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode="rich"

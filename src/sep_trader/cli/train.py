@@ -3,7 +3,8 @@
 import getpass
 import threading
 import time
-from typing import TYPE_CHECKING, Annotated
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -34,6 +35,30 @@ End = Annotated[str | None, typer.Option("--end", help="Use candles before this 
 Device = Annotated[str, typer.Option("--device", help="auto, cpu or cuda. auto takes a GPU where there is one.")]
 Cluster = Annotated[
     str | None, typer.Option("--cluster", help="tcp://HOST:PORT for Dask, ray://HOST:PORT for Ray; else this machine.")
+]
+
+
+SpreadPips = Annotated[
+    float | None, typer.Option("--spread-pips", min=0.0, help="Declare the spread of candles that came without one.")
+]
+SpreadByHour = Annotated[
+    str | None, typer.Option("--spread-by-hour", help="The same by the hour, UTC: 0-5:2.5,6-20:1.2,21-23:3.")
+]
+SpreadMeasured = Annotated[
+    bool, typer.Option("--spread-measured", help="Measure it on the pair's own candles that have one.")
+]
+Slippage = Annotated[
+    float | None, typer.Option("--slippage-pips", min=0.0, help="Slippage at every fill. [default: 0.2]")
+]
+Financing = Annotated[
+    float | None,
+    typer.Option(
+        "--financing",
+        min=-1.0,
+        max=1.0,
+        help="A year's share on a position, -0.02 is a charge. "
+        "[default: the broker's rates where downloaded, else -0.01]",
+    ),
 ]
 
 
@@ -70,10 +95,16 @@ def train(
     end: End = None,
     device: Device = "auto",
     cluster: Cluster = None,
+    spread_pips: SpreadPips = None,
+    spread_by_hour: SpreadByHour = None,
+    spread_measured: SpreadMeasured = False,
+    slippage_pips: Slippage = None,
+    financing: Financing = None,
     json: Json = False,
 ) -> None:
     """Train and judge one pair on its candles in the store."""
-    _train([parse_pair(pair)], _spec(granularity, start, end, device, cluster), json)
+    costs = _costs(spread_pips, spread_by_hour, spread_measured, slippage_pips, financing)
+    _train([parse_pair(pair)], replace(_spec(granularity, start, end, device, cluster), **costs), json)
 
 
 @app.command("train-all")
@@ -83,17 +114,23 @@ def train_all(
     end: End = None,
     device: Device = "auto",
     cluster: Cluster = None,
+    spread_pips: SpreadPips = None,
+    spread_by_hour: SpreadByHour = None,
+    spread_measured: SpreadMeasured = False,
+    slippage_pips: Slippage = None,
+    financing: Financing = None,
     json: Json = False,
 ) -> None:
     """Train and judge every pair that has candles, as one family."""
     from sep_trader.store import candles
 
+    costs = _costs(spread_pips, spread_by_hour, spread_measured, slippage_pips, financing)
     wanted = Granularity.parse(granularity)
     with open_database(load_settings()) as database, database.transaction() as connection:
         pairs = candles.pairs_with(connection, wanted)
     if not pairs:
         raise InputError(f"the store has no {wanted} candles", "import some: sep data sniff FILE says how")
-    _train(pairs, _spec(granularity, start, end, device, cluster), json)
+    _train(pairs, replace(_spec(granularity, start, end, device, cluster), **costs), json)
 
 
 def _spec(granularity: str, start: str | None, end: str | None, device: str, cluster: str | None) -> "TrainingSpec":
@@ -101,6 +138,28 @@ def _spec(granularity: str, start: str | None, end: str | None, device: str, clu
 
     length = Granularity.parse(granularity)
     return TrainingSpec(granularity=length, start=_epoch(start), end=_epoch(end), device=device, cluster=cluster)
+
+
+def _costs(
+    spread_pips: float | None,
+    spread_by_hour: str | None,
+    spread_measured: bool,
+    slippage_pips: float | None,
+    financing: float | None,
+) -> "dict[str, Any]":
+    """The costs that a person states, as fields of a training."""
+    from sep_trader.research.spreads import SpreadModel
+
+    if (spread_pips is not None) + (spread_by_hour is not None) + spread_measured > 1:
+        raise InputError("one model of the spread", "--spread-pips, --spread-by-hour or --spread-measured")
+    model = None
+    if spread_pips is not None:
+        model = SpreadModel.constant(spread_pips)
+    elif spread_by_hour is not None:
+        model = SpreadModel.parse(spread_by_hour)
+    return {
+        "spread": model, "measure_spread": spread_measured, "slippage_pips": slippage_pips, "financing": financing,
+    }  # fmt: skip
 
 
 def _train(pairs: list[str], spec: "TrainingSpec", json: bool) -> None:

@@ -34,6 +34,8 @@ class Permission:
     enabled_model_id: str | None
     environment: str
     live_allowed: bool
+    spread_known: bool = True
+    """Whether the model was trained on spreads that were recorded or declared."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +92,8 @@ def permitted(pair: str, model_id: str, permission: Permission) -> Refused | Non
         return Refused(Reason.LIVE_NOT_ALLOWED, "SEP_LIVE_TRADING is not set")
     if permission.environment == "live" and not permission.pair_ready:
         return Refused(Reason.NOT_READY_ON_LIVE, f"{pair} is not READY; an override does not hold on a live account")
+    if permission.environment == "live" and not permission.spread_known:
+        return Refused(Reason.NO_SPREAD, f"the model of {pair} was trained without a recorded spread")
     if permission.trading_state is not TradingState.ACTIVE:
         reducing = permission.trading_state is TradingState.REDUCING
         return Refused(Reason.TRADING_REDUCING if reducing else Reason.TRADING_HALTED, permission.state_reason)

@@ -210,6 +210,7 @@ class OrderDesk:
             enabled_model_id=right.model_id if right else None,
             environment=self._settings.environment,
             live_allowed=self._settings.live_allowed,
+            spread_known=right is not None and right.spread != "unknown",
         )
 
     def _exposure(

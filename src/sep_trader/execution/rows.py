@@ -57,3 +57,5 @@ class PairRight:
     model_id: str | None
     verdict: Verdict | None
     override_reason: str | None
+    spread: str
+    """Where the spreads come from that its model was trained on."""

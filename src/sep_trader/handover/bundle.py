@@ -10,11 +10,11 @@ from typing import Any
 
 import psycopg
 
-from sep_trader import __version__
 from sep_trader.handover.format import FORMAT, Bundle, BundleRefused, Manifest, Refusal, write_bundle
 from sep_trader.store.database import Connection, Database
 from sep_trader.store.locks import Lock
 from sep_trader.store.queries import queries
+from sep_trader.version import __version__
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,6 +76,7 @@ class Download:
         """Fetch what was not fetched yet of start <= time < end for each pair. Raises BrokerError, StoreError."""
         report = DownloadReport()
         terms = {terms.name: terms for terms in self.broker.instruments(pairs)}
+        self._keep_rates(list(terms.values()))
         now = self._broker_time(pairs)
         for pair in pairs:
             for span in subtract((start, end), spans(self.database, pair, self.granularity)):
@@ -92,6 +93,19 @@ class Download:
         for gap in gaps:
             self._fetch(terms, (gap.start, gap.end), now, report, progress, use_cache=False)
         return report
+
+    def _keep_rates(self, terms: Sequence[Instrument]) -> None:
+        """Keep the broker's financing rates: training charges what the broker does."""
+        with self.database.transaction() as connection:
+            for one in terms:
+                store.instrument_id(connection, one.name)
+                queries.execute(
+                    connection,
+                    "set_financing_rates",
+                    name=one.name,
+                    long=one.financing_long_rate,
+                    short=one.financing_short_rate,
+                )
 
     def _broker_time(self, pairs: Sequence[str]) -> int:
         """The broker's clock: this machine's may be wrong, and a replayed market lives in the past."""
@@ -130,6 +144,8 @@ class Download:
             through = stop
             if stop + _SETTLED_S > now:
                 through = int(quotes.time[-1]) + self.granularity.seconds if len(quotes) else cursor
+            elif len(quotes) == 0:
+                through = self._next_candle(terms.name, stop, end)
             if self.cache and through > cursor:
                 self.cache.put(quotes, cursor, through)
         candles, refused = _believable(quotes, terms.display_precision)
@@ -138,11 +154,17 @@ class Download:
             record(self.database, terms.name, self.granularity, (start, through))
         return Page(terms.name, through, result, refused, kept is not None)
 
+    def _next_candle(self, pair: str, start: int, end: int) -> int:
+        """Where the next candle is, at most `end`; `start` where there is none. Empty years cost one request."""
+        found = self.broker.candles(pair, self.granularity, start=from_epoch(start), count=1)
+        return max(start, min(end, int(found.time[0]))) if len(found) else start
+
 
 def _believable(quotes: QuoteCandles, precision: int) -> tuple[Candles, int]:
     """Mid candles without those that contradict themselves; whether they are complete is the broker's to say."""
     bad = refusals(quotes, precision, _FOREVER)
-    good = np.array([i not in bad for i in range(len(quotes))], bool)
+    good = np.ones(len(quotes), bool)
+    good[list(bad)] = False
     return quotes.take(good).to_mid(precision), len(bad)
 
 

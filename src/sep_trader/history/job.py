@@ -293,6 +293,7 @@ def _record_force(database: Database, source: Source, judged: Judged, reason: st
             level="warning",
             component="history",
             event="import_forced",
+            broker_time=None,
             message=f"{source.path.name} was stored although {'; '.join(judged.contradictions)}: {reason}",
             context=Jsonb(
                 {

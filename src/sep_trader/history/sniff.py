@@ -118,10 +118,10 @@ def _json(path: Path) -> Sniffed:
 
 
 def _text(path: Path, text: str, lines: int) -> Sniffed:
-    table = read_table(text, None)
+    table = read_table(text, None, name=str(path))
     format = _format(path, table)
     if not table.names:  # the rows' width is the format's
-        table = read_table(text, None, len(format.order) or None)
+        table = read_table(text, None, len(format.order) or None, name=str(path))
     return replace(_table(path, format.name, table), rows=lines - bool(table.names))
 
 

@@ -96,8 +96,9 @@ class Table:
         return str(self.columns[column][row] or "")[:40]
 
 
-def read_table(text: str, delimiter: str | None, width: int | None = None) -> Table:
+def read_table(text: str, delimiter: str | None, width: int | None = None, *, name: str = "the file") -> Table:
     """Cut a text into columns. delimiter: None finds it. width: of a file without a header, None for its first row's.
+    name: what an error calls it.
 
     Raises InputError for a text without rows.
     """
@@ -105,7 +106,7 @@ def read_table(text: str, delimiter: str | None, width: int | None = None) -> Ta
     raw = text.splitlines()
     filled = [index for index, line in enumerate(raw) if line and not line.isspace()]
     if not filled:
-        raise InputError("the file is empty", "fetch it again")
+        raise InputError(f"{name} is empty", "fetch it again")
     first = raw[filled[0]]
     whole_line_quoted = first.count('"') == 2 and first.startswith('"') and first.rstrip().endswith('"')
     used = delimiter or _delimiter(first)

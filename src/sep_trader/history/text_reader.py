@@ -25,7 +25,8 @@ _PLAUSIBLE_SPREAD = 0.02
 def read(source: Source, format: Format, options: ReadOptions | None = None) -> Parsed:
     """Read one file, plain or compressed. Raises InputError when the header lacks a needed column."""
     options = options or ReadOptions()
-    table = read_table(read_text(source.path), delimiter_named(options.delimiter), len(format.order) or None)
+    text, width = read_text(source.path), len(format.order) or None
+    table = read_table(text, delimiter_named(options.delimiter), width, name=str(source.path))
     return parse(source, table, format, options)
 
 

@@ -12,12 +12,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sep_trader import __version__
 from sep_trader.errors import InputError, StoreError
 from sep_trader.ops.census import Count, Server, describe_server, only_value, take_census
 from sep_trader.ops.programs import compressor, postgres_program
 from sep_trader.program import run
 from sep_trader.store.database import Database
+from sep_trader.version import __version__
 
 PREFIX = "sep_trading_"
 

@@ -21,6 +21,8 @@ class Model:
     granularity: Granularity
     parameters: RuleParameters
     data_hash: str
+    costs: dict[str, Any] | None = None
+    """What its training was charged, and where its spreads come from; None for a model of an earlier version."""
 
     def to_json(self) -> dict[str, Any]:
         """As JSON values."""
@@ -31,6 +33,7 @@ class Model:
             "granularity": self.granularity.value,
             "parameters": self.parameters.to_json(),
             "data_hash": self.data_hash,
+            **({} if self.costs is None else {"costs": self.costs}),
         }
 
     @property
@@ -51,6 +54,7 @@ class Model:
             granularity=Granularity.parse(data["granularity"]),
             parameters=RuleParameters.from_json(data["parameters"]),
             data_hash=data["data_hash"],
+            costs=data.get("costs"),
         )
 
 

@@ -2,11 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from math import e, sqrt
 from statistics import NormalDist
 
 import numpy as np
 import numpy.typing as npt
+
+from sep_trader.research.spreads import Spreads
+from sep_trader.states import Verdict
 
 Float = npt.NDArray[np.float64]
 
@@ -34,18 +38,26 @@ class Evidence:
     trials: int
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """READY or NOT_READY with its reason in words and numbers."""
+class Shortfall(StrEnum):
+    """What keeps a pair from being READY: the codes in the `reasons` of a pair."""
 
-    ready: bool
+    NO_SPREAD = "NO_SPREAD"
+    """Candles came without a spread and nobody declared one: trading looks free."""
+    TOO_FEW_TRADES = "TOO_FEW_TRADES"
+    STRESSED_EXPECTANCY = "STRESSED_EXPECTANCY"
+    """Trading does not pay at a wider spread."""
+    P_VALUE = "P_VALUE"
+    """The result may be luck."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """READY or NOT_READY, with the reason in words and numbers, and the codes of what falls short."""
+
+    verdict: Verdict
     reason: str
     adjusted_p: float
-
-    @property
-    def name(self) -> str:
-        """As stored."""
-        return "READY" if self.ready else "NOT_READY"
+    reasons: tuple[Shortfall, ...] = ()
 
 
 def stationary_bootstrap_p(daily: Float, *, seed: int, draws: int = 5_000, block: float | None = None) -> float:
@@ -106,22 +118,28 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return adjusted
 
 
-def judge(evidence: Evidence, adjusted_p: float, pairs: int) -> Verdict:
+def judge(evidence: Evidence, adjusted_p: float, pairs: int, spreads: Spreads) -> Judgement:
     """The verdict on a pair: every condition that fails is named with its figure."""
     figures = (
         f"expectancy {evidence.expectancy:+.2f} pip a trade, "
         f"p = {adjusted_p:.2g} after {pairs} pair{'s' * (pairs != 1)}, "
         f"{evidence.trades} out-of-sample trades on {evidence.days} days"
     )
-    faults = []
+    if spreads.source in ("declared", "measured"):
+        figures += f", {spreads}"
+    faults: dict[Shortfall, str] = {}
+    if spreads.source == "unknown":
+        faults[Shortfall.NO_SPREAD] = f"{spreads}: trading looks free"
     if evidence.trades < MIN_TRADES:
-        faults.append(f"{evidence.trades} out-of-sample trades, {MIN_TRADES} needed")
+        faults[Shortfall.TOO_FEW_TRADES] = f"{evidence.trades} out-of-sample trades, {MIN_TRADES} needed"
     if evidence.trades and evidence.stressed_expectancy <= 0:
-        faults.append(f"expectancy {evidence.stressed_expectancy:+.2f} pip a trade at {STRESS} times the spread")
+        faults[Shortfall.STRESSED_EXPECTANCY] = (
+            f"expectancy {evidence.stressed_expectancy:+.2f} pip a trade at {STRESS} times the spread"
+        )
     if adjusted_p > ALPHA:
-        faults.append(f"p = {adjusted_p:.2g}, at most {ALPHA} allowed")
+        faults[Shortfall.P_VALUE] = f"p = {adjusted_p:.2g}, at most {ALPHA} allowed"
     if faults:
-        return Verdict(False, f"{figures}: {'; '.join(faults)}", adjusted_p)
-    return Verdict(
-        True, f"{figures}; deflated Sharpe {evidence.deflated_sharpe:.2f} after {evidence.trials} trials", adjusted_p
-    )
+        reason = f"{figures}: {'; '.join(faults.values())}"
+        return Judgement(Verdict.NOT_READY, reason, adjusted_p, tuple(faults))
+    deflated = f"deflated Sharpe {evidence.deflated_sharpe:.2f} after {evidence.trials} trials"
+    return Judgement(Verdict.READY, f"{figures}; {deflated}", adjusted_p)

@@ -3,13 +3,14 @@
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from decimal import Decimal
 from functools import partial
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from psycopg.types.json import Jsonb
 
-from sep_trader import __version__
 from sep_trader.errors import InputError
 from sep_trader.market.candles import Candles
 from sep_trader.market.clock import from_epoch
@@ -21,12 +22,15 @@ from sep_trader.research.cluster import run_many
 from sep_trader.research.costs import CostModel
 from sep_trader.research.labels import net_outcomes
 from sep_trader.research.parameters import RuleParameters
+from sep_trader.research.spreads import SpreadModel, Spreads, filled
 from sep_trader.research.strategies import propose
 from sep_trader.research.sweep import on_gpu
 from sep_trader.research.walk_forward import Grid, OutOfSample, WalkForwardPlan, daily_totals, walk_forward
+from sep_trader.states import Verdict
 from sep_trader.store import candles as candle_store
 from sep_trader.store.database import Database
 from sep_trader.store.queries import queries
+from sep_trader.version import __version__
 
 Progress = Callable[[str, int, int], None]
 
@@ -43,6 +47,14 @@ class TrainingSpec:
     seed: int = 20_140_501
     device: str = "auto"
     """What sweeps: auto, cpu or cuda."""
+    spread: SpreadModel | None = None
+    """The spread of candles that came without one."""
+    measure_spread: bool = False
+    """Measure that spread on the pair's own candles that have one."""
+    slippage_pips: float | None = None
+    """Slippage at every fill; None for the cost model's."""
+    financing: float | None = None
+    """Annual rate on a position of either side; None for the broker's rates where they were downloaded."""
     cluster: str | None = None
     """Where several pairs are walked forward: None for processes here, tcp://... for Dask, ray://... for Ray."""
 
@@ -52,18 +64,44 @@ class TrainingResult:
     """A pair's verdict and the model that was stored for it."""
 
     pair: str
-    verdict: str
+    verdict: Verdict
     reason: str
+    reasons: tuple[ev.Shortfall, ...]
     model_id: str
     evidence: ev.Evidence
     parameters: RuleParameters
     device: str
     """What computed it."""
+    spreads: Spreads
+    """Where the spreads that it was charged come from."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Input:
+    """What a pair is trained on: candles with a spread each, where those come from, and the costs."""
+
+    candles: Candles
+    spreads: Spreads
+    costs: CostModel
+
+    @property
+    def stressed(self) -> CostModel:
+        """The costs at which trading must still pay."""
+        return replace(self.costs, spread_multiplier=self.costs.spread_multiplier * ev.STRESS)
+
+
+@dataclass(frozen=True, slots=True)
+class _Rates:
+    """The broker's annual financing rates of a pair; None where they were never downloaded."""
+
+    long: Decimal | None
+    short: Decimal | None
 
 
 @dataclass(frozen=True, slots=True)
 class _Examined:
     candles: Candles
+    spreads: Spreads
     result: OutOfSample
     costs: CostModel
     parameters: RuleParameters
@@ -80,40 +118,47 @@ def train(database: Database, pairs: Sequence[str], spec: TrainingSpec, progress
     examined = {pair: _examine(database, pair, inputs[pair], result, spec) for pair, result in walked.items()}
     adjusted = ev.holm([e.evidence.p_value for e in examined.values()])
     return [
-        _record(database, pair, e, spec, ev.judge(e.evidence, p, len(examined)))
+        _record(database, pair, e, spec, ev.judge(e.evidence, p, len(examined), e.spreads))
         for (pair, e), p in zip(examined.items(), adjusted, strict=True)
     ]
 
 
-def _load(database: Database, pair: str, spec: TrainingSpec) -> Candles:
+def _load(database: Database, pair: str, spec: TrainingSpec) -> _Input:
     with database.transaction() as connection:
         start = from_epoch(spec.start) if spec.start is not None else None
         end = from_epoch(spec.end) if spec.end is not None else None
-        candles = candle_store.read(connection, pair, spec.granularity, start, end)
+        candles = candle_store.read_or_make(connection, pair, spec.granularity, start, end)
+        rates = queries.one(connection, "financing_rates", _Rates, pair=pair)
     if len(candles) == 0:
         raise InputError(f"no {spec.granularity} candles of {pair}", f"sep data import ... --instrument {pair}")
-    return candles
+    costs = _costs(pair, spec, rates)
+    model = SpreadModel.measured(candles, costs.pip) if spec.measure_spread else spec.spread
+    return _Input(*filled(candles, model, costs.pip), costs)
 
 
-def _costs(pair: str) -> tuple[CostModel, CostModel]:
-    """What trades cost, and what they cost under stress."""
+def _costs(pair: str, spec: TrainingSpec, rates: _Rates | None) -> CostModel:
+    """What trades cost: as stated, else as the broker says, else the cost model's own figures."""
     costs = CostModel(pip=float(standard_instrument(pair).pip))
-    return costs, replace(costs, spread_multiplier=costs.spread_multiplier * ev.STRESS)
+    if rates is not None and rates.long is not None and rates.short is not None:
+        costs = replace(costs, financing_long=float(rates.long), financing_short=float(rates.short))
+    if spec.financing is not None:
+        costs = replace(costs, financing_long=spec.financing, financing_short=spec.financing)
+    return costs if spec.slippage_pips is None else replace(costs, slippage_pips=spec.slippage_pips)
 
 
-def _walk_all(inputs: dict[str, Candles], spec: TrainingSpec, progress: Progress) -> dict[str, OutOfSample]:
+def _walk_all(inputs: dict[str, _Input], spec: TrainingSpec, progress: Progress) -> dict[str, OutOfSample]:
     """Walk every pair forward: one pair on all cores, several in processes or on a cluster, a thread each."""
     if spec.cluster is None and (len(inputs) == 1 or on_gpu(spec.device)):
         return {
             pair: walk_forward(
-                candles, spec.grid, *_costs(pair), spec.plan, partial(progress, pair), device=spec.device
+                one.candles, spec.grid, one.costs, one.stressed, spec.plan, partial(progress, pair), device=spec.device
             )
-            for pair, candles in inputs.items()
+            for pair, one in inputs.items()
         }
-    one = partial(walk_forward, device=spec.device, threads=1)
-    arguments = [(candles, spec.grid, *_costs(pair), spec.plan, _no_progress) for pair, candles in inputs.items()]
+    walk = partial(walk_forward, device=spec.device, threads=1)
+    arguments = [(o.candles, spec.grid, o.costs, o.stressed, spec.plan, _no_progress) for o in inputs.values()]
     names = list(inputs)
-    found = run_many(one, arguments, cluster=spec.cluster, finished=lambda number: progress(names[number], 1, 1))
+    found = run_many(walk, arguments, cluster=spec.cluster, finished=lambda number: progress(names[number], 1, 1))
     return dict(zip(names, found, strict=True))
 
 
@@ -121,11 +166,10 @@ def _no_progress(_done: int, _total: int) -> None:
     """Where a walk runs in another process."""
 
 
-def _examine(database: Database, pair: str, candles: Candles, result: OutOfSample, spec: TrainingSpec) -> _Examined:
+def _examine(database: Database, pair: str, given: _Input, result: OutOfSample, spec: TrainingSpec) -> _Examined:
     with database.transaction() as connection:
         tried_before = queries.value(connection, "trials_of_pair", int, pair=pair)
-    costs, _ = _costs(pair)
-    pip = costs.pip
+    pip = given.costs.pip
     daily = daily_totals(result.entry_time, result.net, result.days) / pip
     trials = tried_before + len(spec.grid.sets())
     figures = ev.Evidence(
@@ -141,7 +185,7 @@ def _examine(database: Database, pair: str, candles: Candles, result: OutOfSampl
     )
     # The set chosen on the most data, that of the last fold, is the one that would trade.
     last = next((p for p in reversed(result.chosen) if p is not None), spec.grid.base)
-    return _Examined(candles, result, costs, last, figures)
+    return _Examined(given.candles, given.spreads, result, given.costs, last, figures)
 
 
 def _label_mean(examined: _Examined) -> float | None:
@@ -160,10 +204,12 @@ def _mean(values: npt.NDArray[np.float64]) -> float:
 
 
 def _record(
-    database: Database, pair: str, examined: _Examined, spec: TrainingSpec, verdict: ev.Verdict
+    database: Database, pair: str, examined: _Examined, spec: TrainingSpec, judged: ev.Judgement
 ) -> TrainingResult:
     candles = examined.candles
-    model = Model(pair, spec.granularity, examined.parameters, data_hash(candles))
+    model = Model(
+        pair, spec.granularity, examined.parameters, data_hash(candles), _costs_json(examined.costs, examined.spreads)
+    )
     run_id = uuid.uuid4()
     with database.transaction() as connection:
         queries.execute(
@@ -177,15 +223,16 @@ def _record(
             candles=len(candles),
             data_hash=model.data_hash,
             code_version=__version__,
-            settings=Jsonb({"grid": asdict(spec.grid), "plan": asdict(spec.plan), "costs": asdict(examined.costs)}),
+            settings=Jsonb({"grid": asdict(spec.grid), "plan": asdict(spec.plan), "costs": model.costs}),
             seed=spec.seed,
             trials=len(spec.grid.sets()),
-            verdict=verdict.name,
-            reason=verdict.reason,
+            verdict=judged.verdict,
+            reason=judged.reason,
             evidence=Jsonb(
                 {
                     **asdict(examined.evidence),
-                    "adjusted_p": verdict.adjusted_p,
+                    "adjusted_p": judged.adjusted_p,
+                    "reasons": list(judged.reasons),
                     "label_mean_pips": _label_mean(examined),
                     "chosen": [p.to_json() if p else None for p in examined.result.chosen],
                 }
@@ -201,8 +248,27 @@ def _record(
             artifact=Jsonb(model.to_json()),
         )
         queries.execute(
-            connection, "record_verdict", pair=pair, model_id=model.id, verdict=verdict.name, reason=verdict.reason
+            connection,
+            "record_verdict",
+            pair=pair,
+            model_id=model.id,
+            verdict=judged.verdict,
+            reason=judged.reason,
+            reasons=Jsonb(list(judged.reasons)),
         )
     return TrainingResult(
-        pair, verdict.name, verdict.reason, model.id, examined.evidence, examined.parameters, examined.result.device
+        pair,
+        judged.verdict,
+        judged.reason,
+        judged.reasons,
+        model.id,
+        examined.evidence,
+        examined.parameters,
+        examined.result.device,
+        examined.spreads,
     )
+
+
+def _costs_json(costs: CostModel, spreads: Spreads) -> dict[str, Any]:
+    """What the trades of a training were charged, as the model and the run keep it."""
+    return {**asdict(costs), "spread": spreads.to_json()}

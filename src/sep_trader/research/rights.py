@@ -4,6 +4,7 @@ control_changes, which the database writes."""
 from dataclasses import dataclass
 
 from sep_trader.errors import InputError, NotAllowed
+from sep_trader.risk.limits import Reason
 from sep_trader.states import Verdict
 from sep_trader.store.database import Connection
 from sep_trader.store.queries import queries
@@ -16,6 +17,8 @@ class _Judged:
     model_id: str | None
     verdict: Verdict | None
     verdict_reason: str | None
+    spread: str
+    """Where the spreads come from that the model was trained on."""
 
 
 def enable(
@@ -32,7 +35,8 @@ def enable(
 
     user: the login name, recorded where `by` names no person. A READY pair trades by its verdict. Any other pair needs
     `override` with a person's name (`by`) and a reason (`why`), and never trades on a `live` account. Raises InputError
-    for a pair without a model or an override without words, NotAllowed for a pair that is not READY.
+    for a pair without a model or an override without words, NotAllowed for a pair that is not READY, and on a live
+    account for one that was trained on candles without a spread.
     """
     judged = queries.one(connection, "pair_judged", _Judged, pair=pair)
     if judged is None or judged.model_id is None:
@@ -45,6 +49,11 @@ def enable(
             raise NotAllowed(f"{pair} is NOT READY", "no override on a live account")
         if not (by and by.strip() and why and why.strip()):
             raise InputError("an override is recorded with a name and a reason", "give --by NAME --reason TEXT")
+    if live and judged.spread == "unknown":
+        raise NotAllowed(
+            f"{pair} was trained without a recorded spread ({Reason.NO_SPREAD})",
+            "train on candles with bid and ask, or declare a spread: --spread-pips",
+        )
     queries.execute(
         connection,
         "enable_pair",

@@ -54,7 +54,7 @@ def generate_newest(database: Database, models: Sequence[Model], *, candles: int
     stored: list[Signal] = []
     for model in models:
         with database.transaction() as connection:
-            known = candle_store.latest(connection, model.pair, model.granularity, _history(model) + candles)
+            known = candle_store.latest_or_make(connection, model.pair, model.granularity, _history(model) + candles)
             if len(known) == 0:
                 continue
             first = max(0, len(known) - candles)

@@ -19,6 +19,7 @@ from psycopg.pq import TransactionStatus
 from psycopg.types.json import Jsonb
 
 from sep_trader.errors import StoreError
+from sep_trader.market.calendar import DAY
 from sep_trader.market.candles import Candles
 from sep_trader.market.clock import format_rfc3339, from_epoch
 from sep_trader.market.gaps import Gap, Span
@@ -225,24 +226,45 @@ def read_or_make(
     start: datetime | int | None = None,
     end: datetime | int | None = None,
 ) -> Candles:
-    """The stored candles as `read` gives them; where none are stored, those made of the stored M1 candles.
+    """The stored candles as `read` gives them, and where there are none those made of the stored M1 candles.
 
-    A made candle is given once a candle after it says that it is complete. Raises InputError for a length that cannot
-    be made of M1 candles, and gives no candles where there are no M1 ones either.
+    A made candle is given once an M1 candle says that its time is over.
     """
     stored = read(source, instrument, granularity, start, end)
     shorter = _made_of(granularity)
-    if len(stored) or shorter is granularity:
+    if shorter is granularity:
         return stored
-    minutes = read(source, instrument, shorter, start, end)
+    return _with_made(stored, read(source, instrument, shorter, start, end))
+
+
+def latest_or_make(source: Connection | Database, instrument: str, granularity: Granularity, count: int) -> Candles:
+    """The newest `count` candles as `read_or_make` gives them, oldest first; fewer when there are no more."""
+    stored = latest(source, instrument, granularity, count)
+    shorter = _made_of(granularity)
+    if shorter is granularity:
+        return stored
+    newest = latest(source, instrument, shorter, 1)
+    if len(newest) == 0:
+        return stored
+    # Weekends and quiet minutes have no candles: three times the span holds the number where the market trades at all.
+    begin = int(newest.time[-1]) - 3 * (count + 1) * granularity.seconds - 4 * DAY
+    made = _with_made(stored, read(source, instrument, shorter, begin, None))
+    return made.take(slice(max(0, len(made) - count), None))
+
+
+def _with_made(stored: Candles, minutes: Candles) -> Candles:
+    """Stored candles, and between them those made of shorter ones."""
     if len(minutes) == 0:
         return stored
-    made = resample(minutes, granularity)
+    made = resample(minutes, stored.granularity)
     # The first period may have begun before the first minute that was read, the last may not be over.
-    newest = int(minutes.time[-1]) + shorter.seconds
-    whole = made.time + granularity.seconds <= newest
+    whole = made.time + made.granularity.seconds <= int(minutes.time[-1]) + minutes.granularity.seconds
     whole[0] &= int(made.time[0]) == int(minutes.time[0])
-    return made.take(whole)
+    made = made.take(whole & ~np.isin(made.time, stored.time))
+    if len(stored) == 0:
+        return made
+    joined = Candles.join([stored, made])
+    return joined.take(np.argsort(joined.time, kind="stable"))
 
 
 def latest(source: Connection | Database, instrument: str, granularity: Granularity, count: int) -> Candles:

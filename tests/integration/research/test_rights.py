@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from psycopg.types.json import Jsonb
 
 from sep_trader.errors import InputError, NotAllowed
 from sep_trader.research import rights
@@ -23,14 +24,28 @@ def trained(database: Database) -> Database:
         run = connection.execute(RUN).fetchone()
         assert run is not None
         queries.execute(
-            connection, "insert_model", id="m1", pair="EUR_USD", granularity="M1", run_id=run["id"], artifact="{}"
+            connection,
+            "insert_model",
+            id="m1",
+            pair="EUR_USD",
+            granularity="M1",
+            run_id=run["id"],
+            artifact=Jsonb({"costs": {"spread": {"source": "recorded"}}}),
         )
     return database
 
 
 def verdict(database: Database, name: str) -> None:
     with database.transaction() as connection:
-        queries.execute(connection, "record_verdict", pair="EUR_USD", model_id="m1", verdict=name, reason=f"is {name}")
+        queries.execute(
+            connection,
+            "record_verdict",
+            pair="EUR_USD",
+            model_id="m1",
+            verdict=name,
+            reason=f"is {name}",
+            reasons=Jsonb([]),
+        )
 
 
 def enable(database: Database, by: str, override: str | None = None) -> None:
@@ -109,3 +124,14 @@ def test_an_override_that_becomes_ready_is_recorded_and_a_second_override_too(tr
         ("OVERRIDDEN", "override", "override", "Ben", "second"),
         ("ENABLED", "override", "enabled", "training", "retrained: READY, is READY"),
     ]
+
+
+@pytest.mark.parametrize("artifact", ["{}", '{"costs": {"spread": {"source": "unknown"}}}'])
+def test_no_live_account_for_a_model_that_knew_no_spread(trained: Database, artifact: str) -> None:
+    verdict(trained, "READY")
+    with trained.transaction() as connection:
+        connection.execute("UPDATE models SET artifact = %s", (artifact,))
+    with trained.transaction() as connection, pytest.raises(NotAllowed, match="NO_SPREAD"):
+        rights.enable(connection, "EUR_USD", live=True, user="login")
+    with trained.transaction() as connection:
+        assert not rights.enable(connection, "EUR_USD", live=False, user="login")

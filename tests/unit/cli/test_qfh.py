@@ -100,7 +100,7 @@ def test_without_json_a_table_of_the_last_rows(tmp_path: Path) -> None:
         ({3: "2014-05-01T00:03:00Z,1,1,1"}, "line 5: 4 fields"),
         ({3: "yesterday,1,1,1,1"}, "line 5: not a time: 'yesterday'"),
         ({3: "2014-05-01T00:03:00,1,1,1,1"}, "line 5: not a time: .* with a zone"),
-        ({3: "2014-05-01T00:03:00Z,1,1,1,one"}, "line 5: not a number: 'one'"),
+        ({3: "2014-05-01T00:03:00Z,1,1,1,one"}, "line 5: close: not a number: 'one'"),
         ({3: "2014-05-01T00:03:00Z,nan,1,1,1"}, "line 5: open 'nan'"),
         ({3: "2014-05-01T00:03:00Z,1,1,0,1"}, "line 5: low '0'"),
         ({3: "2014-05-01T00:03:00Z,1,-1,1,1"}, "line 5: high '-1'"),
@@ -135,7 +135,7 @@ def test_a_missing_column_and_an_empty_file(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"candles\.csv has no column low"):
         _lines(str(_file(tmp_path, _rows(), "time,open,high,close,volume")))
     (tmp_path / "empty.csv").write_text("")
-    with pytest.raises(InputError, match=r"empty\.csv has no column time"):
+    with pytest.raises(InputError, match=r"empty\.csv is empty"):
         _lines(str(tmp_path / "empty.csv"))
 
 

@@ -49,6 +49,12 @@ def test_a_sell_enters_at_the_bid() -> None:
         ("EXPIRED", {"expires_at": NOW - timedelta(seconds=1)}, {}, {}),
         ("LIVE_NOT_ALLOWED", {}, {"environment": "live"}, {}),
         ("NOT_READY_ON_LIVE", {}, {"environment": "live", "live_allowed": True}, {}),
+        (
+            "NO_SPREAD",
+            {},
+            {"environment": "live", "live_allowed": True, "pair_ready": True, "spread_known": False},
+            {},
+        ),
         ("TRADING_HALTED", {}, {"trading_state": TradingState.HALTED}, {}),
         ("TRADING_REDUCING", {}, {"trading_state": TradingState.REDUCING}, {}),
         ("PAIR_DISABLED", {}, {"pair_enabled": False}, {}),

@@ -4,6 +4,10 @@ import numpy as np
 import pytest
 
 from sep_trader.research import evidence as ev
+from sep_trader.research.spreads import SpreadModel, Spreads
+from sep_trader.states import Verdict
+
+RECORDED = Spreads("recorded", 1_000, 1_000)
 
 
 def figures(**changes: object) -> ev.Evidence:
@@ -65,11 +69,21 @@ def test_deflated_sharpe_falls_with_the_number_of_trials() -> None:
     ],
 )
 def test_each_missing_condition_is_named(changes: dict[str, object], adjusted_p: float, named: str) -> None:
-    verdict = ev.judge(figures(**changes), adjusted_p, pairs=7)
-    assert verdict.name == "NOT_READY"
+    verdict = ev.judge(figures(**changes), adjusted_p, pairs=7, spreads=RECORDED)
+    assert verdict.verdict is Verdict.NOT_READY
     assert named in verdict.reason
     assert "after 7 pairs" in verdict.reason
 
 
 def test_ready_needs_every_condition() -> None:
-    assert ev.judge(figures(), 0.05, pairs=1).name == "READY"
+    assert ev.judge(figures(), 0.05, pairs=1, spreads=RECORDED).verdict is Verdict.READY
+
+
+def test_no_recorded_spread_is_never_ready_and_a_declared_one_is_said() -> None:
+    judged = ev.judge(figures(), 0.001, pairs=1, spreads=Spreads("unknown", 10, 1_000))
+    assert (judged.verdict, judged.reasons) == (Verdict.NOT_READY, (ev.Shortfall.NO_SPREAD,))
+    assert "no spread recorded on 990 of 1000 candles: trading looks free" in judged.reason
+    declared = Spreads("declared", 0, 1_000, SpreadModel.constant(1.2))
+    judged = ev.judge(figures(), 0.001, pairs=1, spreads=declared)
+    assert judged.verdict is Verdict.READY
+    assert "spread declared: 1.2 pip" in judged.reason

@@ -80,3 +80,7 @@ JOIN granularities g ON g.code = r.granularity;
 
 ALTER TABLE trading_pairs ADD COLUMN reasons jsonb;
 COMMENT ON COLUMN trading_pairs.reasons IS 'Codes of what keeps the pair from being READY, such as NO_SPREAD.';
+
+ALTER TABLE instruments ADD COLUMN financing_long numeric, ADD COLUMN financing_short numeric;
+COMMENT ON COLUMN instruments.financing_long IS 'The broker''s annual rate for a long position, a charge where negative; null until downloaded.';
+COMMENT ON COLUMN instruments.financing_short IS 'The same for a short position.';

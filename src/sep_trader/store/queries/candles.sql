@@ -7,6 +7,10 @@ SELECT id FROM instruments WHERE name = :name;
 INSERT INTO instruments (name, pip_location, display_precision) VALUES (:name, :pip_location, :display_precision)
 ON CONFLICT (name) DO NOTHING;
 
+-- name: set_financing_rates :execute
+-- Keep the broker's annual financing rates of an instrument.
+UPDATE instruments SET financing_long = :long, financing_short = :short, updated_at = now() WHERE name = :name;
+
 -- name: lock_series :lock
 -- Keep every other loader away from one instrument and granularity until the transaction ends.
 SELECT pg_advisory_xact_lock(:lock_class::integer, :series::integer);

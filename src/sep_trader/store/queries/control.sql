@@ -18,7 +18,9 @@ WHERE state <> 'HALTED';
 
 -- name: pair_right :one
 -- Whether a pair may trade, with which model, and by which right.
-SELECT enabled, model_id, verdict, override_reason FROM trading_pairs WHERE pair = :pair;
+SELECT p.enabled, p.model_id, p.verdict, p.override_reason,
+    coalesce(m.artifact->'costs'->'spread'->>'source', 'unknown') AS spread
+FROM trading_pairs p LEFT JOIN models m ON m.id = p.model_id WHERE p.pair = :pair;
 
 -- name: control_changes :many
 -- Changes of the switch and of pairs' rights, newest first, of one pair where given.

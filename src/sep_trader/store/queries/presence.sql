@@ -9,11 +9,6 @@ SELECT :instrument_id, :granularity, day, present::varbit
 FROM unnest(:days::date[], :present::text[]) AS n (day, present)
 ON CONFLICT (instrument_id, granularity, day) DO UPDATE SET present = d.present | excluded.present;
 
--- name: note_times :value
--- Note single candles as stored; gives how many they are.
-SELECT note_candles(array_fill(:instrument_id::smallint, ARRAY[cardinality(:times::timestamptz[])]),
-    array_fill(:granularity::smallint, ARRAY[cardinality(:times::timestamptz[])]), :times::timestamptz[]);
-
 -- name: forget_days :execute
 -- Candles before a time were dropped, of one granularity or of all: note what is left of the day of that time.
 WITH gone AS (

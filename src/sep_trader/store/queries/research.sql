@@ -16,8 +16,8 @@ ON CONFLICT (id) DO NOTHING;
 
 -- name: record_verdict :execute
 -- Give a pair its newest verdict and model. Any override is withdrawn, and the right to trade unless it is READY.
-INSERT INTO trading_pairs (pair, model_id, verdict, verdict_reason, judged_at)
-VALUES (:pair, :model_id, :verdict, :reason, now())
+INSERT INTO trading_pairs (pair, model_id, verdict, verdict_reason, reasons, judged_at)
+VALUES (:pair, :model_id, :verdict, :reason, :reasons, now())
 ON CONFLICT (pair) DO UPDATE SET
     enabled = trading_pairs.enabled AND excluded.verdict = 'READY',
     disabled_reason = CASE WHEN trading_pairs.enabled AND excluded.verdict <> 'READY'
@@ -25,17 +25,24 @@ ON CONFLICT (pair) DO UPDATE SET
     changed_by = 'training', change_reason = 'retrained: ' || excluded.verdict || ', ' || excluded.verdict_reason,
     override_by = NULL, override_reason = NULL,
     model_id = excluded.model_id, verdict = excluded.verdict, verdict_reason = excluded.verdict_reason,
-    judged_at = excluded.judged_at, updated_at = now();
+    reasons = excluded.reasons, judged_at = excluded.judged_at, updated_at = now();
 
 -- name: pairs :many
 -- Every pair with its verdict and right to trade.
-SELECT p.pair, p.enabled, p.verdict, p.verdict_reason, p.judged_at, p.model_id, m.granularity, p.override_by,
+SELECT p.pair, p.enabled, p.verdict, p.verdict_reason, coalesce(p.reasons, '[]') AS reasons, p.judged_at,
+    p.model_id, m.granularity, p.override_by,
     p.override_reason, p.enabled_at, p.disabled_reason
 FROM trading_pairs p LEFT JOIN models m ON m.id = p.model_id ORDER BY p.pair;
 
 -- name: pair_judged :one
 -- One pair as the newest training left it.
-SELECT model_id, verdict, verdict_reason FROM trading_pairs WHERE pair = :pair;
+SELECT p.model_id, p.verdict, p.verdict_reason,
+    coalesce(m.artifact->'costs'->'spread'->>'source', 'unknown') AS spread
+FROM trading_pairs p LEFT JOIN models m ON m.id = p.model_id WHERE p.pair = :pair;
+
+-- name: financing_rates :one
+-- The broker's annual financing rates of a pair.
+SELECT financing_long AS long, financing_short AS short FROM instruments WHERE name = :pair;
 
 -- name: enabled_models :many
 -- The models of the pairs that may trade.
