@@ -22,7 +22,8 @@ _PER_DOLLAR = {
 }  # fmt: skip
 _FACTOR = 3.0
 _WIDER = {"TRY": 15.0, "MXN": 5.0, "HUF": 4.0, "THB": 4.0, "ZAR": 5.0, "CZK": 4.0}
-_FEW = 3
+_FEW, _MANY = 3, 50
+_EXCHANGED = 0.5
 _WEEKS, _MOST, _SOME = 2, 0.6, 0.04
 """Weekends that must speak, the share of them that must agree in both edges, and the share that makes an error."""
 _SHORTEST_WEEKEND_S, _LONGEST_WEEKEND_S = 30 * HOUR, 52 * HOUR
@@ -36,7 +37,9 @@ _EDGE_TOLERANCE_S = 25 * 60
 
 def contradictions_of(source: Source, candles: Candles) -> list[str]:
     """A sentence for each thing that the candles say against their label; none where all fits, or nothing is said."""
-    found = [_pair(source), _length_of_name(source), _step(candles), _magnitude(candles), _clock(candles)]
+    found = [
+        _pair(source), _length_of_name(source), _step(candles), _magnitude(candles), _clock(candles), _order(candles),
+    ]  # fmt: skip
     return [sentence for sentence in found if sentence]
 
 
@@ -128,7 +131,8 @@ def clock_error(time: Int, granularity: Granularity) -> int | None:
     # A weekend is 48 hours; whatever is longer has a holiday or a hole at one of its edges.
     whole = opens - closes <= _LONGEST_WEEKEND_S
     early, late = _after_sunday(opens[whole]), _after_sunday(closes[whole] + 2 * DAY)
-    errors = np.rint((early + late) / 2 / _CLOCK_STEP_S).astype(np.int64) * _CLOCK_STEP_S
+    step = max(_CLOCK_STEP_S, granularity.seconds)
+    errors = np.rint((early + late) / 2 / step).astype(np.int64) * step
     apart = max(_EDGE_TOLERANCE_S, granularity.seconds // 2)
     agree = (np.abs(early - errors) <= apart) & (np.abs(late - errors) <= apart)
     errors = errors[agree]
@@ -163,6 +167,17 @@ def _clock(candles: Candles) -> str | None:
     if ahead_of_new_york(candles.time, candles.granularity, 7):
         return sentence + ": the times look like New York plus 7 hours (--timezone ny+7)"
     return sentence
+
+
+def _order(candles: Candles) -> str | None:
+    """A candle opens where the one before it closed, more or less; with both columns exchanged it is the other way."""
+    if len(candles) < _MANY:
+        return None
+    as_read = np.nansum(np.abs(candles.open[1:] - candles.close[:-1]))
+    exchanged = np.nansum(np.abs(candles.close[1:] - candles.open[:-1]))
+    if exchanged < _EXCHANGED * as_read:
+        return "its candles close where the one before opened: open and close seem to be exchanged, see --columns"
+    return None
 
 
 def _words(seconds: int) -> str:

@@ -30,7 +30,8 @@ def export(candles: Candles, target: Path, format: str) -> Exported:
     """Write candles: csv and parquet into one file, lean below a folder.
 
     csv and parquet hold what is stored, an unknown spread as an empty field; `sep data import` reads them back to the
-    last bit. Lean holds bid and ask: mid less and plus half the spread. Raises InputError for another format, for no
+    last bit. Lean holds bid and ask, whole ticks around the mid: an odd spread moves the mid by up
+    to a tick. Raises InputError for another format, for no
     candles, and for lean where a spread is unknown.
     """
     if format not in FORMATS:
@@ -77,13 +78,17 @@ def _lean(candles: Candles, folder: Path) -> Exported:
 
 
 def _rows(candles: Candles, times: list[str]) -> str:
-    digits = standard_instrument(candles.instrument).display_precision + 1  # half a spread can end in half a tick
-    half = candles.spread / 2
+    digits = standard_instrument(candles.instrument).display_precision
+    scale = 10.0**digits
+    spread = np.rint(candles.spread * scale).astype(np.int64)
+    bids = [
+        (2 * np.rint(column * scale).astype(np.int64) - spread) >> 1
+        for column in (candles.open, candles.high, candles.low, candles.close)
+    ]
     out = io.StringIO()
-    columns = [candles.open, candles.high, candles.low, candles.close]
     for at, time in enumerate(times):
-        bid = ",".join(f"{column[at] - half[at]:.{digits}f}" for column in columns)
-        ask = ",".join(f"{column[at] + half[at]:.{digits}f}" for column in columns)
+        bid = ",".join(f"{column[at] / scale:.{digits}f}" for column in bids)
+        ask = ",".join(f"{(column[at] + spread[at]) / scale:.{digits}f}" for column in bids)
         out.write(f"{time},{bid},0,{ask},0\n")
     return out.getvalue()
 

@@ -21,7 +21,7 @@ def as_kind(candles: Candles, kind: str) -> Any:
     if kind == "polars":
         return to_polars(candles)
     if kind == "arrow":
-        return to_polars(candles).to_arrow()
+        return _to_arrow(candles)
     if kind == "pandas":
         return _to_pandas(candles)
     return candles
@@ -37,6 +37,13 @@ def to_polars(candles: Candles) -> "polars.DataFrame":
     prices = [pl.Series(name, getattr(candles, name)) for name in ("open", "high", "low", "close")]
     spread = pl.Series("spread", candles.spread).fill_nan(None)
     return pl.DataFrame([time, *prices, spread, pl.Series("volume", candles.volume)])
+
+
+def _to_arrow(candles: Candles) -> Any:
+    try:
+        return to_polars(candles).to_arrow()
+    except ModuleNotFoundError:
+        raise InputError("pyarrow is not installed", "pip install pyarrow") from None
 
 
 def _to_pandas(candles: Candles) -> Any:

@@ -47,7 +47,7 @@ def parsed_file(source: Source, format: str, options: ReadOptions) -> Parsed:
 
 def judged_file(source: Source, format: str, options: ReadOptions, now: int) -> Judged:
     """Read a file and judge its rows and its label. Raises InputError for what is no file of the format."""
-    parsed = parsed_file(source, format, options)
+    parsed = _oldest_first(parsed_file(source, format, options))
     rows = len(parsed.lines) + len(parsed.refused)
     if rows and len(parsed.problems) + len(parsed.refused) == rows:
         reason = parsed.refused[0].reason if parsed.refused else next(iter(parsed.problems.values()))
@@ -56,6 +56,21 @@ def judged_file(source: Source, format: str, options: ReadOptions, now: int) -> 
     candles, refused, crossed = judge(parsed, now, terms, options.crossed_pips)
     label = parsed.contradictions + contradictions_of(source, _readable(parsed))
     return Judged(candles, rows + len(parsed.left_out), refused, parsed.left_out, crossed, list(dict.fromkeys(label)))
+
+
+def _oldest_first(parsed: Parsed) -> Parsed:
+    """The rows of a file that begins with the newest, the other way round."""
+    n = len(parsed.lines)
+    if n < 2 or not bool(np.all(np.diff(parsed.candles.time) < 0)):
+        return parsed
+    back = slice(None, None, -1)
+    return replace(
+        parsed,
+        candles=parsed.candles.take(back),
+        lines=np.asarray(parsed.lines)[back],
+        text_of=lambda at: parsed.text_of(n - 1 - at),
+        problems={n - 1 - at: what for at, what in parsed.problems.items()},
+    )
 
 
 def judge(parsed: Parsed, now: int, terms: Instrument, crossed_pips: float = 0.0) -> tuple[Candles, list[Refused], int]:

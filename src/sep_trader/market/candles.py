@@ -71,7 +71,8 @@ class Candles(_Columns):
     def normalised(self, precision: int) -> "Candles":
         """The same prices and spreads as the nearest numbers of `precision` decimals: 128.39000000000001 is 128.39."""
         names = ("open", "high", "low", "close", "spread")
-        return replace(self, **{name: np.round(getattr(self, name), precision) for name in names})
+        with np.errstate(over="ignore", invalid="ignore"):
+            return replace(self, **{name: np.round(getattr(self, name), precision) for name in names})
 
 
 @dataclass(frozen=True, slots=True, eq=False)

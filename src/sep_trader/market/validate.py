@@ -125,6 +125,6 @@ def _sides(candles: Candles | QuoteCandles) -> list[tuple[str, tuple[Float, Floa
 
 def _too_precise(prices: Float, precision: int) -> Bool:
     """More decimals than allowed, with room for the representation error of a float8 near 1e6 ticks."""
-    ticks = prices * 10.0**precision
-    with np.errstate(invalid="ignore"):
+    with np.errstate(invalid="ignore", over="ignore"):
+        ticks = prices * 10.0**precision
         return np.asarray((np.abs(ticks - np.rint(ticks)) > 1e-4).any(axis=0), bool)
