@@ -22,7 +22,7 @@ _PER_DOLLAR = {
 }  # fmt: skip
 _FACTOR = 3.0
 _WIDER = {"TRY": 15.0, "MXN": 5.0, "HUF": 4.0, "THB": 4.0, "ZAR": 5.0, "CZK": 4.0}
-_FEW, _MANY = 3, 50
+_FEW, _MANY, _SAMPLE = 3, 50, 100_000
 _EXCHANGED = 0.5
 _WEEKS, _MOST, _SOME = 2, 0.6, 0.04
 """Weekends that must speak, the share of them that must agree in both edges, and the share that makes an error."""
@@ -59,12 +59,20 @@ def _length_of_name(source: Source) -> str | None:
 
 def step_of(time: Int) -> int | None:
     """The usual step between rows, in seconds: the smallest that a fifth of the rows have; None for too few rows."""
-    steps = np.diff(np.unique(time))
+    steps = steps_of(time)
     if len(steps) < _FEW - 1:
         return None
-    values, counts = np.unique(steps, return_counts=True)
-    frequent = values[counts >= 0.2 * len(steps)]
+    values, counts = np.unique(steps[:_SAMPLE], return_counts=True)
+    frequent = values[counts >= 0.2 * counts.sum()]
     return int(frequent[0]) if len(frequent) else int(values[np.argmax(counts)])
+
+
+def steps_of(time: Int) -> Int:
+    """Seconds between neighbouring rows, in the order of time; rows of one time have none."""
+    steps = np.diff(time)
+    if len(steps) and steps.min() <= 0:
+        steps = np.diff(np.unique(time))
+    return steps
 
 
 def length_of_step(step: int) -> Granularity | None:
@@ -84,7 +92,7 @@ def _step(candles: Candles) -> str | None:
         return None
     if step < length.seconds * 0.8:
         return f"its rows are {_words(step)} apart, nearer than {length} candles can be"
-    smallest = int(np.diff(np.unique(candles.time)).min())
+    smallest = int(steps_of(candles.time).min())
     if smallest >= 2 * length.seconds and length not in (Granularity.W, Granularity.M):
         named = length_of_step(smallest)
         return f"no two of its rows are nearer than {_words(smallest)}: not {length}" + (

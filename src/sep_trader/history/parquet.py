@@ -27,4 +27,4 @@ def table_of(source: Source) -> Table:
         raise InputError(f"{source.path} is not Parquet: {str(error).splitlines()[0]}", "is it cut off?") from None
     columns = [column for column in frame.get_columns() if not column.dtype.is_nested()]
     lines = np.arange(1, frame.height + 1, dtype=np.int64)
-    return Table([column.name for column in columns], columns, lines, "", [])
+    return Table([column.name for column in columns], columns, lines, "", "")

@@ -47,7 +47,11 @@ def parsed_file(source: Source, format: str, options: ReadOptions) -> Parsed:
 
 def judged_file(source: Source, format: str, options: ReadOptions, now: int) -> Judged:
     """Read a file and judge its rows and its label. Raises InputError for what is no file of the format."""
-    parsed = _oldest_first(parsed_file(source, format, options))
+    with np.errstate(over="ignore", invalid="ignore"):  # of numbers that no price is: their rows are refused
+        return _judged(_oldest_first(parsed_file(source, format, options)), source, format, options, now)
+
+
+def _judged(parsed: Parsed, source: Source, format: str, options: ReadOptions, now: int) -> Judged:
     rows = len(parsed.lines) + len(parsed.refused)
     if rows and len(parsed.problems) + len(parsed.refused) == rows:
         reason = parsed.refused[0].reason if parsed.refused else next(iter(parsed.problems.values()))

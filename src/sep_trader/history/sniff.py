@@ -134,7 +134,7 @@ def _format(path: Path, table: Table) -> Format:
         dense = len(first) == 15 and first[:8].isdigit() and first[8] == " "
         guess = "mt4" if dotted else "histdata" if dense else "dukascopy" if first[2:3] == "." else None
         if guess is None:
-            raise InputError(f"{path} has no header and no known shape", f"its first line is '{table.raw[0][:60]}'")
+            raise InputError(f"{path} has no header and no known shape", f"its first line is '{table.first_line[:60]}'")
         return TEXT_FORMATS[guess]
     if names & {"tickvol", "tick_volume", "real_volume"}:
         return TEXT_FORMATS["mt5"]

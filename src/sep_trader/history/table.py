@@ -1,7 +1,6 @@
 """A text file as columns of texts: delimiter, header, lines; a row with another number of fields costs itself only."""
 
 import csv
-import io
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -46,18 +45,26 @@ class Table:
     columns: "list[polars.Series]"
     lines: Int
     delimiter: str
-    raw: list[str]
+    text: str
     problems: dict[int, str] = field(default_factory=dict)
     refused: list[Refused] = field(default_factory=list)
+    _cut: list[str] | None = None
 
     def __len__(self) -> int:
         return len(self.lines)
 
     def text_of(self, row: int) -> str:
         """The text of a row; of a file without lines, its values."""
-        if not self.raw:
+        if not self.text:
             return ",".join(str(column[row]) for column in self.columns)
-        return self.raw[int(self.lines[row]) - 1]
+        if self._cut is None:
+            self._cut = self.text.split("\n")
+        return self._cut[int(self.lines[row]) - 1]
+
+    @property
+    def first_line(self) -> str:
+        """The first line, for an error that says what the file looks like."""
+        return self.text[:200].split("\n", 1)[0]
 
     def floats(self, column: int, name: str, decimal: str | None = None) -> Float:
         """A column as numbers. A value that is not a number becomes NaN, and a problem of its row that names `name`."""
@@ -103,58 +110,73 @@ def read_table(text: str, delimiter: str | None, width: int | None = None, *, na
     Raises InputError for a text without rows.
     """
     polars_module()
-    raw = text.splitlines()
-    filled = [index for index, line in enumerate(raw) if line and not line.isspace()]
-    if not filled:
+    if "\r" in text:
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
+    begin = len(text) - len(text.lstrip())
+    first = text[text.rfind("\n", 0, begin) + 1 :].split("\n", 1)[0]
+    if not first.strip():
         raise InputError(f"{name} is empty", "fetch it again")
-    first = raw[filled[0]]
-    whole_line_quoted = first.count('"') == 2 and first.startswith('"') and first.rstrip().endswith('"')
     used = delimiter or _delimiter(first)
+    found = _regular(text, first, used, width) if begin == 0 and '"' not in text else None
+    return found or _irregular(text, first, used, width)
+
+
+def _regular(text: str, first: str, delimiter: str, width: int | None) -> Table | None:
+    """The table of a text whose every line has the same number of fields; None for any other text."""
+    import polars as pl
+
+    names = _names(first, delimiter)
+    head, expected = (1, len(names)) if names else (0, width or first.count(delimiter) + 1)
+    count = text.count("\n") + (not text.endswith("\n")) - head
+    if count <= 0 or "\n\n" in text:
+        return None
+    try:
+        frame = pl.read_csv(
+            text.encode(), has_header=False, skip_lines=head, separator=delimiter, quote_char=None, infer_schema=False
+        )
+    except pl.exceptions.PolarsError:
+        return None
+    # A short row's last field is null, and so is an empty one: both are looked at row by row.
+    if frame.shape != (count, expected) or frame.to_series(expected - 1).null_count():
+        return None
+    columns = [frame.to_series(at).fill_null("") for at in range(expected)]
+    if f"{delimiter} " in text or f" {delimiter}" in text or "\n " in text or " \n" in text:
+        columns = [column.str.strip_chars() for column in columns]
+    lines = np.arange(head + 1, head + 1 + count, dtype=np.int64)
+    return Table(names, columns, lines, delimiter, text)
+
+
+def _irregular(text: str, first: str, delimiter: str, width: int | None) -> Table:
+    """The table of any text: empty lines are passed over, rows with another number of fields are refused."""
+    raw = text.split("\n")
+    filled = [index for index, line in enumerate(raw) if line and not line.isspace()]
     # MetaTrader's exports through spreadsheets come with every line quoted as a whole.
-    unquote = whole_line_quoted and used in first
+    whole_line_quoted = first.count('"') == 2 and first.startswith('"') and first.rstrip().endswith('"')
     kept = [raw[index] for index in filled]
-    if unquote:
+    if whole_line_quoted and delimiter in first:
         kept = [line.strip().strip('"') for line in kept]
-    names = _names(kept[0], used)
+    names = _names(kept[0], delimiter)
     head = 1 if names else 0
-    expected = len(names) if names else width or len(_cut(kept[0], used))
+    expected = len(names) if names else width or len(_cut(kept[0], delimiter))
     rows = kept[head:]
     lines = np.array(filled[head:], np.int64) + 1
-    columns, counts = _columns(rows, used, expected)
+    columns, counts = _columns(rows, delimiter, expected)
     good = counts == expected
     refused = [
         Refused(int(lines[at]), f"{counts[at]} fields where {expected} are needed", rows[at])
         for at in np.flatnonzero(~good).tolist()
     ]
-    return Table(names, [column.str.strip_chars() for column in columns], lines[good], used, raw, refused=refused)
+    return Table(names, [column.str.strip_chars() for column in columns], lines[good], delimiter, text, refused=refused)
 
 
 def _columns(rows: list[str], delimiter: str, width: int) -> "tuple[list[polars.Series], Int]":
     """The texts of each column, of the rows that have so many fields, and how many fields every row has."""
     import polars as pl
 
-    names = [str(at) for at in range(width)]
-    series = pl.Series(rows, dtype=pl.String)
-    quoted = series.str.contains('"', literal=True).any()
-    if quoted:
-        series = series.str.replace_all('"', "", literal=True)
-    counts = (series.str.count_matches(delimiter, literal=True) + 1).to_numpy().astype(np.int64)
-    if quoted and not (counts == width).all():  # delimiters inside of quotation marks
-        cells = [_cut(row, delimiter) for row in rows]
-        counts = np.array([len(cell) for cell in cells], np.int64)
-        kept = [cell for cell in cells if len(cell) == width]
-        return [pl.Series(n, [cell[at] for cell in kept], pl.String) for at, n in enumerate(names)], counts
-    good = series if (counts == width).all() else series.filter(pl.Series(counts == width))
-    if len(good) == 0:
-        return [pl.Series(name, [], pl.String) for name in names], counts
-    text = "\n".join(good.to_list()) if len(good) < len(rows) or quoted else "\n".join(rows)
-    frame = pl.read_csv(
-        io.BytesIO(text.encode()), has_header=False, separator=delimiter, quote_char=None, infer_schema=False
-    )
-    if frame.shape != (len(good), width):
-        parts = good.str.split_exact(delimiter, width - 1).struct.unnest()
-        frame = parts.rename(dict(zip(parts.columns, names, strict=True)))
-    return [frame.to_series(at).fill_null("") for at in range(width)], counts
+    cells = [_cut(row, delimiter) for row in rows]
+    counts = np.array([len(cell) for cell in cells], np.int64)
+    kept = [cell for cell in cells if len(cell) == width]
+    return [pl.Series(str(at), [cell[at] for cell in kept], pl.String) for at in range(width)], counts
 
 
 def _cut(line: str, delimiter: str) -> list[str]:

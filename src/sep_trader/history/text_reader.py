@@ -75,7 +75,9 @@ def _columns(table: Table, format: Format, options: ReadOptions, path: Path) -> 
     except InputError as error:
         raise InputError(f"{path} has {error.message}", error.hint or "") from None
     if not table.names and not format.order:
-        raise InputError(f"{path} has no header", f"name its source: --format; its first line is '{table.raw[0][:60]}'")
+        raise InputError(
+            f"{path} has no header", f"name its source: --format; its first line is '{table.first_line[:60]}'"
+        )
     if not table.names and len(table.columns) == len(format.order) - 1 and format.order[1] == "clock":
         column = {ours: at for at, ours in enumerate(["time", *format.order[2:]])}  # days, without a clock
     if "time" not in column and "date" in column and "clock" not in column:

@@ -21,6 +21,9 @@ SESSION = {
 """Settings of every session: whatever server, database or role have set, texts of times and numbers mean the same."""
 OPTIONS = " ".join(f"-c {name}={value.replace(' ', chr(92) + ' ')}" for name, value in SESSION.items())
 
+PINNED: dict[str, Any] = {"options": OPTIONS, "client_encoding": "utf8"}
+"""What every connection is opened with."""
+
 
 class Database:
     """A pool of connections to one PostgreSQL database. Close it, or use it as a context manager."""
@@ -28,12 +31,7 @@ class Database:
     def __init__(self, url: str, *, max_size: int = 4, timeout_s: float = 5.0) -> None:
         """Connect; raises StoreUnavailable naming the address (never the password) when nothing answers."""
         self.url = url
-        kwargs = {
-            "row_factory": dict_row,
-            "connect_timeout": max(2, int(timeout_s)),
-            "options": OPTIONS,
-            "client_encoding": "utf8",
-        }
+        kwargs = {"row_factory": dict_row, "connect_timeout": max(2, int(timeout_s)), **PINNED}
         try:
             psycopg.conninfo.conninfo_to_dict(url)
         except psycopg.Error:
@@ -74,12 +72,7 @@ class Database:
         """A connection of its own in autocommit mode, outside the pool: for LISTEN, advisory locks, maintenance."""
         try:
             with psycopg.connect(
-                self.url,
-                autocommit=True,
-                row_factory=dict_row,
-                connect_timeout=5,
-                options=OPTIONS,
-                client_encoding="utf8",
+                self.url, autocommit=True, row_factory=dict_row, connect_timeout=5, **PINNED
             ) as connection:
                 yield connection
         except (psycopg.OperationalError, psycopg.InterfaceError) as error:
