@@ -23,6 +23,7 @@ from urllib.parse import urlsplit
 
 import numpy as np
 import psycopg
+from psycopg import pq
 from psycopg.pq import ExecStatus
 from psycopg.pq.abc import PGconn
 from psycopg.rows import dict_row
@@ -185,7 +186,7 @@ def measure(server: str, name: str, chunk_days: int | None, data: list[Candles])
         with database.transaction() as connection:
             ids = [instrument_id(connection, pair) for pair in PAIRS]
         blocks = [list(candle_wire.pack(c, ident)) for c, ident in zip(data, ids, strict=True)]
-        raw_connection = PGconn.connect(url.encode())  # blocking, as a plain client of libpq is
+        raw_connection = pq.PGconn.connect(url.encode())  # blocking, as a plain client of libpq is
         raw, ours, again = [], [], []
         for _ in range(ROUNDS):
             clear(database)
