@@ -386,9 +386,9 @@ def _covered(one: Coverage) -> dict[str, Any]:
         "last": one.last,
         "candles": one.candles,
         "expected": one.expected,
-        "gaps": len(one.gaps),
-        "missing": sum(gap.missing for gap in one.gaps),
-        "unasked": sum(gap.missing for gap in one.gaps if not gap.asked),
+        "gaps": one.gaps,
+        "missing": one.missing,
+        "unasked": one.unasked,
     }
 
 

@@ -2,14 +2,16 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
-from sep_trader.broker.oanda.client import OandaClient
-from sep_trader.broker.oanda.hosts import hosts
 from sep_trader.errors import InputError
 from sep_trader.settings import OandaEnvironment, Settings
 from sep_trader.store.copy_stream import Way
 from sep_trader.store.database import Database
 from sep_trader.store.migrations import migrate, pending
+
+if TYPE_CHECKING:
+    from sep_trader.broker.oanda.client import OandaClient
 
 __all__ = ["database_url", "open_broker", "open_database"]
 
@@ -39,8 +41,12 @@ def open_database(settings: Settings, *, max_size: int = 4) -> Iterator[Database
 
 
 @contextmanager
-def open_broker(settings: Settings) -> Iterator[OandaClient]:
+def open_broker(settings: Settings) -> "Iterator[OandaClient]":
     """The broker's client. Raises InputError that names the missing setting."""
+    # Commands that ask no broker start without its client.
+    from sep_trader.broker.oanda.client import OandaClient
+    from sep_trader.broker.oanda.hosts import hosts
+
     if settings.oanda_api_key is None:
         raise InputError("no broker token", "set OANDA_API_KEY in the environment or OANDA.env")
     if settings.oanda_account_id is None:

@@ -86,7 +86,8 @@ def judge(parsed: Parsed, now: int, terms: Instrument, crossed_pips: float = 0.0
     readable[list(reasons)] = False
     position = np.flatnonzero(readable)
     limit = crossed_pips * float(terms.pip)
-    for index, reason in refusals(parsed.candles.take(readable), precision, now, crossed=limit).items():
+    candles = parsed.candles.take(readable) if reasons else parsed.candles
+    for index, reason in refusals(candles, precision, now, crossed=limit).items():
         reasons[int(position[index])] = reason
     refused = [Refused(int(parsed.lines[i]), reason, parsed.text_of(i)) for i, reason in reasons.items()]
     good = np.ones(len(parsed.lines), bool)
@@ -99,9 +100,11 @@ def judge(parsed: Parsed, now: int, terms: Instrument, crossed_pips: float = 0.0
 
 def _readable(parsed: Parsed) -> Candles:
     """The rows that read as numbers, sound or not: a label that makes each row look bad must be seen as well."""
-    readable = np.ones(len(parsed.lines), bool)
-    readable[list(parsed.problems)] = False
-    candles = parsed.candles.take(readable)
+    candles = parsed.candles
+    if parsed.problems:
+        readable = np.ones(len(parsed.lines), bool)
+        readable[list(parsed.problems)] = False
+        candles = candles.take(readable)
     if isinstance(candles, Candles):
         return candles
     c = candles

@@ -12,6 +12,7 @@ from sep_trader.history.sheet import Float, Int, Refused
 if TYPE_CHECKING:
     import polars
 
+_SAMPLE = 100
 DELIMITERS = ("\t", ";", "|", ",")
 _NAMED = {"tab": "\t", "comma": ",", "semicolon": ";", "space": " ", "pipe": "|"}
 
@@ -74,6 +75,8 @@ class Table:
         if decimal and decimal != ".":
             texts = texts.str.replace(decimal, ".", literal=True)
         numbers = texts.cast(pl.Float64, strict=False)
+        if numbers.null_count() and texts.dtype == pl.String:  # a single field may have blanks around it
+            numbers = texts.str.strip_chars().cast(pl.Float64, strict=False)
         self._note(numbers.is_null(), column, f"{name}: not a number")
         return numbers.fill_null(float("nan")).to_numpy()
 
@@ -112,13 +115,13 @@ def read_table(text: str, delimiter: str | None, width: int | None = None, *, na
     polars_module()
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
-    begin = len(text) - len(text.lstrip())
+    begin = next((at for at in range(len(text)) if not text[at].isspace()), len(text))
     first = text[text.rfind("\n", 0, begin) + 1 :].split("\n", 1)[0]
     if not first.strip():
         raise InputError(f"{name} is empty", "fetch it again")
     used = delimiter or _delimiter(first)
     found = _regular(text, first, used, width) if begin == 0 and '"' not in text else None
-    return found or _irregular(text, first, used, width)
+    return _irregular(text, first, used, width) if found is None else found
 
 
 def _regular(text: str, first: str, delimiter: str, width: int | None) -> Table | None:
@@ -128,7 +131,7 @@ def _regular(text: str, first: str, delimiter: str, width: int | None) -> Table 
     names = _names(first, delimiter)
     head, expected = (1, len(names)) if names else (0, width or first.count(delimiter) + 1)
     count = text.count("\n") + (not text.endswith("\n")) - head
-    if count <= 0 or "\n\n" in text:
+    if count <= 0:
         return None
     try:
         frame = pl.read_csv(
@@ -136,11 +139,11 @@ def _regular(text: str, first: str, delimiter: str, width: int | None) -> Table 
         )
     except pl.exceptions.PolarsError:
         return None
-    # A short row's last field is null, and so is an empty one: both are looked at row by row.
+    # A short row's last field is null, and so is an empty one and an empty line's: they are looked at row by row.
     if frame.shape != (count, expected) or frame.to_series(expected - 1).null_count():
         return None
     columns = [frame.to_series(at).fill_null("") for at in range(expected)]
-    if f"{delimiter} " in text or f" {delimiter}" in text or "\n " in text or " \n" in text:
+    if any(cell != cell.strip() for column in columns for cell in column.head(_SAMPLE).to_list()):
         columns = [column.str.strip_chars() for column in columns]
     lines = np.arange(head + 1, head + 1 + count, dtype=np.int64)
     return Table(names, columns, lines, delimiter, text)

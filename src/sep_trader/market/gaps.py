@@ -1,6 +1,5 @@
 """Missing candles: what the calendar says should be there and is not. Closed hours are no gaps."""
 
-from bisect import bisect_right
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,11 +28,36 @@ class Gap:
     asked: bool = False
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class GapRuns:
+    """Gaps as columns of one length, as the fields of Gap."""
+
+    start: Int
+    end: Int
+    missing: Int
+    asked: Bool
+
+    def __len__(self) -> int:
+        return len(self.start)
+
+    def as_gaps(self) -> list[Gap]:
+        """The same, one by one."""
+        columns = (self.start.tolist(), self.end.tolist(), self.missing.tolist(), self.asked.tolist())
+        return [Gap(*row) for row in zip(*columns, strict=True)]
+
+
 def find_gaps(time: Int, granularity: Granularity, start: int, end: int, asked: list[Span] | None = None) -> list[Gap]:
     """The gaps of start <= time < end, given the starts of the candles that are there, in order.
 
     asked: spans that the broker was asked for.
     """
+    return find_gap_runs(time, granularity, start, end, asked).as_gaps()
+
+
+def find_gap_runs(
+    time: Int, granularity: Granularity, start: int, end: int, asked: list[Span] | None = None
+) -> GapRuns:
+    """The gaps as `find_gaps` finds them, as columns."""
     wanted = expected(start, end, granularity)
     merged = _merged(asked or [])
     there = time[(time >= start) & (time < end)]
@@ -41,10 +65,7 @@ def find_gaps(time: Int, granularity: Granularity, start: int, end: int, asked: 
     present = np.zeros(len(wanted), bool)
     inside = at < len(there)
     present[inside] = there[at[inside]] == wanted[inside]
-    return [
-        Gap(int(run[0]), int(run[-1]) + granularity.seconds, len(run), _covered(run, granularity, merged))
-        for run in _runs(wanted[~present], granularity)
-    ]
+    return _runs(wanted[~present], granularity, merged)
 
 
 def expected(start: int, end: int, granularity: Granularity) -> Int:
@@ -75,7 +96,7 @@ def bits_of_days(time: Int, width: int) -> tuple[Int, Bool]:
 
 def gaps_of_bits(
     days: Int, bits: Bool, granularity: Granularity, start: int, end: int, asked: list[Span]
-) -> tuple[int, list[Gap]]:
+) -> tuple[int, GapRuns]:
     """What the calendar expects with start <= time < end, and the gaps, from the days of `bits_of_days`.
 
     Equal to `expected_count` and `find_gaps` of the same candles; it takes the days' bits in place of the times.
@@ -91,10 +112,7 @@ def gaps_of_bits(
     flat[-(-(end - origin) // granularity.seconds) :] = False
     missing = origin + np.flatnonzero(flat & ~present) * granularity.seconds
     merged = _merged(asked)
-    return int(np.count_nonzero(flat)), [
-        Gap(int(run[0]), int(run[-1]) + granularity.seconds, len(run), _covered(run, granularity, merged))
-        for run in _runs(missing, granularity)
-    ]
+    return int(np.count_nonzero(flat)), _runs(missing, granularity, merged)
 
 
 def _expected_bits(day: int, granularity: Granularity) -> Bool:
@@ -140,15 +158,17 @@ def subtract(span: Span, known: list[Span]) -> list[Span]:
     return left
 
 
-def _runs(missing: Int, granularity: Granularity) -> list[Int]:
-    """Cut where closed hours lie between missing candles."""
+def _runs(missing: Int, granularity: Granularity, merged: list[Span]) -> GapRuns:
+    """Cut where closed hours or candles lie between missing candles. merged: spans that the broker was asked for."""
     if len(missing) == 0:
-        return []
-    cuts = np.flatnonzero(np.diff(missing) > granularity.seconds) + 1
-    return np.split(missing, cuts)
-
-
-def _covered(run: Int, granularity: Granularity, merged: list[Span]) -> bool:
-    """Whether one of the merged spans covers a run."""
-    at = bisect_right(merged, (int(run[0]), 1 << 62)) - 1
-    return at >= 0 and merged[at][1] >= int(run[-1]) + granularity.seconds
+        none = np.zeros(0, np.int64)
+        return GapRuns(none, none, none, np.zeros(0, bool))
+    first = np.flatnonzero(np.concatenate([[True], np.diff(missing) > granularity.seconds]))
+    last = np.concatenate([first[1:], [len(missing)]]) - 1
+    start, end = missing[first], missing[last] + granularity.seconds
+    spans = np.array(merged, np.int64).reshape(-1, 2)
+    at = np.searchsorted(spans[:, 0], start, side="right") - 1
+    covered = np.zeros(len(start), bool)
+    begun = at >= 0
+    covered[begun] = spans[at[begun], 1] >= end[begun]
+    return GapRuns(start, end, last - first + 1, covered)

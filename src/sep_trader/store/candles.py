@@ -22,7 +22,7 @@ from sep_trader.errors import StoreError
 from sep_trader.market.calendar import DAY
 from sep_trader.market.candles import Candles
 from sep_trader.market.clock import format_rfc3339, from_epoch
-from sep_trader.market.gaps import Gap, Span
+from sep_trader.market.gaps import Span
 from sep_trader.market.granularity import Granularity
 from sep_trader.market.instrument import standard_instrument
 from sep_trader.market.resample import resample
@@ -302,8 +302,8 @@ def _newest(source: Connection, instrument: str, granularity: Granularity, count
 class Coverage:
     """What is stored of a series: first and last candle, how many there are, and what the calendar misses.
 
-    expected: candles that the calendar expects between first and last. gaps: of those, runs that are missing, each
-    with whether the broker was asked for it.
+    expected: candles that the calendar expects between first and last. missing: of those, how many are not there, in so
+    many gaps. unasked: of those, in gaps that the broker was not asked for.
     """
 
     instrument: str
@@ -312,7 +312,9 @@ class Coverage:
     last: datetime
     candles: int
     expected: int
-    gaps: tuple[Gap, ...]
+    gaps: int
+    missing: int
+    unasked: int
 
 
 def coverage(database: Database, progress: presence.Progress | None = None) -> list[Coverage]:
@@ -343,7 +345,17 @@ def _kept_coverage(database: Database, every: list[presence.Series]) -> list[Cov
             return None
         first, last = from_epoch(kept.first), from_epoch(kept.last)
         out.append(
-            Coverage(one.instrument, one.granularity, first, last, kept.candles, kept.expected, tuple(kept.gaps))
+            Coverage(
+                one.instrument,
+                one.granularity,
+                first,
+                last,
+                kept.candles,
+                kept.expected,
+                len(kept.gaps),
+                int(kept.gaps.missing.sum()),
+                int(kept.gaps.missing[~kept.gaps.asked].sum()),
+            )
         )
     return out
 

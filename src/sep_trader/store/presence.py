@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from sep_trader.market.calendar import DAY, HOUR
 from sep_trader.market.clock import from_epoch
-from sep_trader.market.gaps import Gap, Span, bits_of_days, expected_count, find_gaps, gaps_of_bits
+from sep_trader.market.gaps import GapRuns, Span, bits_of_days, expected_count, find_gap_runs, gaps_of_bits
 from sep_trader.market.granularity import Granularity
 from sep_trader.store.database import Connection, Database
 from sep_trader.store.queries import queries
@@ -82,7 +82,7 @@ class Kept:
     last: int
     candles: int
     expected: int
-    gaps: list[Gap]
+    gaps: GapRuns
 
 
 def gaps_of(connection: Connection, one: Series, asked: list[Span]) -> Kept | None:
@@ -108,7 +108,7 @@ def gaps_of(connection: Connection, one: Series, asked: list[Span]) -> Kept | No
         row, slot = np.nonzero(bits)
         time = days[row] * DAY + slot * width
         expected = expected_count(first, last + 1, one.granularity)
-        found = find_gaps(time, one.granularity, first, end, asked)
+        found = find_gap_runs(time, one.granularity, first, end, asked)
     return Kept(first, last, int(np.count_nonzero(bits)), expected, found)
 
 

@@ -32,7 +32,8 @@ def check(database: Database) -> None:
         first, end = int(time[0]), int(time[-1]) + one.granularity.seconds
         assert (one.candles, one.first, one.last) == (len(time), from_epoch(first), from_epoch(int(time[-1])))
         assert one.expected == expected_count(first, int(time[-1]) + 1, one.granularity)
-        assert list(one.gaps) == find_gaps(time, one.granularity, first, end, [])
+        gaps = find_gaps(time, one.granularity, first, end, [])
+        assert (one.gaps, one.missing) == (len(gaps), sum(gap.missing for gap in gaps)) and one.unasked == one.missing
 
 
 def believed(database: Database) -> bool:
