@@ -5,14 +5,14 @@ CREATE TABLE candle_days (
     instrument_id smallint NOT NULL,
     granularity smallint NOT NULL,
     day date NOT NULL,
-    present bit varying NOT NULL,
+    present text NOT NULL,
     PRIMARY KEY (instrument_id, granularity, day)
 );
 COMMENT ON TABLE candle_days IS 'Which candles of market_candles are there, a row for each day that has any.';
 COMMENT ON COLUMN candle_days.instrument_id IS 'instruments.id';
 COMMENT ON COLUMN candle_days.granularity IS 'granularities.code';
 COMMENT ON COLUMN candle_days.day IS 'Day in UTC.';
-COMMENT ON COLUMN candle_days.present IS 'A bit for each candle that can begin in the day, of candles longer than an hour a bit for each hour; 1 where it is stored.';
+COMMENT ON COLUMN candle_days.present IS 'A 0 or 1 for each candle that can begin in the day, of candles longer than an hour one for each hour; 1 where it is stored. Text, because a backup hashes every row.';
 
 CREATE TABLE candle_days_state (
     singleton boolean PRIMARY KEY DEFAULT true CHECK (singleton),
@@ -38,13 +38,14 @@ CREATE FUNCTION note_candles(instrument_ids smallint[], granularities smallint[]
 LANGUAGE sql AS $$
     SELECT set_config('sep.candles_noted', 'on', true);
     INSERT INTO candle_days AS d (instrument_id, granularity, day, present)
-    SELECT instrument_id, granularity, day, bit_or(set_bit(repeat('0', 86400 / width)::varbit, slot, 1))
+    SELECT instrument_id, granularity, day, bit_or(set_bit(repeat('0', 86400 / width)::varbit, slot, 1))::text
     FROM (SELECT n.instrument_id, n.granularity, least(g.seconds, 3600) AS width, (n.time AT TIME ZONE 'UTC')::date AS day,
             (extract(epoch FROM n.time)::bigint % 86400 / least(g.seconds, 3600))::integer AS slot
           FROM unnest(instrument_ids, granularities, times) AS n (instrument_id, granularity, time)
           JOIN granularities g ON g.code = n.granularity) AS c
     GROUP BY instrument_id, granularity, day, width
-    ON CONFLICT (instrument_id, granularity, day) DO UPDATE SET present = d.present | excluded.present;
+    ON CONFLICT (instrument_id, granularity, day) DO UPDATE
+        SET present = (d.present::varbit | excluded.present::varbit)::text;
     SELECT coalesce(array_length(times, 1), 0)::bigint;
 $$;
 COMMENT ON FUNCTION note_candles IS 'Note that these candles are stored now; gives how many they are.';

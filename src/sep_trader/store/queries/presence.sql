@@ -5,9 +5,10 @@ SELECT set_config('sep.candles_noted', 'on', true);
 -- name: note_days :execute
 -- Note candles as stored: a day each with the bits of its candles.
 INSERT INTO candle_days AS d (instrument_id, granularity, day, present)
-SELECT :instrument_id, :granularity, day, present::varbit
+SELECT :instrument_id, :granularity, day, present
 FROM unnest(:days::date[], :present::text[]) AS n (day, present)
-ON CONFLICT (instrument_id, granularity, day) DO UPDATE SET present = d.present | excluded.present;
+ON CONFLICT (instrument_id, granularity, day) DO UPDATE
+SET present = (d.present::varbit | excluded.present::varbit)::text;
 
 -- name: forget_days :execute
 -- Candles before a time were dropped, of one granularity or of all: note what is left of the day of that time.
@@ -59,5 +60,5 @@ SELECT EXISTS (SELECT 1 FROM market_candles
 
 -- name: days_of_series :many
 -- The noted days of a series in order, with a text of 0 and 1 each.
-SELECT day, present::text AS present FROM candle_days
+SELECT day, present FROM candle_days
 WHERE instrument_id = :instrument_id AND granularity = :granularity ORDER BY day;
