@@ -9,7 +9,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 repository=$PWD python=${PYTHON:-python3}
 packages=(curl git make openssh-clients postgresql python3 python3-pip rsync)
-extras=embedded,research,cluster cuda='' dry='' droplet=${SEP_DROPLET:-}
+extras=embedded,data,research,cluster cuda='' dry='' droplet=${SEP_DROPLET:-}
 
 die() { echo "setup_fedora: $*" >&2; exit 1; }
 say() { echo "setup_fedora: $*"; }
