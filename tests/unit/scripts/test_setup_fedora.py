@@ -91,7 +91,7 @@ def test_a_run_and_a_second_that_changes_nothing(fedora: Fedora) -> None:
     assert "ready" in fedora.setup(PYTHON="python3.13")
     calls = fedora.calls()
     assert any(c.startswith("dnf [install] [-y] [curl] [git]") for c in calls), calls
-    assert "make_venv.sh [python3.13] [.venv] [embedded,research,cluster]" in calls
+    assert "make_venv.sh [python3.13] [.venv] [embedded,data,research,cluster]" in calls
     assert (fedora.tree / ".env").read_bytes() == (ROOT / ".env.example").read_bytes()
     for secret in (fedora.tree / ".env", fedora.home / ".config/sep-trader/bundle_key"):
         assert stat.S_IMODE(secret.stat().st_mode) == 0o600
