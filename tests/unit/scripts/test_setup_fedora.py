@@ -79,7 +79,7 @@ def test_a_plan_changes_nothing(fedora: Fedora) -> None:
     assert [c.split()[0] for c in fedora.calls()] == ["rpm"], "a plan only looks"
     for planned in (
         r"dnf install -y .*openssh-clients postgresql python3 ",
-        r"\+ scripts/make_venv.sh python3 .venv embedded\\,research\\,cluster\\,cuda$",
+        r"\+ scripts/make_venv.sh python3 .venv embedded\\,data\\,research\\,cluster\\,cuda$",
         r"\+ install -m 600 .env.example .env$",
         r"\+ ssh-keygen -q -t ed25519 .*/\.config/sep-trader/bundle_key$",
         r"\+ write .*/\.bashrc\.d/sep-trader$",
