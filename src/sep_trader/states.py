@@ -61,6 +61,18 @@ class Verdict(StrEnum):
     NOT_READY = "NOT_READY"
 
 
+class SpreadSource(StrEnum):
+    """Where the spreads come from that a model was trained on (models.artifact, costs.spread.source)."""
+
+    RECORDED = "recorded"
+    DECLARED = "declared"
+    """By a person."""
+    MEASURED = "measured"
+    """On candles of the same pair that have one."""
+    UNKNOWN = "unknown"
+    """Trades were priced as if they were free: never READY, never on a live account."""
+
+
 class ControlChange(StrEnum):
     """What a person, a protection or a training changed (control_changes.change)."""
 

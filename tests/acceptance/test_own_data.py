@@ -212,9 +212,7 @@ def test_what_sniff_says_imports(sep: Sep, database: Database, tmp_path: Path) -
 
 
 @pytest.mark.parametrize("format", ["csv", "parquet", "lean"])
-def test_what_is_exported_is_imported(
-    sep: Sep, database: Database, new_database: Callable[[], object], tmp_path: Path, format: str
-) -> None:
+def test_what_is_exported_is_imported(sep: Sep, database: Database, tmp_path: Path, format: str) -> None:
     candles = random_walk(500)
     store.load(database, candles)
     target = tmp_path / ("lean" if format == "lean" else f"EURUSD_M1.{format}")

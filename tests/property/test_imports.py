@@ -138,3 +138,42 @@ def test_another_pair_is_refused(tmp_path: Path) -> None:
     path = written(tmp_path, series(SUMMER), "csv", "UTC", 1)
     found = judged_file(Source(path, "USD_JPY", Granularity.M15), "csv", ReadOptions(timezone=parse_zone("UTC")), NOW)
     assert any("are not USD_JPY's" in sentence for sentence in found.contradictions)
+
+
+def test_times_with_an_offset_need_no_zone_and_contradict_another(tmp_path: Path) -> None:
+    path = tmp_path / "candles.csv"
+    rows = [f"2014-06-23T0{hour}:00:00+02:00,1.3,1.31,1.29,1.3" for hour in range(3, 8)]
+    path.write_text("\n".join(["time,open,high,low,close", *rows]))
+    found = read(path, "csv", Granularity.H1, None)
+    assert from_epoch(int(found.candles.time[0])).hour == 1
+    assert read(path, "csv", Granularity.H1, "UTC").contradictions == []
+    [sentence] = read(path, "csv", Granularity.H1, "ny+7").contradictions
+    assert "carry their own offset" in sentence
+
+
+@pytest.mark.parametrize(
+    ("pair", "price", "spread"), [("EUR_USD", 1.1, 1.2), ("USD_JPY", 150.0, 1.2), ("EUR_USD", 1.1, 12)]
+)
+def test_spreads_in_pips_or_points_are_no_prices(tmp_path: Path, pair: str, price: float, spread: float) -> None:
+    path = tmp_path / "candles.csv"
+    rows = [f"2014-06-23T0{hour}:00:00Z,{price},{price},{price},{price},{spread}" for hour in range(3, 8)]
+    path.write_text("\n".join(["time,open,high,low,close,spread", *rows]))
+    found = judged_file(Source(path, pair, Granularity.H1), "csv", ReadOptions(), NOW)
+    assert any("not price units" in sentence for sentence in found.contradictions)
+
+
+def test_spreads_of_zero_that_were_seen_stay_zero(tmp_path: Path) -> None:
+    path = tmp_path / "candles.csv"
+    rows = [f"2014-06-23T0{hour}:00:00Z,1.3,1.3,1.3,1.3,0" for hour in range(3, 8)]
+    path.write_text("\n".join(["time,open,high,low,close,spread", *rows]))
+    assert read(path, "csv", Granularity.H1, None).candles.spread.tolist() == [0.0] * 5
+
+
+def test_a_file_that_begins_with_the_newest_is_turned_round(tmp_path: Path) -> None:
+    candles = series(SUMMER)
+    path = written(tmp_path, candles, "csv", "UTC", 1)
+    head, *rows = path.read_text().splitlines()
+    path.write_text("\n".join([head, *reversed(rows)]))
+    found = read(path, "csv", Granularity.M15, "UTC")
+    assert (found.refused, found.contradictions) == ([], [])
+    assert np.array_equal(found.candles.close, candles.close)

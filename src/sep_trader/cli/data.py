@@ -16,7 +16,7 @@ from sep_trader.history.cache import RawCache
 from sep_trader.history.download import Download, DownloadReport, Page, gaps
 from sep_trader.history.export import export
 from sep_trader.history.formats import FORMATS, parse_mapping
-from sep_trader.history.job import FileReport, ImportReport, find, import_path
+from sep_trader.history.job import FileReport, ImportReport, find, import_found
 from sep_trader.history.sniff import sniff
 from sep_trader.history.source import ReadOptions
 from sep_trader.history.zones import parse_zone
@@ -83,28 +83,17 @@ def import_(
 
     Example: sep data import EURUSD_M1.csv -f mt5 --timezone ny+7
     """
-    if (bid is None) != (ask is None) or (path is None) == (bid is None):
-        raise InputError("name a file or folder, or both sides with --bid FILE --ask FILE")
-    first = bid or path
-    assert first is not None  # noqa: S101 - one of them is, says the check above
+    first = _first_file(path, bid, ask)
     mode = corrections_mode(corrections)
     if force is not None and not force.strip():
         raise InputError("--force needs a reason", "it is recorded with the candles")
     if not 0.0 < price_scale < float("inf"):
         raise InputError(f"--price-scale {price_scale} is not above 0")
     length = Granularity.parse(granularity) if granularity else None
-    options = ReadOptions(
-        columns=parse_mapping(columns),
-        timezone=parse_zone(timezone) if timezone else None,
-        time_format=time_format,
-        price_scale=price_scale,
-        delimiter=delimiter,
-        decimal=decimal,
-        crossed_pips=crossed_pips,
-    )
-    find(
-        first, format, instrument, length, ask=ask, options=options
-    )  # a wrong path is told before a database is opened
+    zone = parse_zone(timezone) if timezone else None
+    options = ReadOptions(parse_mapping(columns), zone, time_format, price_scale, delimiter, decimal, crossed_pips)
+    # A wrong path is told before a database is opened.
+    found = find(first, format, instrument, length, ask=ask, options=options)
     with open_database(load_settings()) as database, render.progress_bar() as bar:
         task = bar.add_task("importing", total=None)
 
@@ -113,19 +102,29 @@ def import_(
             if report:
                 bar.update(task, description=f"{report.instrument} {report.granularity} {report.path.name}")
 
-        report = import_path(
-            database, first, format, instrument, length,
-            ask=ask, options=options, corrections=mode, force=force, progress=show,
-        )  # fmt: skip
+        report = import_found(database, found, corrections=mode, force=force, progress=show)
     _print_import(report, json)
-    files = [str(f.rejected_file) for f in report.files if f.rejected_file]
+    _raise_refused(report)
+
+
+def _first_file(path: Path | None, bid: Path | None, ask: Path | None) -> Path:
+    """The file or folder to import, or the bid side's file. Raises InputError for both, and for one side alone."""
+    if (bid is None) != (ask is None) or (path is None) == (bid is None):
+        raise InputError("name a file or folder, or both sides with --bid FILE --ask FILE")
+    first = bid or path
+    assert first is not None  # noqa: S101 - one of them is, says the check above
+    return first
+
+
+def _raise_refused(report: ImportReport) -> None:
+    """Raise RowsRefused where a file or a row was not stored."""
     if report.failed:
         more = f" and {report.refused} rows" if report.refused else ""
-        raise RowsRefused(
-            f"{len(report.failed)} files{more} were refused, the others are stored", "they are listed above"
-        )
+        files = f"{len(report.failed)} file{'s' * (len(report.failed) != 1)}"
+        raise RowsRefused(f"{files}{more} were refused, the others are stored", "see the list above")
     if report.refused:
-        raise RowsRefused(f"{report.refused} rows were refused, the others are stored", f"see {', '.join(files[:3])}")
+        lists = [str(f.rejected_file) for f in report.files if f.rejected_file]
+        raise RowsRefused(f"{report.refused} rows were refused, the others are stored", f"see {', '.join(lists[:3])}")
 
 
 @app.command("sniff")

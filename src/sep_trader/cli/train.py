@@ -3,8 +3,7 @@
 import getpass
 import threading
 import time
-from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -103,8 +102,8 @@ def train(
     json: Json = False,
 ) -> None:
     """Train and judge one pair on its candles in the store."""
-    costs = _costs(spread_pips, spread_by_hour, spread_measured, slippage_pips, financing)
-    _train([parse_pair(pair)], replace(_spec(granularity, start, end, device, cluster), **costs), json)
+    stated = (spread_pips, spread_by_hour, spread_measured, slippage_pips, financing)
+    _train([parse_pair(pair)], _spec(granularity, start, end, device, cluster, *stated), json)
 
 
 @app.command("train-all")
@@ -124,42 +123,49 @@ def train_all(
     """Train and judge every pair that has candles, as one family."""
     from sep_trader.store import candles
 
-    costs = _costs(spread_pips, spread_by_hour, spread_measured, slippage_pips, financing)
-    wanted = Granularity.parse(granularity)
+    stated = (spread_pips, spread_by_hour, spread_measured, slippage_pips, financing)
+    spec = _spec(granularity, start, end, device, cluster, *stated)
     with open_database(load_settings()) as database, database.transaction() as connection:
-        pairs = candles.pairs_with(connection, wanted)
+        pairs = candles.pairs_with(connection, spec.granularity)
     if not pairs:
-        raise InputError(f"the store has no {wanted} candles", "import some: sep data sniff FILE says how")
-    _train(pairs, replace(_spec(granularity, start, end, device, cluster), **costs), json)
+        raise InputError(f"the store has no {spec.granularity} candles", "import some: sep data sniff FILE says how")
+    _train(pairs, spec, json)
 
 
-def _spec(granularity: str, start: str | None, end: str | None, device: str, cluster: str | None) -> "TrainingSpec":
-    from sep_trader.research.job import TrainingSpec
-
-    length = Granularity.parse(granularity)
-    return TrainingSpec(granularity=length, start=_epoch(start), end=_epoch(end), device=device, cluster=cluster)
-
-
-def _costs(
+def _spec(
+    granularity: str,
+    start: str | None,
+    end: str | None,
+    device: str,
+    cluster: str | None,
     spread_pips: float | None,
     spread_by_hour: str | None,
     spread_measured: bool,
     slippage_pips: float | None,
     financing: float | None,
-) -> "dict[str, Any]":
-    """The costs that a person states, as fields of a training."""
+) -> "TrainingSpec":
+    """What the options of both commands say. Raises InputError for two models of the spread."""
+    from sep_trader.research.job import TrainingSpec
     from sep_trader.research.spreads import SpreadModel
 
     if (spread_pips is not None) + (spread_by_hour is not None) + spread_measured > 1:
         raise InputError("one model of the spread", "--spread-pips, --spread-by-hour or --spread-measured")
-    model = None
+    spread = None
     if spread_pips is not None:
-        model = SpreadModel.constant(spread_pips)
+        spread = SpreadModel.constant(spread_pips)
     elif spread_by_hour is not None:
-        model = SpreadModel.parse(spread_by_hour)
-    return {
-        "spread": model, "measure_spread": spread_measured, "slippage_pips": slippage_pips, "financing": financing,
-    }  # fmt: skip
+        spread = SpreadModel.parse(spread_by_hour)
+    return TrainingSpec(
+        granularity=Granularity.parse(granularity),
+        start=_epoch(start),
+        end=_epoch(end),
+        device=device,
+        cluster=cluster,
+        spread=spread,
+        measure_spread=spread_measured,
+        slippage_pips=slippage_pips,
+        financing=financing,
+    )
 
 
 def _train(pairs: list[str], spec: "TrainingSpec", json: bool) -> None:

@@ -34,7 +34,7 @@ class Permission:
     enabled_model_id: str | None
     environment: str
     live_allowed: bool
-    spread_known: bool = True
+    spread_known: bool
     """Whether the model was trained on spreads that were recorded or declared."""
 
 

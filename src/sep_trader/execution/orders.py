@@ -13,7 +13,7 @@ from sep_trader.execution.reconcile import OUR_MARK
 from sep_trader.execution.rows import Execution, NewSignal, PairRight
 from sep_trader.market.instrument import Instrument, standard_instrument
 from sep_trader.risk.limits import Approved, Exposure, Reason, Refused, RiskLimits
-from sep_trader.states import ExecutionStatus, SignalStatus, TradingState, Verdict
+from sep_trader.states import ExecutionStatus, SignalStatus, SpreadSource, TradingState, Verdict
 from sep_trader.store.database import Connection, Database
 from sep_trader.store.logs import Log
 from sep_trader.store.queries import queries
@@ -210,7 +210,7 @@ class OrderDesk:
             enabled_model_id=right.model_id if right else None,
             environment=self._settings.environment,
             live_allowed=self._settings.live_allowed,
-            spread_known=right is not None and right.spread != "unknown",
+            spread_known=right is not None and right.spread is not SpreadSource.UNKNOWN,
         )
 
     def _exposure(

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
 
-from sep_trader.states import ExecutionStatus, Verdict
+from sep_trader.states import ExecutionStatus, SpreadSource, Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,5 +57,5 @@ class PairRight:
     model_id: str | None
     verdict: Verdict | None
     override_reason: str | None
-    spread: str
+    spread: SpreadSource
     """Where the spreads come from that its model was trained on."""

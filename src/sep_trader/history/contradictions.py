@@ -51,7 +51,7 @@ def _pair(source: Source) -> str | None:
 
 
 def _length_of_name(source: Source) -> str | None:
-    named = granularity_in(source.path.name.split(".")[0]) or granularity_in(source.path.stem)
+    named = granularity_in(source.path.stem)
     if named and named is not source.granularity:
         return f"its name says {named}, not {source.granularity}"
     return None
@@ -109,20 +109,22 @@ def price_range(pair: str) -> tuple[float, float]:
     return usual / factor, usual * factor
 
 
+def scale_of(pair: str, price: float) -> int | None:
+    """By which power of ten a price must be divided to be the pair's; None where none makes it so."""
+    low, high = price_range(pair)
+    return next((10**power for power in range(7) if low <= price / 10**power <= high), None)
+
+
 def _magnitude(candles: Candles) -> str | None:
     if len(candles) == 0:
         return None
-    low, high = price_range(candles.instrument)
     price = float(np.median(candles.close))
-    if low <= price <= high:
+    scale = scale_of(candles.instrument, price)
+    if scale == 1:
         return None
-    for scale in (10, 100, 1_000, 10_000, 100_000, 1_000_000):
-        if low <= price / scale <= high:
-            return (
-                f"prices around {price:g} are not {candles.instrument}'s ({low:.2g} to {high:.2g}); "
-                f"--price-scale {scale} would make them so"
-            )
-    return f"prices around {price:g} are not {candles.instrument}'s ({low:.2g} to {high:.2g})"
+    low, high = price_range(candles.instrument)
+    sentence = f"prices around {price:g} are not {candles.instrument}'s ({low:.2g} to {high:.2g})"
+    return sentence if scale is None else f"{sentence}; --price-scale {scale} would make them so"
 
 
 def clock_error(time: Int, granularity: Granularity) -> int | None:

@@ -28,7 +28,7 @@ def as_kind(candles: Candles, kind: str) -> Any:
 
 
 def to_polars(candles: Candles) -> "polars.DataFrame":
-    """A polars frame: time (UTC), open, high, low, close, spread, volume. Prices are not copied."""
+    """A polars frame: time (UTC), open, high, low, close, spread, volume; an unknown spread is null."""
     try:
         import polars as pl
     except ImportError:

@@ -136,6 +136,15 @@ class Found:
     options: ReadOptions
 
 
+@dataclass(frozen=True, slots=True)
+class FoundFiles:
+    """The files of a path. unclear: those of a folder of which it does not show how to read them."""
+
+    files: list[Found]
+    unclear: list[FailedFile] = field(default_factory=list)
+    folder: bool = False
+
+
 Progress = Callable[[int, int, FileReport | None], None]
 """Called with files done, files in all, and the report of the file that was just done."""
 
@@ -147,39 +156,46 @@ def import_path(
     instrument: str | None = None,
     granularity: Granularity | None = None,
     *,
-    ask: Path | None = None,
-    options: ReadOptions | None = None,
+    corrections: Corrections = "report",
+    now: int | None = None,
+) -> ImportReport:
+    """Find the files of a path and import them; see `find` and `import_found`."""
+    return import_found(database, find(path, format, instrument, granularity), corrections=corrections, now=now)
+
+
+def import_found(
+    database: Database,
+    found: FoundFiles,
+    *,
     corrections: Corrections = "report",
     force: str | None = None,
     now: int | None = None,
     progress: Progress | None = None,
 ) -> ImportReport:
-    """Import a file or a folder of files, each in a transaction of its own; what is there already stays.
+    """Import files, each in a transaction of its own; what is there already stays.
 
-    ask: the file of the ask side, where `path` is the bid's. force: why a file is stored whose content contradicts its
-    label; it is recorded. now: seconds since the epoch, the clock's by default. Raises InputError for a file that is
-    not of the format, or that contradicts its label; of a folder, such files are in the report and the others are
-    stored. Rows that cannot be believed are listed in `<file>.rejected.csv`, rows that are no candles in
-    `<file>.leftout.csv`.
+    force: why a file is stored whose content contradicts its label; it is recorded. now: seconds since the epoch, the
+    clock's by default. Raises InputError for a file that is not of the format, or that contradicts its label; of a
+    folder, such files are in the report and the others are stored. Rows that cannot be believed are listed in
+    `<file>.rejected.csv`, rows that are no candles in `<file>.leftout.csv`.
     """
     now = int(time.time()) if now is None else now
-    found, failed = find(path, format, instrument, granularity, ask=ask, options=options)
-    whole = path.is_dir()
+    failed = list(found.unclear)
     reports: list[FileReport] = []
-    for number, one in enumerate(found):
+    for number, one in enumerate(found.files):
         if progress:
-            progress(number, len(found), None)
+            progress(number, len(found.files), None)
         try:
             reports.append(_import(database, one, corrections, force, now))
         except InputError as error:
-            if not whole:
+            if not found.folder:
                 raise
             failed.append(FailedFile(one.source.path, str(error)))
             continue
         if progress:
-            progress(number + 1, len(found), reports[-1])
+            progress(number + 1, len(found.files), reports[-1])
     if failed and not reports:
-        raise InputError(f"no file under {path} could be imported: {failed[0].reason}", f"{len(failed)} files")
+        raise InputError(f"no file of the folder could be imported: {failed[0].reason}", f"{len(failed)} files")
     return ImportReport(tuple(reports), tuple(failed))
 
 
@@ -191,19 +207,21 @@ def find(
     *,
     ask: Path | None = None,
     options: ReadOptions | None = None,
-) -> tuple[list[Found], list[FailedFile]]:
-    """The files of a path and how each is read, and those of a folder that are unclear.
+) -> FoundFiles:
+    """The files of a path, and how each is read.
 
-    Raises InputError when there is no file, or the one file is unclear.
+    ask: the file of the ask side, where `path` is the bid's. Raises InputError when there is no file, or the one file
+    is unclear.
     """
     options = options or ReadOptions()
     instrument = parse_pair(instrument) if instrument else None
     if format_named(format) == "lean":
-        return [Found(s, format, options) for s in lean.sources(path, instrument, granularity)], []
+        sources = lean.sources(path, instrument, granularity)
+        return FoundFiles([Found(s, format, options) for s in sources], folder=path.is_dir())
     if not path.exists():
         raise InputError(f"no such file or folder: {path}")
     if path.is_file():
-        return [_found(path, format, instrument, granularity, ask, options)], []
+        return FoundFiles([_found(path, format, instrument, granularity, ask, options)])
     patterns = (
         _SUFFIXES.get(format, _TEXT) if format != AUTO else (*_TEXT, *_SUFFIXES["oanda-json"], *_SUFFIXES["parquet"])
     )
@@ -222,7 +240,7 @@ def find(
         raise InputError(f"no {'candle' if format == AUTO else format} file under {path}")
     if not found:
         raise InputError(f"no file under {path} can be read: {failed[0].reason}", f"{len(failed)} files")
-    return found, failed
+    return FoundFiles(found, failed, folder=True)
 
 
 def _found(

@@ -6,23 +6,22 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import orjson
 
 from sep_trader.errors import InputError
 from sep_trader.history import lean, oanda_json, parquet, times
-from sep_trader.history.contradictions import clock_error, length_of_step, price_range, step_of
+from sep_trader.history.contradictions import clock_error, length_of_step, scale_of, step_of
 from sep_trader.history.formats import TEXT_FORMATS, Format, columns_of
 from sep_trader.history.naming import Side, granularity_in, other_side, pair_in, side_in
-from sep_trader.history.source import ReadOptions, Source, read_bytes, read_text
+from sep_trader.history.sheet import Int
+from sep_trader.history.source import Source, read_bytes, read_text
 from sep_trader.history.table import Table, read_table
-from sep_trader.history.text_reader import parse
-from sep_trader.history.zones import USUAL, UTC_ZONE, Zone, zone_of_words
+from sep_trader.history.text_reader import zone_said
+from sep_trader.history.zones import USUAL, UTC_ZONE, Zone
 from sep_trader.market.clock import format_rfc3339, from_epoch
 from sep_trader.market.granularity import Granularity
 
 LINES = 60_000
 """Of the file's beginning; two months of minutes."""
-_STEPS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +99,7 @@ def sniff(path: Path) -> Sniffed:
 
 def _is_lean(path: Path) -> bool:
     try:
-        return bool(lean.sources(path, None, None)) and path.parent.name not in ("histdata",)
+        return bool(lean.sources(path, None, None))
     except InputError:
         return False
 
@@ -145,6 +144,19 @@ def _format(path: Path, table: Table) -> Format:
     return TEXT_FORMATS["csv"]
 
 
+@dataclass(frozen=True, slots=True)
+class _Clock:
+    """How a table's times are to be read. wall: what they show as they stand; zone: None where nothing says it.
+
+    stated: the file or its format says the zone, so that --timezone is not needed. unit: --time-format of numbers.
+    """
+
+    wall: Int
+    zone: Zone | None
+    stated: bool
+    unit: str | None = None
+
+
 def _table(path: Path, name: str, table: Table) -> Sniffed:
     format = TEXT_FORMATS.get(name, TEXT_FORMATS["csv"])
     column = columns_of(table.names, {}, format.order)
@@ -153,36 +165,31 @@ def _table(path: Path, name: str, table: Table) -> Sniffed:
     if "instrument" in column and len(table):
         instrument = pair_in(str(table.columns[column["instrument"]][0])) or instrument
     side = _side(path, format, column)
-    ask = other_side(path) if side_in(path.name) == "bid" and side != "both" else None
-    zone, needs, time_format = _zone_of_header(table, column, format, evidence)
-    usual = {zone: _times(path, table, format, zone, time_format)} if zone else {}
-    if zone is None:
-        usual = {z: t for z in USUAL if (t := _times(path, table, format, z, time_format)) is not None}
-    some = next((t for t in usual.values() if t is not None), None)
-    step = step_of(some) if some is not None else None
+    clock = _clock(path, table, column, format, evidence)
+    step = step_of(clock.wall)
     seen = length_of_step(step) if step else None
-    granularity = seen or granularity_in(path.stem)
-    if seen and step:
+    if seen:
         evidence.append(f"rows are {step} s apart: {seen}")
-    if zone is None and granularity is not None:
-        fitting = [z for z, t in usual.items() if t is not None and clock_error(t, granularity) == 0]
-        zone = fitting[0] if fitting else None
-        evidence.append(
-            f"the weeks begin and end with the market's in {' or '.join(map(str, fitting[:3]))}"
-            if fitting
-            else "the times name no zone, and the file shows no two weekends to tell it by"
-        )
-    elif zone is not None and granularity is not None and some is not None and clock_error(some, granularity):
-        evidence.append("the weeks do not begin and end with the market's: is the zone right?")
-    time = usual.get(zone) if zone else some
-    scale = _scale(path, table, format, instrument, zone, time_format, evidence)
+    granularity = seen or granularity_in(path.stem)
+    clock = _by_weeks(clock, granularity, evidence)
+    time = times.from_clock(clock.wall, clock.zone or UTC_ZONE)
     return Sniffed(
-        path, name, instrument, granularity, str(zone) if zone else None, side, table.delimiter or None, scale,
+        path,
+        name,
+        instrument,
+        granularity,
+        str(clock.zone) if clock.zone else None,
+        side,
+        table.delimiter or None,
+        _scale(table, column, instrument, evidence),
         len(table),
-        int(time[0]) if time is not None and len(time) else None,
-        int(time[-1]) if time is not None and len(time) else None,
-        tuple(evidence), ask, time_format, needs,
-    )  # fmt: skip
+        int(time[0]) if len(time) and clock.zone else None,
+        int(time[-1]) if len(time) and clock.zone else None,
+        tuple(evidence),
+        other_side(path) if side_in(path.name) == "bid" and side != "both" else None,
+        clock.unit,
+        not clock.stated,
+    )
 
 
 def _side(path: Path, format: Format, column: dict[str, int]) -> Side:
@@ -193,82 +200,62 @@ def _side(path: Path, format: Format, column: dict[str, int]) -> Side:
     return side_in(path.name) or format.side
 
 
-def _zone_of_header(
-    table: Table, column: dict[str, int], format: Format, evidence: list[str]
-) -> tuple[Zone | None, bool, str | None]:
-    """The zone that the file or its format says, whether --timezone must be given, and --time-format where needed."""
+def _clock(path: Path, table: Table, column: dict[str, int], format: Format, evidence: list[str]) -> _Clock:
+    """The times of a table as they stand, and the zone that the file or its format says."""
+    none = _Clock(np.zeros(0, np.int64), None, stated=True)
     at = column.get("time", column.get("date"))
     if at is None or len(table) == 0:
-        return None, False, None
-    values = table.columns[at]
+        return none
+    values, header = table.columns[at], table.names[at] if table.names else ""
     if values.dtype.is_temporal():
-        return (UTC_ZONE, False, None) if times.carries_zone(values) else (None, True, None)
-    if "clock" in column:
-        values = values + " " + table.columns[column["clock"]]
-    header = table.names[at] if table.names else ""
-    words = zone_of_words(header)
-    how = times.recognise(values.cast(str), f"the column '{header}'", day_first=format.day_first)
+        aware = times.carries_zone(values)
+        wall, problems = times.datetimes_to_epoch(values, UTC_ZONE)
+        how, said = times.LOCAL, UTC_ZONE if aware else None
+    else:
+        values = (values + " " + table.columns[column["clock"]] if "clock" in column else values).cast(str)
+        how = times.recognise(values, f"{path}: the column '{header}'", day_first=format.day_first)
+        wall, problems = times.to_epoch(values, how, UTC_ZONE)
+        said = UTC_ZONE if how.zoned else zone_said(how, header, format)[0]
+    good = np.ones(len(wall), bool)
+    good[list(problems)] = False
     if how.zoned:
         evidence.append("each time carries its offset")
-        return UTC_ZONE, False, None
-    if how.is_number:
-        unit = None if how.pattern in format.numbers else how.pattern
+    elif how.is_number:
         evidence.append(f"times are {times.unit_word(how)} since 1970")
-        return (None, True, unit) if format.server_clock else (UTC_ZONE, False, unit)
-    if isinstance(words, Zone):
-        evidence.append(f"the header says '{header}'")
-        return words, False, None
-    if words != "local" and format.timezone is not None:
-        evidence.append(f"{format.name} writes {format.timezone}")
-        return format.timezone, False, None
-    return None, True, None
+    elif said is not None:
+        evidence.append(f"the header says '{header}'" if said != format.timezone else f"{format.name} writes {said}")
+    unit = how.pattern if how.is_number and how.pattern not in format.numbers else None
+    return _Clock(wall[good], said, said is not None, unit)
 
 
-def _times(
-    path: Path, table: Table, format: Format, zone: Zone, time_format: str | None
-) -> "np.ndarray[tuple[int], np.dtype[np.int64]] | None":
-    fresh = replace_problems(table)
-    try:
-        source = Source(path, pair_in(path.stem) or "EUR_USD", Granularity.M1)
-        parsed = parse(source, fresh, format, ReadOptions(timezone=zone, time_format=time_format))
-    except InputError:
-        return None
-    good = np.ones(len(parsed.lines), bool)
-    good[list(parsed.problems)] = False
-    return np.asarray(parsed.candles.time[good], np.int64)
+def _by_weeks(clock: _Clock, granularity: Granularity | None, evidence: list[str]) -> _Clock:
+    """Where nothing says the zone, the first usual one in which the weeks begin and end when the market does."""
+    if granularity is None or len(clock.wall) == 0:
+        return clock
+    if clock.zone is not None:
+        if clock_error(times.from_clock(clock.wall, clock.zone), granularity):
+            evidence.append("the weeks do not begin and end with the market's: is the zone right?")
+        return clock
+    fitting = [zone for zone in USUAL if clock_error(times.from_clock(clock.wall, zone), granularity) == 0]
+    evidence.append(
+        f"the weeks begin and end with the market's in {' or '.join(map(str, fitting[:3]))}"
+        if fitting
+        else "the times name no zone, and the file shows no two weekends to tell it by"
+    )
+    return replace(clock, zone=fitting[0] if fitting else None)
 
 
-def _scale(
-    path: Path, table: Table, format: Format, instrument: str | None, zone: Zone | None, time_format: str | None,
-    evidence: list[str],
-) -> float:  # fmt: skip
-    if instrument is None or len(table) == 0:
-        return 1.0
-    column = columns_of(table.names, {}, format.order)
+def _scale(table: Table, column: dict[str, int], instrument: str | None, evidence: list[str]) -> float:
+    """By what the prices must be divided to be the pair's; 1 where that is not known."""
     at = column.get("close", column.get("bid_close", column.get("ask_close")))
-    if at is None:
+    if instrument is None or at is None:
         return 1.0
-    prices = replace_problems(table).floats(at, "close")
+    prices = replace(table, problems={}).floats(at, "close")
     prices = prices[np.isfinite(prices)]
     if len(prices) == 0:
         return 1.0
-    low, high = price_range(instrument)
     price = float(np.median(prices))
-    if low <= price <= high:
-        return 1.0
-    for power in range(1, 7):
-        if low <= price / 10**power <= high:
-            evidence.append(f"prices around {price:g} are {instrument}'s times {10**power}")
-            return float(10**power)
-    evidence.append(f"prices around {price:g} are not {instrument}'s")
-    return 1.0
-
-
-def replace_problems(table: Table) -> Table:
-    """The same table without what was found wrong with it so far."""
-    return replace(table, problems={}, refused=[])
-
-
-def to_json(found: Sniffed) -> str:
-    """As JSON text."""
-    return orjson.dumps(found.as_dict()).decode()
+    scale = scale_of(instrument, price)
+    if scale != 1:
+        evidence.append(f"prices around {price:g} are not {instrument}'s" + (f" times {scale}" if scale else ""))
+    return float(scale or 1)

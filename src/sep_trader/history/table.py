@@ -49,7 +49,7 @@ class Table:
     text: str
     problems: dict[int, str] = field(default_factory=dict)
     refused: list[Refused] = field(default_factory=list)
-    _cut: list[str] | None = None
+    _raw: list[str] | None = None
 
     def __len__(self) -> int:
         return len(self.lines)
@@ -58,9 +58,9 @@ class Table:
         """The text of a row; of a file without lines, its values."""
         if not self.text:
             return ",".join(str(column[row]) for column in self.columns)
-        if self._cut is None:
-            self._cut = self.text.split("\n")
-        return self._cut[int(self.lines[row]) - 1]
+        if self._raw is None:
+            self._raw = self.text.split("\n")
+        return self._raw[int(self.lines[row]) - 1]
 
     @property
     def first_line(self) -> str:

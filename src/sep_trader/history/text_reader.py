@@ -18,8 +18,10 @@ from sep_trader.market.instrument import standard_instrument
 PRICES = ("open", "high", "low", "close")
 BID = tuple(f"bid_{price}" for price in PRICES)
 ASK = tuple(f"ask_{price}" for price in PRICES)
-_PLAUSIBLE_SPREAD = 0.02
-"""Share of the price; the spread of no pair is wider for long."""
+_PLAUSIBLE_SPREAD, _PLAUSIBLE_EXOTIC = 0.002, 0.02
+"""Shares of the price that half of a file's spreads do not exceed; the second for pairs of few traders. Spreads in
+pips are beyond them for most pairs, spreads in points for all."""
+_EXOTIC = frozenset("CZK HUF MXN PLN THB TRY ZAR NOK SEK DKK HKD SGD CNH".split())
 
 
 def read(source: Source, format: Format, options: ReadOptions | None = None) -> Parsed:
@@ -128,36 +130,42 @@ def _times(
     return np.where(found == times.BAD, 0, found)
 
 
+def zone_said(how: times.TimeFormat, header: str, format: Format) -> tuple[Zone | None, bool]:
+    """The zone that a file says without a person's help, None where it says none, and whether that is beyond doubt.
+
+    Beyond doubt are numbers since 1970 and the words of a header; what a format is known for may be otherwise.
+    """
+    if how.is_number:
+        return (None, False) if format.server_clock else (UTC_ZONE, True)
+    words = zone_of_words(header)
+    if isinstance(words, Zone):
+        return words, True
+    return (None, False) if words == "local" else (format.timezone, False)
+
+
 def _zone(
     how: times.TimeFormat, header: str, format: Format, options: ReadOptions, path: Path, contradictions: list[str]
 ) -> Zone | None:
-    """The zone of times without an offset, from the header's words, what a person says, and what the format is known
-    for, in this order; a person who contradicts the header must insist."""
-    if how.zoned:
-        return None
-    words = zone_of_words(header)
+    """The zone to read times in, None where each carries its offset; a person who contradicts the file must insist."""
     stated = options.timezone
-    if how.is_number and format.server_clock:
-        if stated is None:
-            raise InputError(
-                f"the times of {path} count the server's clock, whose zone they do not say", f"give --timezone, {HINT}"
-            )
-        return stated
-    if how.is_number:
-        if stated is not None and stated != UTC_ZONE:
-            contradictions.append(f"its times are numbers since 1970, which count in UTC, and --timezone says {stated}")
-        return UTC_ZONE
-    if isinstance(words, Zone):
-        if stated is not None and (stated.region, stated.ahead) != (words.region, words.ahead):
-            contradictions.append(f"its header says '{header.strip()}', and --timezone says {stated}")
-            return stated
-        return words
-    if words == "local" and stated is None:
-        raise InputError(f"{path} says '{header.strip()}' and not which", f"give --timezone, {HINT}")
-    zone = stated or format.timezone
-    if zone is None:
-        raise InputError(f"the times of {path} name no time zone", f"give --timezone, {HINT}")
-    return zone
+    if how.zoned:
+        if stated not in (None, UTC_ZONE):
+            contradictions.append(f"its times carry their own offset, and --timezone says {stated}")
+        return None
+    said, sure = zone_said(how, header, format)
+    if stated is None:
+        if said is None:
+            named = header.strip() or "its column of times"
+            raise InputError(f"the times of {path} ('{named}') name no time zone", f"give --timezone, {HINT}")
+        return said
+    if said is not None and sure and (said.region, said.ahead) != (stated.region, stated.ahead):
+        why = (
+            "its times are numbers since 1970, which count in UTC,"
+            if how.is_number
+            else f"its header says '{header.strip()}',"
+        )
+        contradictions.append(f"{why} and --timezone says {stated}")
+    return UTC_ZONE if how.is_number and not format.server_clock else stated
 
 
 def _header(table: Table, column: int) -> str:
@@ -185,23 +193,21 @@ def _spread(
     known = np.isfinite(spread) & np.isfinite(close) & (close > 0)
     if not known.any():
         return spread
-    with np.errstate(invalid="ignore"):
-        if not (spread[known] != 0).any():  # MetaTrader writes 0 where it recorded none
+    headers = {name.lower().strip("<>") for name in table.names}
+    if format.spread_in_points or headers & {"tick_volume", "tickvol", "real_volume"}:  # MetaTrader's
+        if not spread[known].any():  # 0 is what it writes where it recorded none
             return unknown(len(spread))
-        whole = bool((spread[known] == np.rint(spread[known])).all())
-        headers = {name.lower().strip("<>") for name in table.names}
-        metatrader = bool(headers & {"tick_volume", "tickvol", "real_volume"})
-        if (format.spread_in_points or metatrader) and whole:
+        if bool((spread[known] == np.rint(spread[known])).all()):
             return np.round(spread * tick, 10)
-        price_units = spread / scale
-        share = float(np.median(price_units[known] / close[known]))
-        if share > _PLAUSIBLE_SPREAD:
-            contradictions.append(
-                f"its spreads are around {np.median(price_units[known]):g} at prices around "
-                f"{np.median(close[known]):g}: not price units. If they are points, leave the column out with "
-                "--columns spread= and give --spread-pips when training, or use --format mt5"
-            )
-    return price_units
+    in_price = spread / scale
+    limit = _PLAUSIBLE_EXOTIC if _EXOTIC & set(source.instrument.split("_")) else _PLAUSIBLE_SPREAD
+    if float(np.median(in_price[known] / close[known])) > limit:
+        contradictions.append(
+            f"its spreads are around {np.median(in_price[known]):g} at prices around {np.median(close[known]):g}: not "
+            "price units. If they are points, leave the column out with --columns spread= and give --spread-pips when "
+            "training, or use --format mt5"
+        )
+    return in_price
 
 
 def _kept(

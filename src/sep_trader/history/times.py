@@ -142,7 +142,7 @@ def to_epoch(values: "polars.Series", how: TimeFormat, zone: Zone | None) -> tup
     """
     if how.is_number:
         counted, wrong = _numbers(values, how)
-        return (counted, wrong) if zone is None or zone == UTC_ZONE else (_from_clock(counted, zone), wrong)
+        return (counted, wrong) if zone is None or zone == UTC_ZONE else (from_clock(counted, zone), wrong)
     texts = values
     if how.zoned:
         texts = texts.str.replace(r"(?i) ?(?:GMT|UTC)?(Z|[+-]\d\d:?\d\d)$", " $1").str.replace(r"(?i) Z$", " +00:00")
@@ -197,8 +197,8 @@ def _local_to_utc(parsed: "polars.Series", zone: Zone) -> "polars.Series":
     return local.dt.convert_time_zone("UTC")
 
 
-def _from_clock(time: Int, zone: Zone) -> Int:
-    """UTC of numbers that count a zone's wall clock."""
+def from_clock(time: Int, zone: Zone) -> Int:
+    """UTC of seconds that count a zone's wall clock; BAD where its clock never shows that."""
     import polars as pl
 
     bad = time == BAD

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sep_trader.research.spreads import Spreads
-from sep_trader.states import Verdict
+from sep_trader.states import SpreadSource, Verdict
 
 Float = npt.NDArray[np.float64]
 
@@ -125,10 +125,10 @@ def judge(evidence: Evidence, adjusted_p: float, pairs: int, spreads: Spreads) -
         f"p = {adjusted_p:.2g} after {pairs} pair{'s' * (pairs != 1)}, "
         f"{evidence.trades} out-of-sample trades on {evidence.days} days"
     )
-    if spreads.source in ("declared", "measured"):
+    if spreads.source in (SpreadSource.DECLARED, SpreadSource.MEASURED):
         figures += f", {spreads}"
     faults: dict[Shortfall, str] = {}
-    if spreads.source == "unknown":
+    if spreads.source is SpreadSource.UNKNOWN:
         faults[Shortfall.NO_SPREAD] = f"{spreads}: trading looks free"
     if evidence.trades < MIN_TRADES:
         faults[Shortfall.TOO_FEW_TRADES] = f"{evidence.trades} out-of-sample trades, {MIN_TRADES} needed"

@@ -206,38 +206,11 @@ def _mean(values: npt.NDArray[np.float64]) -> float:
 def _record(
     database: Database, pair: str, examined: _Examined, spec: TrainingSpec, judged: ev.Judgement
 ) -> TrainingResult:
-    candles = examined.candles
-    model = Model(
-        pair, spec.granularity, examined.parameters, data_hash(candles), _costs_json(examined.costs, examined.spreads)
-    )
+    costs = _costs_json(examined.costs, examined.spreads)
+    model = Model(pair, spec.granularity, examined.parameters, data_hash(examined.candles), costs)
     run_id = uuid.uuid4()
     with database.transaction() as connection:
-        queries.execute(
-            connection,
-            "insert_research_run",
-            id=run_id,
-            pair=pair,
-            granularity=spec.granularity.value,
-            first_candle=from_epoch(int(candles.time[0])),
-            last_candle=from_epoch(int(candles.time[-1])),
-            candles=len(candles),
-            data_hash=model.data_hash,
-            code_version=__version__,
-            settings=Jsonb({"grid": asdict(spec.grid), "plan": asdict(spec.plan), "costs": model.costs}),
-            seed=spec.seed,
-            trials=len(spec.grid.sets()),
-            verdict=judged.verdict,
-            reason=judged.reason,
-            evidence=Jsonb(
-                {
-                    **asdict(examined.evidence),
-                    "adjusted_p": judged.adjusted_p,
-                    "reasons": list(judged.reasons),
-                    "label_mean_pips": _label_mean(examined),
-                    "chosen": [p.to_json() if p else None for p in examined.result.chosen],
-                }
-            ),
-        )
+        queries.execute(connection, "insert_research_run", **_run_columns(run_id, model, examined, spec, judged))
         queries.execute(
             connection,
             "insert_model",
@@ -257,16 +230,46 @@ def _record(
             reasons=Jsonb(list(judged.reasons)),
         )
     return TrainingResult(
-        pair,
-        judged.verdict,
-        judged.reason,
-        judged.reasons,
-        model.id,
-        examined.evidence,
-        examined.parameters,
-        examined.result.device,
-        examined.spreads,
+        pair=pair,
+        verdict=judged.verdict,
+        reason=judged.reason,
+        reasons=judged.reasons,
+        model_id=model.id,
+        evidence=examined.evidence,
+        parameters=examined.parameters,
+        device=examined.result.device,
+        spreads=examined.spreads,
     )
+
+
+def _run_columns(
+    run_id: uuid.UUID, model: Model, examined: _Examined, spec: TrainingSpec, judged: ev.Judgement
+) -> dict[str, object]:
+    """A row of research_runs: what was tried on which data, and what came of it."""
+    candles = examined.candles
+    evidence = {
+        **asdict(examined.evidence),
+        "adjusted_p": judged.adjusted_p,
+        "reasons": list(judged.reasons),
+        "label_mean_pips": _label_mean(examined),
+        "chosen": [p.to_json() if p else None for p in examined.result.chosen],
+    }
+    return {
+        "id": run_id,
+        "pair": model.pair,
+        "granularity": spec.granularity.value,
+        "first_candle": from_epoch(int(candles.time[0])),
+        "last_candle": from_epoch(int(candles.time[-1])),
+        "candles": len(candles),
+        "data_hash": model.data_hash,
+        "code_version": __version__,
+        "settings": Jsonb({"grid": asdict(spec.grid), "plan": asdict(spec.plan), "costs": model.costs}),
+        "seed": spec.seed,
+        "trials": len(spec.grid.sets()),
+        "verdict": judged.verdict,
+        "reason": judged.reason,
+        "evidence": Jsonb(evidence),
+    }
 
 
 def _costs_json(costs: CostModel, spreads: Spreads) -> dict[str, Any]:

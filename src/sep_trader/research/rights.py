@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from sep_trader.errors import InputError, NotAllowed
 from sep_trader.risk.limits import Reason
-from sep_trader.states import Verdict
+from sep_trader.states import SpreadSource, Verdict
 from sep_trader.store.database import Connection
 from sep_trader.store.queries import queries
 
@@ -17,7 +17,7 @@ class _Judged:
     model_id: str | None
     verdict: Verdict | None
     verdict_reason: str | None
-    spread: str
+    spread: SpreadSource
     """Where the spreads come from that the model was trained on."""
 
 
@@ -49,7 +49,7 @@ def enable(
             raise NotAllowed(f"{pair} is NOT READY", "no override on a live account")
         if not (by and by.strip() and why and why.strip()):
             raise InputError("an override is recorded with a name and a reason", "give --by NAME --reason TEXT")
-    if live and judged.spread == "unknown":
+    if live and judged.spread is SpreadSource.UNKNOWN:
         raise NotAllowed(
             f"{pair} was trained without a recorded spread ({Reason.NO_SPREAD})",
             "train on candles with bid and ask, or declare a spread: --spread-pips",

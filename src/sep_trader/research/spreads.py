@@ -1,18 +1,17 @@
 """Spreads that were recorded, and models of those that were not: declared by a person, or measured on the same pair."""
 
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from sep_trader.errors import InputError
 from sep_trader.market.candles import Candles
+from sep_trader.states import SpreadSource
 
 Float = npt.NDArray[np.float64]
 HOURS = 24
-SpreadSource = Literal["recorded", "declared", "measured", "unknown"]
-"""Where the spreads of a training come from. Only `unknown` keeps a pair from being READY, whatever its figures say."""
 _ENOUGH = 100
 """Recorded spreads from which a model may be measured."""
 
@@ -25,7 +24,7 @@ class SpreadModel:
     """
 
     pips_by_hour: tuple[float, ...]
-    source: Literal["declared", "measured"] = "declared"
+    source: SpreadSource = SpreadSource.DECLARED
 
     def __post_init__(self) -> None:
         if len(self.pips_by_hour) != HOURS:
@@ -73,11 +72,7 @@ class SpreadModel:
         hour, pips = candles.time[known] // 3_600 % HOURS, candles.spread[known] / pip
         medians = [float(np.median(pips[hour == h])) if (hour == h).any() else None for h in range(HOURS)]
         widest = max(m for m in medians if m is not None)
-        return cls(tuple(widest if m is None else m for m in medians), "measured")
-
-    def to_json(self) -> dict[str, Any]:
-        """As JSON values."""
-        return {"source": self.source, "pips_by_hour": list(self.pips_by_hour)}
+        return cls(tuple(widest if m is None else m for m in medians), SpreadSource.MEASURED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,9 +92,9 @@ class Spreads:
         }  # fmt: skip
 
     def __str__(self) -> str:
-        if self.source == "recorded":
+        if self.source is SpreadSource.RECORDED:
             return "spreads recorded"
-        if self.source == "unknown":
+        if self.source is SpreadSource.UNKNOWN:
             return f"no spread recorded on {self.candles - self.recorded} of {self.candles} candles"
         assert self.model is not None  # noqa: S101 - both other sources are of a model
         low, high = min(self.model.pips_by_hour), max(self.model.pips_by_hour)
@@ -117,9 +112,9 @@ def filled(candles: Candles, model: SpreadModel | None, pip: float) -> tuple[Can
     missing = np.isnan(candles.spread)
     count, n = int(np.count_nonzero(~missing)), len(candles)
     if not missing.any():
-        return candles, Spreads("recorded", count, n)
+        return candles, Spreads(SpreadSource.RECORDED, count, n)
     if model is None:
-        return replace(candles, spread=np.where(missing, 0.0, candles.spread)), Spreads("unknown", count, n)
+        return replace(candles, spread=np.where(missing, 0.0, candles.spread)), Spreads(SpreadSource.UNKNOWN, count, n)
     hours = candles.time // 3_600 % HOURS
     pips: Float = np.array(model.pips_by_hour)[hours]
     return replace(candles, spread=np.where(missing, pips * pip, candles.spread)), Spreads(

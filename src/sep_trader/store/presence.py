@@ -47,8 +47,10 @@ def series(connection: Connection) -> list[Series]:
 
 
 def note(connection: Connection, instrument_id: int, granularity: Granularity, time: Int) -> None:
-    """Note candles as stored, in the transaction that stores them. time: int64[N], their starts, increasing."""
-    queries.optional(connection, "candles_noted", str)
+    """Note candles as stored, in the transaction that stores them; `noting` came before.
+
+    time: int64[N], their starts, increasing.
+    """
     if len(time) == 0:
         return
     days, bits = bits_of_days(time, min(granularity.seconds, HOUR))

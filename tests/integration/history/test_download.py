@@ -139,3 +139,22 @@ def test_sigkill_in_mid_download_loses_nothing_and_the_next_run_goes_on(
         whole = store.read(other, "EUR_USD", Granularity.S5)
     assert np.array_equal(stored.time, whole.time)
     assert np.array_equal(stored.close, whole.close)
+
+
+def test_empty_years_cost_a_request_or_two_and_the_brokers_rates_are_kept(
+    database: Database, broker: OandaClient, tmp_path: Path
+) -> None:
+    begin = int(parse_rfc3339("2014-01-01T00:00:00Z").timestamp())  # the exchange's minutes begin in May
+    report = Download(database, broker, Granularity.M1).run(["NZD_USD"], begin, END)
+    candles = store.read(database, "NZD_USD", Granularity.M1)
+    assert report.results["NZD_USD"].inserted == len(candles) > 8_000
+    first = int(candles.time[0])
+    assert first - begin > 60 * 86_400
+    # One page found nothing and led to the first candle; the others are full.
+    assert report.requests <= 2 + -(-(END - first) // (5_000 * 60))
+    assert spans(database, "NZD_USD", Granularity.M1) == [(begin, END)]
+    [terms] = broker.instruments(["NZD_USD"])
+    with database.transaction() as connection:
+        [kept] = connection.execute("SELECT financing_long, financing_short FROM instruments").fetchall()
+    assert (kept["financing_long"], kept["financing_short"]) == (terms.financing_long_rate, terms.financing_short_rate)
+    assert terms.financing_long_rate != 0

@@ -8,6 +8,7 @@ from tests.support.candles import START, random_walk
 
 from sep_trader.market.candles import Candles
 from sep_trader.market.granularity import Granularity
+from sep_trader.market.resample import resample
 from sep_trader.store import candles as store
 from sep_trader.store.database import Database
 
@@ -101,3 +102,20 @@ def test_times_must_increase(database: Database) -> None:
     candles = random_walk(3)
     with pytest.raises(ValueError, match="increasing"):
         store.load(database, candles.take(np.array([0, 2, 1])))
+
+
+def test_longer_candles_are_made_where_none_are_stored(database: Database) -> None:
+    minutes = random_walk(3_000)
+    store.load(database, minutes)
+    whole = resample(minutes, Granularity.H1)
+    made = store.read_or_make(database, "EUR_USD", Granularity.H1)
+    assert same(made, whole.take(slice(1, -1)))  # the first hour began before the first minute, the last is not over
+    assert same(store.latest_or_make(database, "EUR_USD", Granularity.H1, 5), made.take(slice(-5, None)))
+    stored = replace(whole.take(slice(10, 12)), volume=np.array([7, 7]))  # the broker's own hours go before ours
+    store.load(database, stored)
+    again = store.read_or_make(database, "EUR_USD", Granularity.H1)
+    assert np.array_equal(again.time, made.time)
+    assert again.volume[9:11].tolist() == [7, 7] and again.volume[8] == made.volume[8]
+    with database.transaction() as connection:
+        assert store.pairs_with(connection, Granularity.H4) == ["EUR_USD"]
+        assert store.pairs_with(connection, Granularity.S5) == []

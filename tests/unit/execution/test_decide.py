@@ -16,7 +16,7 @@ from sep_trader.states import TradingState
 NOW = datetime(2014, 5, 15, 8, 0, tzinfo=UTC)
 EUR_USD = standard_instrument("EUR_USD")
 SIGNAL = SignalToTrade("EUR_USD", "m1", 1, Decimal("0.00100"), Decimal("0.00150"), NOW + timedelta(minutes=2))
-PERMISSION = Permission(TradingState.ACTIVE, "on", True, False, "m1", "practice", False)
+PERMISSION = Permission(TradingState.ACTIVE, "on", True, False, "m1", "practice", False, True)
 PRICE = Price("EUR_USD", NOW - timedelta(seconds=2), Decimal("1.37000"), Decimal("1.37015"), True)
 MARKET = MarketView(NOW, PRICE, loss_factor=Decimal(1), base_factor=Decimal("1.37"))
 ACCOUNT = AccountSummary(

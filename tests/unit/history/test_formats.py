@@ -79,7 +79,7 @@ def test_histdata_is_five_hours_behind_all_year(tmp_path: Path) -> None:
     candles, refused = taken(read("histdata", source(tmp_path / "DAT_ASCII_EURUSD_M1_2014.csv", text)))
     assert times(candles) == ["2014-07-01T05:00:00Z"]
     assert refused == [(2, "time is before that of the row above")]
-    [found], _ = find(tmp_path, "histdata", None, None)
+    [found] = find(tmp_path, "histdata", None, None).files
     assert found.source == Source(tmp_path / "DAT_ASCII_EURUSD_M1_2014.csv", "EUR_USD", M1)
 
 
@@ -98,7 +98,7 @@ def test_dukascopy_sides_and_flat_minutes(tmp_path: Path) -> None:
     candles, _ = taken(parsed_file(both, "dukascopy", ReadOptions()))
     assert candles.close.tolist() == [1.3001]
     assert candles.spread.tolist() == pytest.approx([0.0002])
-    [found], _ = find(tmp_path, "dukascopy", None, M1)
+    [found] = find(tmp_path, "dukascopy", None, M1).files
     assert found.source == both
     source(tmp_path / "EURUSD_M1_ASK.csv", bid.replace("01.05", "02.05"))
     with pytest.raises(InputError, match="0 times in common"):

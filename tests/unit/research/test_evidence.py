@@ -5,9 +5,9 @@ import pytest
 
 from sep_trader.research import evidence as ev
 from sep_trader.research.spreads import SpreadModel, Spreads
-from sep_trader.states import Verdict
+from sep_trader.states import SpreadSource, Verdict
 
-RECORDED = Spreads("recorded", 1_000, 1_000)
+RECORDED = Spreads(SpreadSource.RECORDED, 1_000, 1_000)
 
 
 def figures(**changes: object) -> ev.Evidence:
@@ -80,10 +80,10 @@ def test_ready_needs_every_condition() -> None:
 
 
 def test_no_recorded_spread_is_never_ready_and_a_declared_one_is_said() -> None:
-    judged = ev.judge(figures(), 0.001, pairs=1, spreads=Spreads("unknown", 10, 1_000))
+    judged = ev.judge(figures(), 0.001, pairs=1, spreads=Spreads(SpreadSource.UNKNOWN, 10, 1_000))
     assert (judged.verdict, judged.reasons) == (Verdict.NOT_READY, (ev.Shortfall.NO_SPREAD,))
     assert "no spread recorded on 990 of 1000 candles: trading looks free" in judged.reason
-    declared = Spreads("declared", 0, 1_000, SpreadModel.constant(1.2))
+    declared = Spreads(SpreadSource.DECLARED, 0, 1_000, SpreadModel.constant(1.2))
     judged = ev.judge(figures(), 0.001, pairs=1, spreads=declared)
     assert judged.verdict is Verdict.READY
     assert "spread declared: 1.2 pip" in judged.reason
