@@ -272,3 +272,15 @@ def test_no_pair_is_ready_without_a_spread(sep: Sep, database: Database, tmp_pat
     assert all("spread declared: 0.1 pip" in one["reason"] for one in declared)
     dear = json.loads(sep("train", "EUR_USD", "--spread-pips", 5, "--json").stdout)["results"]
     assert dear[0]["verdict"] == "NOT_READY" and dear[0]["reasons"] != []
+
+
+@pytest.mark.parametrize("text", ["hello", "hello\nworld\n", "a,b,c\n1,2,3\n"])
+def test_what_is_no_candle_file_is_said(sep: Sep, tmp_path: Path, text: str) -> None:
+    (tmp_path / "README.txt").write_text(text)
+    refused(sep("data", "sniff", "README.txt"), "README.txt", "does not look like candles")
+
+
+def test_a_header_alone_is_said(sep: Sep, tmp_path: Path) -> None:
+    (tmp_path / "EURUSD_H1.csv").write_text("time,open,high,low,close\n")
+    done = sep("data", "import", "EURUSD_H1.csv")
+    assert done.returncode == 0 and "it has a header and no rows" in done.stdout

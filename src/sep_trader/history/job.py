@@ -281,6 +281,8 @@ def _import(database: Database, found: Found, corrections: Corrections, force: s
     result = load(database, candles, corrections=corrections)
     if judged.contradictions:
         _record_force(database, source, judged, force or "")
+    if judged.rows == 0:
+        notes.append("it has a header and no rows")
     if result.corrections:
         notes.append(_explained(result.corrections, corrections))
         write_differing(source.path, result.corrections)
@@ -343,7 +345,9 @@ def _explained(found: tuple[Correction, ...], corrections: Corrections) -> str:
             f"{what}: this file's prices are {abs(typical):.1f} pip {side} them, as the other side of the same quotes "
             "is. Import both sides together, --bid FILE --ask FILE --corrections apply, and the spread is known"
         )
-    return f"{what}: this file differs by {np.median(np.abs(shift)):.1f} pip at the close; --corrections apply takes it"
+    by = f"by {np.median(np.abs(shift)):.1f} pip at the close"
+    differs = by if shift.any() else "in spread, volume or the other prices, not at the close"
+    return f"{what}: this file differs {differs}; --corrections apply takes its values"
 
 
 def _one_pair(path: Path, candles: Candles) -> None:

@@ -160,6 +160,9 @@ class _Clock:
 def _table(path: Path, name: str, table: Table) -> Sniffed:
     format = TEXT_FORMATS.get(name, TEXT_FORMATS["csv"])
     column = columns_of(table.names, {}, format.order)
+    if not ({"open", "bid_open", "ask_open"} & column.keys() and {"time", "date"} & column.keys()):
+        begins = f"it begins '{table.first_line[:60]}'; name columns with sep data import --columns"
+        raise InputError(f"{path} does not look like candles", begins)
     evidence: list[str] = []
     instrument = pair_in(path.stem) or pair_in(path.parent.name)
     if "instrument" in column and len(table):
@@ -257,5 +260,6 @@ def _scale(table: Table, column: dict[str, int], instrument: str | None, evidenc
     price = float(np.median(prices))
     scale = scale_of(instrument, price)
     if scale != 1:
-        evidence.append(f"prices around {price:g} are not {instrument}'s" + (f" times {scale}" if scale else ""))
+        whose = f"{instrument}'s times {scale}" if scale else f"not {instrument}'s"
+        evidence.append(f"prices around {price:g} are {whose}")
     return float(scale or 1)

@@ -155,8 +155,8 @@ def _zone(
     said, sure = zone_said(how, header, format)
     if stated is None:
         if said is None:
-            named = header.strip() or "its column of times"
-            raise InputError(f"the times of {path} ('{named}') name no time zone", f"give --timezone, {HINT}")
+            named = f" ('{header.strip()}')" if header.strip() else ""
+            raise InputError(f"the times of {path}{named} name no time zone", f"give --timezone, {HINT}")
         return said
     if said is not None and sure and (said.region, said.ahead) != (stated.region, stated.ahead):
         why = (

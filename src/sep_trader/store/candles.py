@@ -425,10 +425,13 @@ def _insert_missing(connection: Connection, missing: Candles, ident: int) -> int
 
 
 def _differing(old: Candles, new: Candles) -> npt.NDArray[np.bool_]:
+    """Where candles came again with other values. What the newer one does not know (its spread, its volume) is no other
+    value."""
     differing = np.zeros(len(new), bool)
     for name in VALUES:
         was, now = getattr(old, name), getattr(new, name)
-        differing |= (was != now) & ~(np.isnan(was) & np.isnan(now))
+        unknown = np.isnan(now) if name == "spread" else now == 0 if name == "volume" else np.zeros(len(new), bool)
+        differing |= (was != now) & ~unknown
     return differing
 
 

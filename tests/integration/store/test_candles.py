@@ -119,3 +119,16 @@ def test_longer_candles_are_made_where_none_are_stored(database: Database) -> No
     with database.transaction() as connection:
         assert store.pairs_with(connection, Granularity.H4) == ["EUR_USD"]
         assert store.pairs_with(connection, Granularity.S5) == []
+
+
+def test_a_candle_that_knows_less_is_no_correction_and_one_that_knows_more_is(database: Database) -> None:
+    candles = random_walk(50)
+    poorer = replace(candles, spread=np.full(50, np.nan), volume=np.zeros(50, np.int64))
+    store.load(database, candles)
+    assert store.load(database, poorer) == store.LoadResult(duplicates=50)
+    assert same(store.read(database, "EUR_USD", Granularity.M1), candles)
+    store.load(database, replace(poorer, instrument="GBP_USD"))
+    richer = replace(candles, instrument="GBP_USD")
+    assert len(store.load(database, richer).corrections) == 50
+    assert len(store.load(database, richer, corrections="apply").corrections) == 50
+    assert same(store.read(database, "GBP_USD", Granularity.M1), richer)
