@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -211,9 +212,13 @@ def test_what_sniff_says_imports(sep: Sep, database: Database, tmp_path: Path) -
     assert "--timezone ny+7" in shown and all(len(line) <= 120 for line in shown.splitlines()[:-1])
 
 
-@pytest.mark.parametrize("format", ["csv", "parquet", "lean"])
-def test_what_is_exported_is_imported(sep: Sep, database: Database, tmp_path: Path, format: str) -> None:
+@pytest.mark.parametrize(
+    ("format", "known"), [("csv", True), ("parquet", True), ("lean", True), ("csv", False), ("parquet", False)]
+)
+def test_what_is_exported_is_imported(sep: Sep, database: Database, tmp_path: Path, format: str, known: bool) -> None:
     candles = random_walk(500)
+    if not known:
+        candles = replace(candles, spread=np.where(np.arange(500) % 3, candles.spread, np.nan))
     store.load(database, candles)
     target = tmp_path / ("lean" if format == "lean" else f"EURUSD_M1.{format}")
     assert sep("data", "export", target, "-i", "EUR_USD", "-f", format).returncode == 0
@@ -223,7 +228,7 @@ def test_what_is_exported_is_imported(sep: Sep, database: Database, tmp_path: Pa
     assert done.returncode == 0, done.stderr
     again = store.read(database, "EUR_USD", M1)
     assert np.array_equal(again.time, candles.time)
-    assert np.array_equal(again.spread, candles.spread)
+    assert np.array_equal(again.spread, candles.spread, equal_nan=True)
     for name in ("open", "high", "low", "close"):
         off = np.abs(getattr(again, name) - getattr(candles, name)).max()
         assert off == 0 if format != "lean" else off <= 1.01e-5, name

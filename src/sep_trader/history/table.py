@@ -67,17 +67,22 @@ class Table:
         """The first line, for an error that says what the file looks like."""
         return self.text[:200].split("\n", 1)[0]
 
-    def floats(self, column: int, name: str, decimal: str | None = None) -> Float:
-        """A column as numbers. A value that is not a number becomes NaN, and a problem of its row that names `name`."""
+    def floats(self, column: int, name: str, decimal: str | None = None, *, may_be_empty: bool = False) -> Float:
+        """A column as numbers. A value that is not a number becomes NaN, and a problem of its row that names `name`.
+
+        may_be_empty: an empty field is NaN and no problem.
+        """
         import polars as pl
 
         texts = self.columns[column]
+        empty = (texts.cast(pl.String).str.strip_chars() == "").fill_null(True) if may_be_empty else None
         if decimal and decimal != ".":
             texts = texts.str.replace(decimal, ".", literal=True)
         numbers = texts.cast(pl.Float64, strict=False)
         if numbers.null_count() and texts.dtype == pl.String:  # a single field may have blanks around it
             numbers = texts.str.strip_chars().cast(pl.Float64, strict=False)
-        self._note(numbers.is_null(), column, f"{name}: not a number")
+        bad = numbers.is_null() if empty is None else numbers.is_null() & ~empty
+        self._note(bad, column, f"{name}: not a number")
         return numbers.fill_null(float("nan")).to_numpy()
 
     def whole_numbers(self, column: int, name: str) -> Int:

@@ -60,7 +60,7 @@ def parse(source: Source, table: Table, format: Format, options: ReadOptions) ->
         bars = prices(side)
         spread = unknown(len(table))
         if "spread" in column:
-            spread = table.floats(column["spread"], "spread", decimal)
+            spread = table.floats(column["spread"], "spread", decimal, may_be_empty=True)
             spread = _spread(spread, bars[3], source, table, format, scale, contradictions)
         parsed = Parsed(
             mid_candles(source, time, bars, spread, volume), table.lines, table.text_of, table.problems, table.refused
