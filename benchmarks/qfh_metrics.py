@@ -4,6 +4,8 @@ Run: python benchmarks/qfh_metrics.py [--json] [--runs 5] [--window 32]
 All metrics but the damped trend, one window, 6.66 M rows, one thread.
 floor_ratio: its time over that of moving what it must read and write (36 bytes a row) at the bandwidth of a triad
 a = b + s * c over as many bytes, counted as 24 bytes an element, on one thread too.
+plain_numba_ratio: the time of block views in plain numba over the kernel's, with the same outputs, which are compared
+first (benchmarks/kernels.py has every window length, and AVX2 beside the host).
 pandas_ratio: pandas' time for the same columns over the kernel's; the values are compared.
 """
 
@@ -71,7 +73,17 @@ def measure(window: int, runs: int) -> dict[str, Any]:
         "trend_ns_per_row_and_bit": (statistics.median(full) - seconds) / ROWS / window * 1e9,
         "floor_ratio": seconds / statistics.median(triad),
     }
+    figures |= against_plain_numba(window, runs)
     return figures | against_pandas(bits, out.values[0, :8, :ROWS], window, runs, seconds)
+
+
+def against_plain_numba(window: int, runs: int) -> dict[str, Any]:
+    """The ratio to plain numba with the same outputs, as benchmarks/kernels.py has it for more lengths."""
+    from kernels import best_seconds, compare
+
+    compare(window)
+    ours, plain = best_seconds(window, False, runs)
+    return {"plain_numba_ratio": plain / ours}
 
 
 def triad_seconds() -> Any:

@@ -1,12 +1,19 @@
-"""The sweep of parameter sets: bars x sets a second, peak memory, cold start, and the ratio to vectorbt.
+"""The sweep of parameter sets: bars x sets a second, memory, cold start, and ratios to other ways of doing it.
 
-Run: python benchmarks/sweep.py [--json] [--runs 5]
-1,000 sets over 370,000 synthetic M1 candles (a year of one pair) on all cores, signals included, from candles to
-statistics. `bar_sets_per_s` is the lower one of fixed horizon and stop/target.
+Run: python benchmarks/sweep.py [--json] [--runs 5] [--before a6f595a]
+Sets over 370,000 synthetic M1 candles (a year of one pair) on all cores, signals and exits included, from candles to
+statistics. `bar_sets_per_s` is the lower one of fixed horizon and stop/target at 1,000 sets.
 
-vectorbt_ratio: at a fixed horizon, on the processor's cores that each uses by itself (ours all, vectorbt one). vectorbt
-gets its signals for nothing and fewer sets of the same grid, as its time grows with their number; trade counts and sums
-must be equal. It lives in an environment of its own, .cache/vectorbt, made at the first run.
+plain_numba_ratio: a loop over the bars in plain numba for the same sets on the same cores, which gets its signals for
+nothing; trades and sums must be equal. vectorbt_ratio and vectorbt_rust_ratio: at a fixed horizon, on the cores that
+each uses by itself (ours all, vectorbt one); vectorbt gets its signals for nothing, its Rust engine the bars of the
+exits as well, and fewer sets of the same grid, as its time grows with their number; trades and sums must be equal. It
+lives in an environment of its own, .cache/vectorbt, made at the first run. before_*: the sweep of an earlier commit, of
+a clone with its history, in turns with this one.
+
+shape_*: 28 pairs x 10 years of M1 x 10,000 sets x 12 folds, of which 1 % is run: 2.8 years of one pair.
+tasks_*: a model of how even the work is: the least time of 4, 8 and 16 workers for the tasks of one pair, each as long
+as it was measured here with one, over what it would be without a gap.
 """
 
 import argparse
@@ -23,6 +30,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from importlib.metadata import version
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -30,27 +38,34 @@ import numpy as np
 
 CANDLES, SETS, COMPARED = 370_000, 1_000, 20
 SESSION = 7_200
-OTHER = Path(__file__).parents[1] / ".cache" / "vectorbt"
-COMPARISON = Path(__file__).with_name("others") / "vectorbt_horizon.py"
+ROOT = Path(__file__).parents[1]
+OTHER = ROOT / ".cache" / "vectorbt"
+OTHERS = Path(__file__).with_name("others")
+KINDS = ("horizon", "exits", "exits_10000")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--before", help="a commit to compare with, such as a6f595a")
     parser.add_argument("--child", choices=("first", "whole", "decade"), help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.child:
         print(json.dumps(child(arguments.child)))
         return
-    figures = machine("numba", "numpy") | speed(max(5, arguments.runs))
-    figures |= spread_out(max(5, arguments.runs))
+    runs = max(5, arguments.runs)
+    figures = machine("numba", "numpy") | speed(runs) | densities(runs) | spread_out(runs)
+    figures |= against_plain_numba(figures["exits_seconds"], runs) | balance() | whole_shape()
+    figures["walk_forward_seconds"] = median_seconds(walk_forward_seconds(), 3)
     figures["peak_mb"] = started("whole")["peak_mb"]
     figures |= {f"decade_{name}": value for name, value in started("decade").items()}
     figures["cold_start_cached_s"] = statistics.median(started("first")["first_s"] for _ in range(5))
     with tempfile.TemporaryDirectory() as empty:
         figures["cold_start_uncached_s"] = started("first", NUMBA_CACHE_DIR=empty)["first_s"]
-    figures |= against_vectorbt(figures["horizon_bar_sets_per_s"], max(5, arguments.runs))
+    figures |= against_vectorbt(figures["horizon_bar_sets_per_s"], runs)
+    if arguments.before:
+        figures |= against_before(arguments.before, runs)
     show(figures, arguments.json)
 
 
@@ -90,7 +105,7 @@ def other_python() -> Path | str:
         return python
     try:
         subprocess.run([sys.executable, "-m", "venv", str(OTHER)], check=True, capture_output=True)
-        subprocess.run([str(python), "-m", "pip", "install", "-q", "vectorbt"], check=True, capture_output=True)
+        subprocess.run([str(python), "-m", "pip", "install", "-q", "vectorbt[rust]"], check=True, capture_output=True)
     except (OSError, subprocess.CalledProcessError) as error:
         return f"{OTHER} cannot be made: {error}"
     installed.touch()
@@ -113,33 +128,215 @@ def market(n: int = CANDLES, seed: int = 0) -> Any:
     return Candles("EUR_USD", Granularity.M1, times, opening, high, low, close, spread, np.ones(n, np.int64))
 
 
-def sets_of(kind: str) -> list[Any]:
-    """The thousand sets: 40 rules (5 windows) x 25 horizons, or x 5 horizons x 5 pairs of stop and target."""
-    from sep_trader.research.parameters import RuleParameters, grid
+def columns_of(kind: str) -> list[tuple[int, float, str, int, float, float]]:
+    """The sets of a kind as (window, theta, mode, horizon, stop, target): 40 rules (5 windows) and their exits.
 
-    free = RuleParameters(entropy_max=1.0, stability_min=0.0, stop_ranges=math.inf, target_ranges=math.inf)
-    rules = {"window": (16, 32, 64, 128, 256), "theta_run": (0.27, 0.3, 0.33, 0.36), "mode": ("follow", "fade")}
+    horizon: 25 horizons without stop and target. exits: 5 horizons x 5 stops x 1 target. exits_10000: 5 x 10 x 5.
+    """
+    rules = product((16, 32, 64, 128, 256), (0.27, 0.3, 0.33, 0.36), ("follow", "fade"))
+    horizons: tuple[int, ...] = (15, 30, 60, 120, 240)
+    stops: tuple[float, ...] = (5e-4, 7e-4, 1e-3, 1.5e-3, 2e-3)
+    targets: tuple[float, ...] = (1e-3,)
     if kind == "horizon":
-        return grid(free, **rules, horizon=tuple(range(10, 260, 10)))
-    stops = (5e-4, 7e-4, 1e-3, 1.5e-3, 2e-3)
-    return grid(replace(free, target_ranges=1e-3), **rules, horizon=(15, 30, 60, 120, 240), stop_ranges=stops)
+        horizons, stops, targets = tuple(range(10, 260, 10)), (math.inf,), (math.inf,)
+    elif kind == "exits_10000":
+        stops = (5e-4, 6e-4, 7e-4, 8e-4, 1e-3, 1.2e-3, 1.4e-3, 1.6e-3, 1.8e-3, 2e-3)
+        targets = (8e-4, 9e-4, 1e-3, 1.2e-3, 1.5e-3)
+    return [(*rule, *exits) for rule, exits in product(rules, product(horizons, stops, targets))]
+
+
+def sets_of(kind: str) -> list[Any]:
+    """The sets of a kind as the sweep takes them."""
+    from sep_trader.research.parameters import RuleParameters
+
+    return [
+        RuleParameters(
+            entropy_max=1.0,
+            stability_min=0.0,
+            window=window,
+            theta_run=theta,
+            mode=mode,
+            horizon=horizon,
+            stop_ranges=stop,
+            target_ranges=target,
+        )
+        for window, theta, mode, horizon, stop, target in columns_of(kind)
+    ]
 
 
 def speed(runs: int) -> dict[str, Any]:
-    """Bars x sets a second of both kinds of exit."""
+    """Bars x sets a second of every kind of sets."""
+    from sep_trader.research.costs import CostModel
+    from sep_trader.research.sweep import sweep
+
+    cores = os.cpu_count() or 1
+    candles = market()
+    figures: dict[str, Any] = {"cores": cores}
+    for kind in KINDS:
+        sets = sets_of(kind)
+        seconds = median_seconds(partial(sweep, candles, sets, CostModel(), device="cpu"), runs)
+        figures[f"{kind}_seconds"] = seconds
+        figures[f"{kind}_bar_sets_per_s"] = CANDLES * len(sets) / seconds
+    found = sweep(candles, sets_of("exits"), CostModel(), device="cpu")
+    # An order in and an order out.
+    figures["orders_per_million_bars"] = 2 * float(found.trades.sum()) / SETS / CANDLES * 1e6
+    one = partial(sweep, candles, sets_of("exits"), CostModel(), device="cpu", threads=1)
+    figures["exits_one_thread_seconds"] = median_seconds(one, runs)
+    figures["bar_sets_per_s"] = min(figures["horizon_bar_sets_per_s"], figures["exits_bar_sets_per_s"])
+    figures["bar_sets_per_s_core"] = figures["bar_sets_per_s"] / cores
+    return figures
+
+
+def densities(runs: int) -> dict[str, Any]:
+    """A rule that proposes at nearly every candle, and one that hardly ever does, each with the exits of a thousand."""
     from sep_trader.research.costs import CostModel
     from sep_trader.research.sweep import sweep
 
     candles, figures = market(), {}
-    for kind in ("horizon", "exits"):
+    for name, theta in (("dense", 0.0), ("sparse", 0.6)):
+        sets = [replace(one, theta_run=theta) for one in sets_of("exits")]
+        figures[f"{name}_seconds"] = median_seconds(partial(sweep, candles, sets, CostModel(), device="cpu"), runs)
+        trades = float(sweep(candles, sets, CostModel(), device="cpu").trades.sum())
+        figures[f"{name}_orders_per_million_bars"] = 2 * trades / SETS / CANDLES * 1e6
+    return figures
+
+
+def against_plain_numba(ours: float, runs: int) -> dict[str, Any]:
+    """The ratio to a straightforward loop over bars in numba: same sets, same cores, equal trades and sums."""
+    from others.plain_sweep import plain_sweep
+
+    from sep_trader.research.costs import CostModel, rollovers
+    from sep_trader.research.kernels.tables import half_spreads
+    from sep_trader.research.sweep import sweep
+
+    candles, sets, costs = market(), sets_of("exits"), CostModel()
+    rules = sorted({(one.window, one.theta_run, one.mode) for one in sets})
+    of_rule = {(one.window, one.theta_run, one.mode): sides(candles, one) for one in sets[:: len(sets) // len(rules)]}
+    given = (
+        candles.open, candles.high, candles.low, candles.close, half_spreads(candles.spread, 1.0), candles.time, 60,
+        np.stack([of_rule[rule] for rule in rules]),
+        np.array([rules.index((one.window, one.theta_run, one.mode)) for one in sets]),
+        *(np.array([getattr(one, name) for one in sets]) for name in ("stop_ranges", "target_ranges", "horizon")),
+        costs.slippage, costs.daily_rates,
+    )  # fmt: skip
+    arguments = (*given[:5], rollovers(candles.time).astype(np.int32), *given[5:])
+    trades, net = plain_sweep(*arguments)
+    mine = sweep(candles, sets, costs, device="cpu")
+    if not (np.array_equal(trades, mine.trades) and np.allclose(net, mine.net, atol=1e-9)):
+        return {"plain_numba_ratio": None, "plain_numba_reason": "its trades differ from ours"}
+    seconds = median_seconds(partial(plain_sweep, *arguments), runs)
+    return {"plain_numba_seconds": seconds, "plain_numba_ratio": seconds / ours}
+
+
+def balance() -> dict[str, Any]:
+    """How even the tasks of one pair are: each timed with one thread, then dealt out to 4, 8 and 16 workers."""
+    from sep_trader.research.costs import CostModel
+    from sep_trader.research.kernels import plan
+    from sep_trader.research.sweep import SweepJob, prepared
+
+    figures = {}
+    series, rules, columns = prepared([SweepJob(market(), CostModel())], sets_of("exits"))
+    for workers in (4, 8, 16):
+        taken: dict[str, list[float]] = {"write": [], "walk": []}
+        kept = plan._write, plan._walk
+
+        def timed(action: Callable[..., None], into: list[float]) -> Callable[..., None]:
+            def run(*arguments: Any) -> None:
+                begun = time.perf_counter()
+                action(*arguments)
+                into.append(time.perf_counter() - begun)
+
+            return run
+
+        try:
+            plan._write, plan._walk = timed(kept[0], taken["write"]), timed(kept[1], taken["walk"])
+            plan.run_cpu(series, rules, columns, 1, parts=2 * workers, piece=plan.SMALL_PIECE)
+        finally:
+            plan._write, plan._walk = kept
+        ends = 0.0
+        for tasks in taken.values():  # the walks wait for the tables
+            free = [0.0] * workers
+            for task in tasks:
+                at = free.index(min(free))
+                free[at] += task
+            ends += max(free)
+        figures[f"tasks_{workers}_workers_efficiency"] = sum(map(sum, taken.values())) / workers / ends
+    return figures
+
+
+def whole_shape() -> dict[str, Any]:
+    """28 pairs x 10 years x 10,000 sets x 12 folds: 1 % of it, one pair's 2.8 years."""
+    from sep_trader.research.costs import CostModel
+    from sep_trader.research.sweep import sweep
+
+    candles, sets = market(int(2.8 * CANDLES)), sets_of("exits_10000")
+    n = len(candles)
+    folds = [(0, int(n * (0.4 + 0.05 * fold))) for fold in range(12)]
+    begun = time.perf_counter()
+    sweep(candles, sets, CostModel(), folds=folds, device="cpu")
+    seconds = time.perf_counter() - begun
+    return {
+        "shape_measured": f"1 pair x {n:,} candles x {len(sets):,} sets x {len(folds)} folds",
+        "shape_measured_seconds": seconds,
+        "shape_whole_hours": seconds * (28 * 10 * CANDLES) / n / 3600,
+    }
+
+
+def walk_forward_seconds() -> Callable[[], object]:
+    """A walk-forward of one pair with 12 folds, 1,000 sets, bootstrap and the mean of its labels."""
+    from dataclasses import replace as changed
+
+    from sep_trader.research.costs import CostModel
+    from sep_trader.research.evidence import stationary_bootstrap_p
+    from sep_trader.research.simulate import net_outcomes
+    from sep_trader.research.strategies import propose
+    from sep_trader.research.walk_forward import Grid, WalkForwardPlan, daily_totals, walk_forward
+
+    candles, costs = market(), CostModel()
+    base = replace(sets_of("exits")[0])
+    exits = tuple((stop, target, horizon) for stop, target in product((4.0, 6.0, 8.0, 12.0, 16.0), (9.0,))
+                  for horizon in (15, 30, 60, 120, 240))  # fmt: skip
+    grid = Grid(base, (16, 32, 64, 128, 256), (0.27, 0.3, 0.33, 0.36), ("follow", "fade"), exits)
+
+    def run() -> None:
+        found = walk_forward(
+            candles, grid, costs, changed(costs, spread_multiplier=1.5), WalkForwardPlan(folds=12), lambda *_: None,
+            device="cpu",
+        )  # fmt: skip
+        stationary_bootstrap_p(daily_totals(found.entry_time, found.net, found.days), seed=1)
+        best = next(one for one in reversed(found.chosen) if one is not None)
+        proposals = propose(candles, best)
+        net_outcomes(candles, proposals.side, proposals.stop, proposals.target, best.horizon, costs)
+
+    assert len(grid.sets()) == SETS
+    return run
+
+
+def against_before(commit: str, runs: int) -> dict[str, Any]:
+    """The ratios to an earlier commit, which is run between two runs of this one."""
+    from sep_trader.research.costs import CostModel
+    from sep_trader.research.sweep import sweep
+
+    candles, ours = market(), {}
+    with tempfile.TemporaryDirectory() as folder:
+        subprocess.run(
+            ["git", "-C", str(ROOT), "worktree", "add", "--detach", folder, commit], check=True, capture_output=True
+        )
+        try:
+            command = [sys.executable, str(OTHERS / "sweep_before.py"), folder, str(runs)]
+            path = os.pathsep.join((str(ROOT / "benchmarks"), f"{folder}/src"))
+            done = subprocess.run(
+                command, check=True, capture_output=True, text=True, env=os.environ | {"PYTHONPATH": path}
+            )
+        finally:
+            subprocess.run(["git", "-C", str(ROOT), "worktree", "remove", "--force", folder], check=True)
+    theirs = json.loads(done.stdout)
+    figures: dict[str, Any] = {"before": commit}
+    for kind in KINDS:
         sets = sets_of(kind)
-        assert len(sets) == SETS
-        seconds = median_seconds(partial(sweep, candles, sets, CostModel(), device="cpu"), runs)
-        figures[f"{kind}_seconds"] = seconds
-        figures[f"{kind}_bar_sets_per_s"] = CANDLES * SETS / seconds
-    one = partial(sweep, candles, sets_of("exits"), CostModel(), device="cpu", threads=1)
-    figures["exits_one_thread_seconds"] = median_seconds(one, runs)
-    figures["bar_sets_per_s"] = min(figures["horizon_bar_sets_per_s"], figures["exits_bar_sets_per_s"])
+        ours[kind] = median_seconds(partial(sweep, candles, sets, CostModel(), device="cpu"), runs)
+        figures[f"before_{kind}_seconds"] = theirs[kind]["seconds"]
+        figures[f"before_{kind}_ratio"] = theirs[kind]["seconds"] / ours[kind]
     return figures
 
 
@@ -199,22 +396,45 @@ def against_vectorbt(ours: float, runs: int) -> dict[str, Any]:
     mine = sweep(candles, sets, free, device="cpu")
     with tempfile.TemporaryDirectory() as folder:
         given, found = Path(folder) / "given.npz", Path(folder) / "found.npz"
-        np.savez(
-            given,
-            open=candles.open,
-            close=candles.close,
-            horizon=np.array([one.horizon for one in sets]),
-            side=np.stack([sides(candles, one) for one in sets], axis=1),
-        )
-        subprocess.run([str(python), str(COMPARISON), str(given), str(found), str(runs)], check=True)
-        theirs = np.load(found)
-        rate = CANDLES * len(sets) / float(np.median(theirs["seconds"]))
-        assert mine.trades.min() > 100
-        equal = bool(np.array_equal(theirs["trades"], mine.trades) and np.allclose(theirs["net"], mine.net, atol=1e-9))
-        figures = {"vectorbt": str(theirs["version"]), "vectorbt_sets": len(sets), "vectorbt_bar_sets_per_s": rate}
-    if not equal:
-        return figures | {"vectorbt_ratio": None, "vectorbt_reason": "its trades differ from ours"}
-    return figures | {"vectorbt_trades_equal": True, "vectorbt_ratio": ours / rate}
+        np.savez(given, open=candles.open, close=candles.close, **trades_of(candles, sets, free))
+        command = [str(python), str(OTHERS / "vectorbt_horizon.py"), str(given), str(found), str(runs)]
+        subprocess.run(command, check=True)
+        theirs = dict(np.load(found))
+    assert mine.trades.min() > 100
+    figures: dict[str, Any] = {"vectorbt": str(theirs["version"]), "vectorbt_sets": len(sets)}
+    for engine, name in (("numba", "vectorbt"), ("rust", "vectorbt_rust")):
+        rate = CANDLES * len(sets) / float(np.median(theirs[f"{engine}_seconds"]))
+        same = np.array_equal(theirs[f"{engine}_trades"], mine.trades)
+        same = same and np.allclose(theirs[f"{engine}_net"], mine.net, atol=1e-9)
+        figures[f"{name}_bar_sets_per_s"] = rate
+        figures[f"{name}_trades_equal"] = bool(same)
+        figures[f"{name}_ratio"] = ours / rate if same else None
+    return figures
+
+
+def trades_of(candles: Any, sets: Any, costs: Any) -> dict[str, Any]:
+    """What vectorbt is given of every set, a column each: proposals, latest exits, and the bars of its trades."""
+    from sep_trader.research.kernels.scalar import latest_exit
+    from sep_trader.research.simulate import simulate
+
+    n, none = len(candles), np.full(len(candles), math.inf)
+    shape = (n, len(sets))
+    given: dict[str, Any] = {"side": np.zeros(shape, np.int8), "latest": np.zeros(shape, np.int32)}
+    names = ("long_entries", "long_exits", "short_entries", "short_exits")
+    given |= {name: np.zeros(shape, np.bool_) for name in names}
+    for column, one in enumerate(sets):
+        given["side"][:, column] = side = sides(candles, one)
+        given["latest"][:-1, column] = [
+            latest_exit(t + 1, one.horizon, 60, candles.time) - (t + 1) for t in range(n - 1)
+        ]
+        trades = simulate(candles, side, none, none, one.horizon, costs)
+        for sign, opened, closed in ((1, "long_entries", "long_exits"), (-1, "short_entries", "short_exits")):
+            chosen = trades.side == sign
+            given[opened][trades.entry[chosen], column] = True
+            # The trade that the series ends in stays open, as the numba engine leaves it.
+            left = trades.exit[chosen & (trades.reason != 3)]
+            given[closed][left, column] = True
+    return given
 
 
 def sides(candles: Any, one: Any) -> Any:

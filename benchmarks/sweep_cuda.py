@@ -3,8 +3,10 @@
 Run: python benchmarks/sweep_cuda.py [--json] [--runs 5] [--pairs 18] [--candles 370000] [--sets 1000]
 Without a GPU it says so in `cuda_reason`, and measures nothing. Needs numpy, numba and numba-cuda besides this package.
 
-kernels_ms: the three kernels without copies (goal: 100 on an H100); end_to_end_ms: from candles to statistics.
-bandwidth_share: bytes that `windows` and `proposals` must move a second, over what the card's memory can.
+kernels_ms: all kernels without copies; end_to_end_ms: from candles in the host's memory to statistics, with context and
+kernels kept from a call before. For each step: its time, and GB a second of what it must read and write at least, as a
+share of what the card's memory can; walk_lanes: threads that walk at once. crossover_*: seconds of sweeps of one pair
+on both, from which `--device auto` has its figures.
 """
 
 import argparse
@@ -12,12 +14,13 @@ import math
 import statistics
 import time
 from collections import defaultdict
+from functools import partial
 from importlib.metadata import version
 from typing import Any
 
 from sweep import machine, market, median_seconds, sets_of, show
 
-KERNELS = ("windows", "proposals", "sets")
+KERNELS = ("proposals", "tables", "walk", "repair", "join")
 
 
 def main() -> None:
@@ -65,13 +68,46 @@ def measure(runs: int, pairs: int, candles: int, sets: int) -> dict[str, Any]:
         "cpu_ratio": cpu / statistics.median(gpu),
         "bar_sets_per_s": work / (kernels / 1e3),
     }
-    rules, _ = plan.rules_of([one.rule for one in chosen])
-    windows = len(set(rules.window.tolist()))
-    # A candle and window: six bytes of counts, eight of entropy, a sign; a candle and rule: these and a proposal.
-    moved = pairs * candles * (windows * 15 + len(rules.window) * 19)
-    found["moved_gb_per_s"] = moved / ((found["windows_ms"] + found["proposals_ms"]) / 1e3) / 1e9
+    rules, _, _ = plan.rules_of([one.rule for one in chosen])
+    trades = sum(float(one.trades.sum()) for one in sweep_many(jobs, chosen, device="cuda"))
+    total = pairs * candles
+    moved = {
+        "copy_to_the_device": total * (40 + 8 + 4 + 1 + 2),
+        # Bits and ages once a window, and two bits a rule.
+        "proposals": total * (len(set(rules.window.tolist())) * 3 + len(rules.window) / 4),
+        # Prices in; the record, the reach and two rows of the table out; the reach in again.
+        "tables": total * (40 + 32 + 32 + 32 + 64),
+        # A trade: a word, a row of the table, the records of entry and exit, a sector each.
+        "walk": trades * 4 * 32,
+    }
     peak = peak_gb_per_s()
-    found["bandwidth_share"] = found["moved_gb_per_s"] / peak if peak else math.nan
+    for step, amount in moved.items():
+        found[f"{step}_gb_per_s"] = amount / (found[f"{step}_ms"] / 1e3) / 1e9
+        found[f"{step}_bandwidth_share"] = found[f"{step}_gb_per_s"] / peak if peak else math.nan
+    found["walk_lanes"] = lanes(jobs, chosen)
+    return found | crossover(jobs[0], runs)
+
+
+def lanes(jobs: Any, chosen: Any) -> int:
+    """Threads of the walk: sets x parts of all series."""
+    from sep_trader.research.kernels import cuda
+    from sep_trader.research.sweep import prepared
+
+    series, _, columns = prepared(jobs, chosen)
+    parts = cuda.Parts.of(cuda.places_of(series), series, columns.horizon)
+    return int(parts.items.shape[0] * parts.stretches.shape[0])
+
+
+def crossover(job: Any, runs: int) -> dict[str, Any]:
+    """Seconds of one pair with few and with many sets on both."""
+    from sep_trader.research.sweep import sweep_many
+
+    found = {}
+    for count in (10, 100, 1000, 10_000):
+        some = sets_of("exits_10000")[:: 10_000 // count]
+        for device in ("cpu", "cuda"):
+            seconds = median_seconds(partial(sweep_many, [job], some, device=device), min(3, runs))
+            found[f"crossover_{count}_sets_{device}_ms"] = seconds * 1e3
     return found
 
 

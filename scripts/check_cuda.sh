@@ -23,7 +23,7 @@ from importlib.metadata import version
 from pathlib import Path
 from types import SimpleNamespace
 
-from numba import cuda, float64, int8, int16, int32, int64, void
+from numba import cuda, float64, int8, int16, int32, int64, types, uint16, uint32, void
 from numba.cuda import dispatcher
 
 from sep_trader.research.kernels import cuda_kernels as kernels
@@ -31,16 +31,28 @@ from sep_trader.research.kernels import cuda_kernels as kernels
 major, minor = map(int, sys.argv[1].split("."))
 # Told the target of a kernel, numba-cuda still asks the card what to compile the device functions for.
 dispatcher.get_current_device = lambda: SimpleNamespace(compute_capability=(major, minor))
-i8, i16, i32, i64, f8 = int8, int16, int32, int64, float64
+i8, i16, i32, i64, f8, u2, u4 = int8, int16, int32, int64, float64, uint16, uint32
+market = types.Tuple((u4[:, :, ::1], u2[:, ::1], f8[:, ::1], f8[::1], f8[:, ::1]))
+sets = types.Tuple((i64[::1],) * 5 + (f8[::1],) * 2)
+found = (i32[:, ::1], i32[:, ::1], f8[:, :, ::1])
 SIGNATURES = {
-    "count_windows": void(
-        i8[::1], i32[::1], i8[:, ::1], i64[::1], f8[::1], i64[::1], f8, f8, i16[:, :, ::1], f8[:, ::1], i8[:, ::1]
+    "make_prices": void(
+        f8[::1], f8[::1], f8[::1], f8[::1], i32[::1], f8[::1], i32[::1], i64[::1], f8[:, ::1], f8[:, ::1], f8[:, ::1]
     ),
-    "propose_ahead": void(i16[:, :, ::1], f8[:, ::1], i8[:, ::1], i64[::1], f8[:, ::1], i64, i32[:, ::1]),
-    "run_sets": void(
-        i32[:, ::1], i64, i64[::1], i64[::1], f8[::1], f8[::1], f8[::1], i64[:, ::1], f8[:, ::1],
-        f8[:, ::1], f8[:, :, ::1], f8[::1], f8[:, ::1], f8[:, ::1], i32[::1], f8[:, :, ::1]
+    "make_minima": void(f8[:, ::1], i64, f8[:, ::1]),
+    "pack_bits": void(i8[::1], u4[::1]),
+    "propose": void(
+        u4[::1], i8[::1], i16[::1], i8[:, ::1], i64[:, ::1], i64[::1], f8[::1], i64[::1], f8[:, ::1], f8, f8,
+        u4[:, :, ::1]
     ),
+    "any_proposals": void(u4[:, :, ::1], i64, u4[:, ::1]),
+    "make_tables": void(
+        f8[:, ::1], f8[:, ::1], f8[:, ::1], f8[:, ::1], i64[::1], u4[:, ::1], i32[::1], i64[::1], f8[:, ::1], f8[::1],
+        f8[::1], i64[::1], u2[:, ::1]
+    ),
+    "walk_parts": void(i32[:, ::1], i64[:, ::1], i64[::1], market, sets, *found),
+    "repair": void(i64[:, ::1], i32[::1], market, sets, *found, i64[::1]),
+    "join": void(i64[:, ::1], market, sets, *found, f8[:, :, ::1]),
 }
 assembler = next(Path(p, "nvidia/cuda_nvcc/bin/ptxas") for p in sys.path if Path(p, "nvidia/cuda_nvcc/bin/ptxas").exists())
 if major == 8:

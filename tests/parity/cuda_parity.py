@@ -1,7 +1,8 @@
-"""Compare the CUDA kernels with the CPU's, set by set: `python -m tests.parity.cuda_parity [candles] [sets]`.
+"""Compare the CUDA kernels with the CPU's, set by set: `python -m tests.parity.cuda_parity [candles] [sets] [blocks]`.
 
 Runs on a GPU, or anywhere with NUMBA_ENABLE_CUDASIM=1; needs numpy, numba and numba-cuda only. Prints what it compared
-and exits with 1 if counts differ at all or sums by more than the rounding of their additions.
+and exits with 1 if any count or any sum differs in any bit. With `blocks` few rules walk a long series in folds, and no
+part is begun early, so that what parts do where they meet is compared as well.
 """
 
 import os
@@ -11,6 +12,7 @@ import numpy as np
 from tests.support.candles import minutes_with_gaps, random_walk
 
 from sep_trader.research.costs import CostModel
+from sep_trader.research.kernels import cuda
 from sep_trader.research.parameters import RuleParameters, grid
 from sep_trader.research.sweep import SweepJob, sweep_many
 
@@ -23,30 +25,58 @@ def job(n: int, seed: int) -> SweepJob:
     return SweepJob(candles, COSTS, [(0, n), (n // 3, n - 7)], np.full(n, 2e-4))
 
 
-def main(candles: int, sets: int) -> int:
+def grid_of(sets: int) -> list[RuleParameters]:
+    """Many rules with exits of several kinds."""
     choices = grid(
         RuleParameters(entropy_max=1.0, stability_min=0.0, target_ranges=3.0), window=(8, 16, 33, 48),
         theta_run=(0.28, 0.35), stability_min=(0.0, 0.5), mode=("follow", "fade"), horizon=(5, 40),
         stop_ranges=(2.0, np.inf),
     )  # fmt: skip
-    chosen = [choices[at % len(choices)] for at in range(sets)]
-    jobs = [job(candles - 500, 0), job(500, 1)]
+    return [choices[at % len(choices)] for at in range(sets)]
+
+
+def long_job(n: int) -> SweepJob:
+    """One long series with folds that share their beginning, and one that does not."""
+    candles = random_walk(minutes_with_gaps(n, 0, share=0.0005), 0, price=1.1)
+    return SweepJob(candles, COSTS, [(0, n), (0, n - 3000), (100, n - 7)], np.full(n, 2e-4))
+
+
+def few_rules(sets: int) -> list[RuleParameters]:
+    """One rule, with and without stops, whose trades are short and long."""
+    choices = grid(
+        RuleParameters(entropy_max=1.0, stability_min=0.0, target_ranges=3.0, window=16, theta_run=0.28),
+        mode=("follow", "fade"), horizon=(5, 40), stop_ranges=(2.0, np.inf),
+    )  # fmt: skip
+    return [choices[at % len(choices)] for at in range(sets)]
+
+
+def main(candles: int, sets: int, blocks: bool) -> int:
+    if blocks:
+        jobs, chosen = [long_job(candles)], few_rules(sets)
+        cuda.WARM_HORIZONS, cuda.LEAST_WARM = 0, 0
+    else:
+        jobs, chosen = [job(candles - 500, 0), job(500, 1)], grid_of(sets)
     cpu = sweep_many(jobs, chosen, device="cpu")
     gpu = sweep_many(jobs, chosen, device="cuda")
-    worst = 0.0
     for a, b in zip(cpu, gpu, strict=True):
-        if not (np.array_equal(a.trades, b.trades) and np.array_equal(a.wins, b.wins)):
-            print(f"counts differ in {np.count_nonzero(a.trades != b.trades)} sets")
-            return 1
-        for key in ("gross", "net", "max_drawdown"):
-            worst = max(worst, float(np.abs(getattr(a, key) - getattr(b, key)).max()))
+        for key in ("trades", "wins", "gross", "net", "max_drawdown", "sharpe"):
+            one, other = getattr(a, key), getattr(b, key)
+            if not np.array_equal(one, other, equal_nan=True):
+                print(f"{key} differs in {np.count_nonzero(one != other)} of {one.size}")
+                return 1
     trades = sum(float(result.trades.sum()) for result in cpu)
-    print(f"{gpu[0].device}: {sets} sets, {candles} candles, {trades:.0f} trades alike; sums within {worst:.1e}")
-    return 0 if worst < 1e-9 and trades > 0 else 1
+    again = cuda.walked_again()
+    print(
+        f"{gpu[0].device}: {sets} sets, {candles} candles, {trades:.0f} trades and all sums alike to the last bit"
+        + (f"; {again} blocks walked again" if again else "")
+    )
+    return 0 if trades > 0 else 1
 
 
 if __name__ == "__main__":
     if os.environ.get("NUMBA_ENABLE_CUDASIM") == "1":
         # The simulator waits for its threads by polling, and each poll keeps them off for a whole switch interval.
         sys.setswitchinterval(1e-5)
-    sys.exit(main(*(int(text) for text in (sys.argv[1:] + ["3000", "64"][len(sys.argv) - 1 :]))))
+    numbers = [int(text) for text in sys.argv[1:] if text != "blocks"]
+    candles, sets = numbers + [3000, 64][len(numbers) :]
+    sys.exit(main(candles, sets, "blocks" in sys.argv))

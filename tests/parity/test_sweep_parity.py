@@ -12,9 +12,11 @@ from sep_trader.market.candles import Candles
 from sep_trader.qfh import Encoder, encode_bits, session_starts
 from sep_trader.qfh.reference import reference_metrics
 from sep_trader.research.costs import CostModel
+from sep_trader.research.kernels import plan, scalar
+from sep_trader.research.kernels.inputs import Levels
 from sep_trader.research.parameters import RuleParameters, grid
 from sep_trader.research.simulate import simulate
-from sep_trader.research.sweep import SweepJob, SweepResult, sweep, sweep_many
+from sep_trader.research.sweep import SweepJob, SweepResult, prepared, sweep, sweep_many, sweep_sides
 
 COSTS = CostModel(slippage_pips=0.3, spread_multiplier=1.5, financing_long=-0.03, financing_short=0.01)
 OPEN = RuleParameters(entropy_max=1.0, stability_min=0.0, stop_ranges=math.inf, target_ranges=math.inf)
@@ -97,6 +99,69 @@ def test_folds_are_series_of_their_own() -> None:
     assert np.array_equal(found.net[0], whole.net)
     assert found.trades[1].min() > 0
     assert found.trades[2:].max() == 0
+
+
+def test_folds_with_one_beginning_share_their_walk_to_the_last_bit() -> None:
+    """What anchored folds share is walked once; each is what a series that ends there would be."""
+    candles = market(13_000, 3)
+    ends = [13_000, 4_500, 8_192, 12_500, 8_200, 301, 1]
+    folds = [(0, end) for end in ends] + [(5_000, 13_000), (5_000, 9_800)]
+    together = sweep(candles, SETS, COSTS, folds=folds, device="cpu", threads=2)
+    for fold, (first, last) in enumerate(folds):
+        alone = sweep(candles, SETS, COSTS, folds=[(first, last)], device="cpu", threads=1)
+        for name in ("trades", "wins", "gross", "net", "max_drawdown"):
+            assert np.array_equal(getattr(together, name)[fold], getattr(alone, name)[0]), (name, fold)
+        if first == 0 and last > 600:
+            cut = sweep(candles.take(slice(0, last)), SETS, COSTS, device="cpu")
+            assert np.array_equal(cut.net, together.net[fold])
+
+
+def test_tables_in_many_stages_give_the_same_bits(monkeypatch: pytest.MonkeyPatch) -> None:
+    candles = market(60_000, 5)
+    folds = [(0, 60_000), (0, 40_000), (700, 59_000)]
+    whole = sweep(candles, SETS, COSTS, folds=folds, device="cpu", threads=2)
+    monkeypatch.setattr(plan, "TABLE_BYTES", 1)
+    assert len(plan.cuts_of(60_000, 12, Levels.of(prepared([SweepJob(candles, COSTS)], SETS)[2]), 1)) > 1
+    staged = sweep(candles, SETS, COSTS, folds=folds, device="cpu", threads=2)
+    for name in ("trades", "wins", "gross", "net", "max_drawdown"):
+        assert np.array_equal(getattr(whole, name), getattr(staged, name)), name
+
+
+def test_sums_are_added_block_by_block() -> None:
+    """The order of additions that every device keeps: within blocks of candles, then block after block."""
+    candles, one = market(20_000), SETS[25]
+    n = len(candles)
+    found = sweep(candles, [one], COSTS, device="cpu")
+    side = reference_side(candles, one)
+    trades = simulate(candles, side, np.full(n, one.stop_ranges), np.full(n, one.target_ranges), one.horizon, COSTS)
+    total = 0.0
+    for block in range(0, n, scalar.SUM_BLOCK):
+        inside = 0.0
+        for net in trades.net[(trades.entry - 1 >= block) & (trades.entry - 1 < block + scalar.SUM_BLOCK)].tolist():
+            inside += net
+        total += inside
+    assert len(trades) > 500
+    assert found.net[0] == total
+
+
+def test_any_strategys_proposals_are_swept() -> None:
+    candles = market(20_000, 9)
+    n = len(candles)
+    random = np.random.default_rng(1)
+    # One that proposes now and then, and one that changes with the last close.
+    rarely = random.choice(np.array([-1, 0, 0, 0, 1], np.int8), n)
+    sides = np.stack([rarely, np.sign(np.diff(candles.close, prepend=1.1)).astype(np.int8)])
+    exits = [(row, stop, target, horizon) for row in (0, 1) for stop in (4e-4, math.inf) for target in (6e-4, math.inf)
+             for horizon in (1, 25, 200)]  # fmt: skip
+    found = sweep_sides([SweepJob(candles, COSTS, sides=sides)], exits, device="cpu")[0]
+    for at, (row, stop, target, horizon) in enumerate(exits):
+        trades = simulate(candles, sides[row], np.full(n, stop), np.full(n, target), horizon, COSTS)
+        assert found.trades[at] == len(trades) > 50
+        assert found.net[at] == pytest.approx(trades.net.sum(), abs=1e-12)
+    with pytest.raises(InputError, match="a row below 2"):
+        sweep_sides([SweepJob(candles, COSTS, sides=sides)], [(2, 1.0, 1.0, 5)], device="cpu")
+    with pytest.raises(InputError, match=r"proposals of shape \(2, 10\) for 20000 candles"):
+        sweep_sides([SweepJob(candles, COSTS, sides=sides[:, :10])], exits, device="cpu")
 
 
 def test_a_scale_stretches_stops_and_targets() -> None:

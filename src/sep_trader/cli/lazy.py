@@ -35,7 +35,7 @@ COMMANDS = {
     "trade": Entry("sep_trader.cli.trade", "Execute the signals of enabled pairs on the broker.", group=True),
     "signals": Entry("sep_trader.cli.signals", "Hand signals over to the trading machine, signed.", group=True),
     "data": Entry("sep_trader.cli.data", "Market history: import, download, status, gaps, repair.", group=True),
-    "qfh": Entry("sep_trader.cli.qfh", "Bits and window metrics of candles.", group=True),
+    "qfh": Entry("sep_trader.cli.qfh", "Bits and window metrics of candles, and what sweeps run on.", group=True),
     "serve": Entry("sep_trader.cli.api", "Serve /api/status, /api/performance/daily and the dashboard until Ctrl-C."),
     "demo": Entry(
         "sep_trader.cli.demo",

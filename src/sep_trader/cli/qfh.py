@@ -1,8 +1,9 @@
 """`sep qfh`: bits and window metrics of a candle file."""
 
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 import typer
@@ -22,7 +23,10 @@ from sep_trader.qfh.encoder import Encoder
 from sep_trader.qfh.metrics import check_window
 from sep_trader.qfh.reference import METRICS, reference_metrics
 
-app = typer.Typer(name="qfh", no_args_is_help=True, help="Bits and window metrics of candles.")
+if TYPE_CHECKING:
+    from sep_trader.research.devices import Device
+
+app = typer.Typer(name="qfh", no_args_is_help=True, help="Bits and window metrics of candles, and what sweeps run on.")
 
 PRICES = ("open", "high", "low", "close")
 SIDED_PRICES = tuple(f"{side}_{price}" for side in ("bid", "ask") for price in PRICES)
@@ -32,7 +36,7 @@ ROW_HINT = "times: RFC 3339 with a zone and whole seconds, increasing; prices: f
 
 @app.callback()
 def group() -> None:
-    """Bits and window metrics of candles."""
+    """Bits and window metrics of candles, and what sweeps run on."""
 
 
 @app.command()
@@ -68,6 +72,42 @@ def metrics(
         cells = [[_cell(value) for value in row.values()] for row in list(found)[-rows:]]
         title = f"{file.name}: {kind}, window {window}"
         render.print_table(title, names, cells, tight=True, least_width=TABLE_WIDTH)
+
+
+@app.command()
+def devices(
+    json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+) -> None:
+    """Tell what sweeps run on here: the card, its driver, the compiled kernels, and a check of a second.
+
+    The same sweep is run on the CPU and on the card; the exit code is 1 where they differ.
+    """
+    from sep_trader.research.devices import examine
+
+    found = examine()
+    if json:
+        render.print_json(asdict(found))
+    else:
+        libraries = ", ".join(f"{name} {version or 'missing'}" for name, version in found.libraries.items())
+        rows = [
+            ["cpu", f"{found.cores} cores, {found.cpu_bar_sets_per_s / 1e9:.2f} G candles x sets a second"],
+            ["card", found.card or f"none: {found.missing}"],
+            ["driver", found.driver or "-"],
+            ["libraries", libraries],
+            ["kernels", "-" if found.compile_seconds is None else f"ready in {found.compile_seconds:.1f} s"],
+            ["check", _check(found)],
+        ]
+        render.print_table("devices of the sweep", ("what", "found"), rows, tight=True)
+    if found.check is False:
+        raise typer.Exit(1)
+
+
+def _check(found: "Device") -> str:
+    if found.check is None or found.card_seconds is None:
+        return f"{found.trades:,} trades in {found.cpu_seconds * 1e3:.0f} ms on the CPU; nothing to compare with"
+    said = "the same to the last bit" if found.check else "DIFFERENT: do not use the card"
+    times = f"CPU {found.cpu_seconds * 1e3:.0f} ms, card {found.card_seconds * 1e3:.0f} ms"
+    return f"{found.trades:,} trades {said}; {times}"
 
 
 def read_candles(file: Path, instrument: str, granularity: Granularity | None, columns: str) -> Candles:

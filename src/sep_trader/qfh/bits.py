@@ -43,6 +43,11 @@ def encode_bits(open_: Float, close: Float, starts: Bools, encoder: Encoder) -> 
     check_prices("close", close)
     if not len(open_) == len(close) == len(starts):
         raise ValueError(f"open, close and starts differ in length: {len(open_)}, {len(close)}, {len(starts)}")
+    return bits_of(open_, close, starts, encoder)
+
+
+def bits_of(open_: Float, close: Float, starts: Bools, encoder: Encoder) -> Bits:
+    """As `encode_bits`, for prices that were checked."""
     if len(close) == 0:
         return np.zeros(0, dtype=np.int8)
     if encoder.kind == "magnitude":

@@ -2,7 +2,8 @@
 
 import math
 from dataclasses import dataclass
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +12,7 @@ from sep_trader.errors import InputError
 from sep_trader.market.clock import NEW_YORK
 
 CUT_OFF = time(17)
+DAYS_PER_YEAR = 365.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,11 @@ class CostModel:
         """Slippage of one fill in price units."""
         return self.slippage_pips * self.pip
 
+    @property
+    def daily_rates(self) -> npt.NDArray[np.float64]:
+        """Financing for one night as a share of the entry's value: long, short."""
+        return np.array([self.financing_long, self.financing_short]) / DAYS_PER_YEAR
+
 
 def rollovers(at: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
     """Count the 17:00 New York cut-offs passed up to each time, daylight saving included; every day has one.
@@ -51,11 +58,17 @@ def rollovers(at: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
     """
     if len(at) == 0:
         return np.zeros(0, dtype=np.int64)
-    day = datetime.fromtimestamp(int(at[0]), UTC).astimezone(NEW_YORK).date() - timedelta(days=1)
+    day = datetime.fromtimestamp(int(at[0]), UTC).astimezone(NEW_YORK).date()
     last = datetime.fromtimestamp(int(at[-1]), UTC).astimezone(NEW_YORK).date()
-    cut_offs = []
-    while day <= last:
-        cut_offs.append(int(datetime.combine(day, CUT_OFF, NEW_YORK).timestamp()))
-        day += timedelta(days=1)
-    passed = np.searchsorted(np.array(cut_offs, dtype=np.int64), at, side="right")
-    return np.asarray(passed - passed[0], dtype=np.int64)
+    # Where each cut-off falls among the times: there are far fewer of them.
+    places = np.searchsorted(at, _cut_offs(day, last), side="left")
+    passed = np.zeros(len(at) + 1, dtype=np.int64)
+    np.add.at(passed, places[places > 0], 1)
+    return np.cumsum(passed[:-1])
+
+
+@lru_cache(maxsize=64)
+def _cut_offs(day: date, last: date) -> npt.NDArray[np.int64]:
+    """The cut-offs of days, seconds since the epoch."""
+    days = [day + timedelta(days=number) for number in range((last - day).days + 1)]
+    return np.array([int(datetime.combine(one, CUT_OFF, NEW_YORK).timestamp()) for one in days], dtype=np.int64)

@@ -14,7 +14,7 @@ def trend_sides(metrics: WindowMetrics, theta: float, max_entropy: float, min_st
     float32, its sign is computed again from the bits of its window.
     """
     window, bits, counts = metrics.window, metrics.bits, metrics.counts()
-    least, most_corrected, most_entropy, _ = scalar.rule_limits(window, theta, max_entropy, min_stability, False)
+    least, most_corrected, most_entropy = scalar.rule_limits(window, theta, max_entropy, min_stability)
     entropy = counts.entropy()
     go = metrics.valid & ((counts.null >= least) | (counts.rupture >= least))
     go &= (counts.corrected <= most_corrected) & (entropy <= most_entropy)

@@ -20,8 +20,8 @@ from sep_trader.research import evidence as ev
 from sep_trader.research.artifact import Model, data_hash
 from sep_trader.research.cluster import run_many
 from sep_trader.research.costs import CostModel
-from sep_trader.research.labels import net_outcomes
 from sep_trader.research.parameters import RuleParameters
+from sep_trader.research.simulate import net_outcomes
 from sep_trader.research.spreads import SpreadModel, Spreads, filled
 from sep_trader.research.strategies import propose
 from sep_trader.research.sweep import on_gpu
@@ -148,7 +148,8 @@ def _costs(pair: str, spec: TrainingSpec, rates: _Rates | None) -> CostModel:
 
 def _walk_all(inputs: dict[str, _Input], spec: TrainingSpec, progress: Progress) -> dict[str, OutOfSample]:
     """Walk every pair forward: one pair on all cores, several in processes or on a cluster, a thread each."""
-    if spec.cluster is None and (len(inputs) == 1 or on_gpu(spec.device)):
+    work = float(sum(len(one.candles) for one in inputs.values())) * len(spec.grid.sets())
+    if spec.cluster is None and (len(inputs) == 1 or on_gpu(spec.device, work)):
         return {
             pair: walk_forward(
                 one.candles, spec.grid, one.costs, one.stressed, spec.plan, partial(progress, pair), device=spec.device
@@ -207,10 +208,14 @@ def _record(
     database: Database, pair: str, examined: _Examined, spec: TrainingSpec, judged: ev.Judgement
 ) -> TrainingResult:
     costs = _costs_json(examined.costs, examined.spreads)
+    # Seconds of computing, before the transaction begins.
+    label_mean = _label_mean(examined)
     model = Model(pair, spec.granularity, examined.parameters, data_hash(examined.candles), costs)
     run_id = uuid.uuid4()
     with database.transaction() as connection:
-        queries.execute(connection, "insert_research_run", **_run_columns(run_id, model, examined, spec, judged))
+        queries.execute(
+            connection, "insert_research_run", **_run_columns(run_id, model, examined, spec, judged, label_mean)
+        )
         queries.execute(
             connection,
             "insert_model",
@@ -243,7 +248,12 @@ def _record(
 
 
 def _run_columns(
-    run_id: uuid.UUID, model: Model, examined: _Examined, spec: TrainingSpec, judged: ev.Judgement
+    run_id: uuid.UUID,
+    model: Model,
+    examined: _Examined,
+    spec: TrainingSpec,
+    judged: ev.Judgement,
+    label_mean: float | None,
 ) -> dict[str, object]:
     """A row of research_runs: what was tried on which data, and what came of it."""
     candles = examined.candles
@@ -251,7 +261,7 @@ def _run_columns(
         **asdict(examined.evidence),
         "adjusted_p": judged.adjusted_p,
         "reasons": list(judged.reasons),
-        "label_mean_pips": _label_mean(examined),
+        "label_mean_pips": label_mean,
         "chosen": [p.to_json() if p else None for p in examined.result.chosen],
     }
     return {

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -11,11 +12,11 @@ from sep_trader.market.candles import Candles
 from sep_trader.market.validate import check_candles
 from sep_trader.research.costs import CostModel, rollovers
 from sep_trader.research.kernels import scalar
-from sep_trader.research.kernels.trades import run_trades, trade_prices
+from sep_trader.research.kernels.tables import half_spreads
+from sep_trader.research.kernels.trades import run_each, run_trades
 
 Float = npt.NDArray[np.float64]
 Int = npt.NDArray[np.int64]
-DAYS_PER_YEAR = 365.0
 
 
 class ExitReason(IntEnum):
@@ -60,13 +61,40 @@ def simulate(
 
     A proposal at t fills at the open of t+1, at the ask (long) or the bid (short). The trade leaves at the first of
     stop, target and horizon; stop and target are triggered by the side it would be closed at. A candle that touches
-    both counts as the stop, a candle that opens beyond the stop fills at its open, a target fills at its own price. At
-    the horizon it leaves at the open of candle t+1+horizon, at the end of the series at the last close. The quotes of a
-    candle carry the spread of the close before it. Slippage is paid at both fills, financing for each 17:00 New York
-    passed. One position at a time: proposals while a trade is open are ignored; that of the candle it leaves in counts.
+    both counts as the stop, a candle that opens beyond the stop fills at its open, a target fills at its own price. The
+    horizon is by the clock, as the trader's is: it leaves at the open of the first candle that begins `horizon`
+    granularities after candle t has ended, or later (t+1+horizon where no candle is missing); at the end of the series
+    it leaves at the last close. There is no trade where the horizon has passed when t+1 opens: after a weekend, say.
+    The quotes of a candle carry the spread of the close before it. Slippage is paid at both fills, financing for each
+    17:00 New York passed. One position at a time: proposals while a trade is open are ignored; that of the candle it
+    leaves in counts.
 
     Raises InputError for prices that are NaN or not positive, times out of order, a distance or horizon out of range.
     """
+    _check(candles, side, stop, target, horizon)
+    index = np.empty((int(np.count_nonzero(side)), 4), dtype=np.int64)
+    price = np.empty(index.shape)
+    count = run_trades(*_walked(candles, side, stop, target, horizon, costs), index, price)
+    entry, leave, row, reason = index[:count].T.copy()
+    bought, sold, gross, net = price[:count].T.copy()
+    return Trades(entry, leave, (1 - 2 * row).astype(np.int8), bought, sold, gross, net, reason.astype(np.int8))
+
+
+def net_outcomes(
+    candles: Candles, side: npt.NDArray[np.int8], stop: Float, target: Float, horizon: int, costs: CostModel
+) -> Float:
+    """Net outcome, in price units, of entering at each candle that has a side, each on its own; NaN elsewhere.
+
+    As `simulate`, but no proposal is ignored because another one is in the market.
+    """
+    _check(candles, side, stop, target, horizon)
+    net = np.full(len(candles), np.nan)
+    run_each(*_walked(candles, side, stop, target, horizon, costs), net)
+    return net
+
+
+def _check(candles: Candles, side: npt.NDArray[np.int8], stop: Float, target: Float, horizon: int) -> None:
+    """Raise InputError for what `simulate` cannot take."""
     check_candles(candles)
     n = len(candles)
     for name, column in (("side", side), ("stop", stop), ("target", target)):
@@ -74,42 +102,28 @@ def simulate(
             raise InputError(f"{name} has {len(column)} values for {n} candles", "one value a candle")
     if horizon < 1:
         raise InputError(f"horizon {horizon} is below 1 candle", "for example 60")
-    proposed = side != 0
     for name, column in (("stop", stop), ("target", target)):
-        bad = proposed & ~(column > 0.0)
+        bad = (side != 0) & ~(column > 0.0)
         if bad.any():
             at = int(np.argmax(bad))
             raise InputError(f"{name} distance of candle {at} is {column[at]}", "above 0, or inf for none")
-    index = np.empty((int(np.count_nonzero(proposed)), 4), dtype=np.int64)
-    price = np.empty(index.shape)
-    fills, quotes, half, block_low, block_high = candle_prices(candles, costs)
-    count = run_trades(
+
+
+def _walked(
+    candles: Candles, side: npt.NDArray[np.int8], stop: Float, target: Float, horizon: int, costs: CostModel
+) -> tuple[Any, ...]:
+    """What `run_trades` and `run_each` read, in their order."""
+    floats = [np.ascontiguousarray(one, dtype=np.float64) for one in (stop, target)]
+    prices = [getattr(candles, name) for name in ("open", "high", "low", "close")]
+    return (
         np.ascontiguousarray(side, dtype=np.int8),
-        np.ascontiguousarray(stop, dtype=np.float64),
-        np.ascontiguousarray(target, dtype=np.float64),
+        *floats,
         horizon,
-        fills,
-        quotes,
-        half,
-        block_low,
-        block_high,
+        *(np.ascontiguousarray(one, dtype=np.float64) for one in prices),
+        half_spreads(np.ascontiguousarray(candles.spread, dtype=np.float64), costs.spread_multiplier),
+        candles.time,
+        candles.granularity.seconds,
         costs.slippage,
         rollovers(candles.time).astype(np.int32),
-        daily_rates(costs),
-        index,
-        price,
+        costs.daily_rates,
     )
-    entry, leave, row, reason = index[:count].T.copy()
-    bought, sold, gross, net = price[:count].T.copy()
-    return Trades(entry, leave, (1 - 2 * row).astype(np.int8), bought, sold, gross, net, reason.astype(np.int8))
-
-
-def candle_prices(candles: Candles, costs: CostModel) -> tuple[Float, Float, Float, Float, Float]:
-    """What the trades of these candles are priced from, as `trade_prices`."""
-    columns = (candles.open, candles.high, candles.low, candles.close, candles.spread)
-    return trade_prices(*columns, costs.spread_multiplier, costs.slippage)
-
-
-def daily_rates(costs: CostModel) -> Float:
-    """Financing for one night as a share of the entry's value: long, short."""
-    return np.array([costs.financing_long, costs.financing_short]) / DAYS_PER_YEAR

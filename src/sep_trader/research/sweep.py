@@ -1,6 +1,7 @@
 """The sweep: statistics of many parameter sets over one or several series, by the outcome rule of simulate.py."""
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from types import ModuleType
 from typing import TYPE_CHECKING
@@ -11,11 +12,8 @@ import numpy.typing as npt
 from sep_trader.errors import InputError
 from sep_trader.market.candles import Candles
 from sep_trader.market.validate import check_candles
-from sep_trader.qfh.bits import encode_bits, session_starts
-from sep_trader.qfh.encoder import Encoder
-from sep_trader.research.costs import CostModel, rollovers
-from sep_trader.research.parameters import RuleParameters
-from sep_trader.research.simulate import candle_prices, daily_rates
+from sep_trader.research.costs import CostModel
+from sep_trader.research.parameters import LONGEST_HORIZON, RuleParameters
 
 if TYPE_CHECKING:
     from sep_trader.research.kernels import inputs
@@ -72,7 +70,8 @@ class SweepJob:
     """One series of a sweep: its candles, costs, folds and scale, as `sweep` takes them.
 
     allowed: by window, int8[N], the signs of the trend that count at each candle (AllowedTrend), both where left out.
-    Sets that ask other granularities to confirm need it: a sweep does not look at larger candles.
+    Sets that ask other granularities to confirm need it: a sweep does not look at larger candles. sides: int8[P, N],
+    what any strategy proposes at each candle, -1, 0 or 1; see `sweep_sides`.
     """
 
     candles: Candles
@@ -80,6 +79,7 @@ class SweepJob:
     folds: Sequence[tuple[int, int]] | None = None
     scale: Float | None = None
     allowed: dict[int, npt.NDArray[np.int8]] | None = None
+    sides: npt.NDArray[np.int8] | None = None
 
 
 def sweep_many(
@@ -88,6 +88,44 @@ def sweep_many(
     """Sweep several series with the same sets, as `sweep` does each; on a GPU all of them at once."""
     series, rules, columns = prepared(jobs, sets)
     chosen, sums = _plan().run(series, rules, columns, device, threads)
+    return [_result(job, found, chosen) for job, found in zip(jobs, sums, strict=True)]
+
+
+def sweep_sides(
+    jobs: Sequence[SweepJob],
+    exits: Sequence[tuple[int, float, float, int]],
+    *,
+    device: str = "auto",
+    threads: int = 0,
+) -> list[SweepResult]:
+    """Sweep what any strategy proposes: every job's `sides` with every exit, as `sweep_many` does for the rule.
+
+    exits: (row of sides, stop, target, horizon) a set; stop and target in units of the job's scale, inf for none.
+    """
+    plan = _plan()
+    from sep_trader.research.kernels import inputs
+
+    rows = min((0 if job.sides is None else len(job.sides) for job in jobs), default=0)
+    for row, stop, target, horizon in exits:
+        if not (0 <= row < rows and stop > 0.0 and target > 0.0 and 1 <= horizon <= LONGEST_HORIZON):
+            raise InputError(
+                f"exit {(row, stop, target, horizon)} is out of range",
+                f"a row below {rows}, distances above 0, a horizon of 1..{LONGEST_HORIZON} candles",
+            )
+    if not exits:
+        raise InputError("no exits to sweep", "give at least one")
+    row_of, stops, targets, horizons = (np.array(column) for column in zip(*exits, strict=True))
+    columns = inputs.SetColumns(
+        row_of.astype(np.int64),
+        np.zeros(len(exits), np.int64),
+        horizons.astype(np.int64),
+        stops.astype(np.float64),
+        targets.astype(np.float64),
+    )
+    with ThreadPoolExecutor() as pool:
+        series = list(pool.map(lambda job: _series(job, [RuleParameters()]), jobs))
+    none = inputs.Rules(np.zeros(0, np.int64), np.zeros((0, 3)))
+    chosen, sums = plan.run(series, none, columns, device, threads)
     return [_result(job, found, chosen) for job, found in zip(jobs, sums, strict=True)]
 
 
@@ -105,19 +143,24 @@ def prepared(
         raise InputError(f"sets of {len(encoders)} encoders in one sweep", "sweep each encoder's sets on their own")
     if any(one.confirm for one in sets) and any(job.allowed is None for job in jobs):
         raise InputError("sets that ask for confirmation need the signs allowed", "RuleSeries.allowed gives them")
-    rules, rule_of_set = plan.rules_of([one.rule for one in sets])
+    rules, rule_of_set, turned = plan.rules_of([one.rule for one in sets])
     columns = inputs.SetColumns(
         rule_of_set,
+        turned,
         np.array([one.horizon for one in sets], dtype=np.int64),
         np.array([one.stop_ranges for one in sets]),
         np.array([one.target_ranges for one in sets]),
     )
-    return [_series(job, sets) for job in jobs], rules, columns
+    with ThreadPoolExecutor() as pool:
+        return list(pool.map(lambda job: _series(job, sets), jobs)), rules, columns
 
 
-def on_gpu(device: str) -> bool:
-    """Whether a sweep for this device (auto, cpu, cuda) would run on a GPU here. Raises InputError as `sweep` does."""
-    return bool(_plan().chosen(device)[0])
+def on_gpu(device: str, work: float) -> bool:
+    """Whether a sweep of so many candles x sets would run on a GPU here. Raises InputError as `sweep` does.
+
+    device: auto, cpu or cuda.
+    """
+    return bool(_plan().chosen(device, work)[0])
 
 
 def _plan() -> ModuleType:
@@ -132,36 +175,50 @@ def _plan() -> ModuleType:
 def _series(job: SweepJob, sets: Sequence[RuleParameters]) -> "inputs.Series":
     """Check one job and prepare its arrays."""
     from sep_trader.research.kernels import inputs
+    from sep_trader.research.kernels.tables import checked
 
     candles, n = job.candles, len(job.candles)
-    check_candles(candles)
+    opening, high, low, close, spread = (
+        np.ascontiguousarray(column, dtype=np.float64)
+        for column in (candles.open, candles.high, candles.low, candles.close, candles.spread)
+    )
+    if checked(opening, high, low, close, spread, candles.time) >= 0:
+        check_candles(candles)
     longest = max(one.window for one in sets)
-    if longest > n:
+    if job.sides is None and longest > n:
         raise InputError(f"window {longest} is longer than the series of {n} candles", "shorten it or add candles")
-    scale = np.ones(n) if job.scale is None else np.ascontiguousarray(job.scale, dtype=np.float64)
-    if len(scale) != n or not (np.isfinite(scale) & (scale > 0.0)).all():
+    scale = None if job.scale is None else np.ascontiguousarray(job.scale, dtype=np.float64)
+    if scale is not None and (len(scale) != n or not (np.isfinite(scale) & (scale > 0.0)).all()):
         raise InputError("the scale must be finite and above 0 for every candle", f"{n} values in price units")
     folds = [(0, n)] if job.folds is None else list(job.folds)
     for first, last in folds:
         if not 0 <= first <= last <= n:
             raise InputError(f"fold {first}..{last} is outside the series", f"0 <= first <= last <= {n}")
-    starts = session_starts(candles.time, candles.granularity.seconds)
-    fills, quotes, half, block_low, block_high = candle_prices(candles, job.costs)
     return inputs.Series(
-        bits=encode_bits(candles.open, candles.close, starts, Encoder.parse(sets[0].encoder)),
-        starts=starts,
-        folds=np.array(folds, dtype=np.int64).reshape(-1, 2),
-        scale=scale,
-        fills=fills,
-        quotes=quotes,
-        half=half,
-        block_low=block_low,
-        block_high=block_high,
+        open=opening,
+        high=high,
+        low=low,
+        close=close,
+        spread=spread,
+        time=candles.time,
+        step=candles.granularity.seconds,
+        spread_multiplier=job.costs.spread_multiplier,
         slippage=job.costs.slippage,
-        nights=rollovers(candles.time).astype(np.int32),
-        rates=daily_rates(job.costs),
+        rates=job.costs.daily_rates,
+        folds=np.array(folds, dtype=np.int64).reshape(-1, 2),
+        encoder=sets[0].encoder,
+        scale=scale,
         allowed=job.allowed,
+        words=None if job.sides is None else _words(job.sides, n),
     )
+
+
+def _words(sides: npt.NDArray[np.int8], n: int) -> npt.NDArray[np.uint32]:
+    from sep_trader.research.kernels.proposals import pack_sides
+
+    if sides.ndim != 2 or sides.shape[1] != n:
+        raise InputError(f"proposals of shape {sides.shape} for {n} candles", "one row of -1, 0 and 1 a set")
+    return pack_sides(np.ascontiguousarray(sides, dtype=np.int8))
 
 
 def _result(job: SweepJob, sums: Float, device: str) -> SweepResult:

@@ -138,6 +138,32 @@ def test_long_quiet_trades_pass_whole_blocks() -> None:
     assert (trades.exit.tolist(), trades.reason[0]) == ([85], ExitReason.HORIZON)
 
 
+def _shifted(candles: Candles, after: int, minutes: int) -> Candles:
+    """The same candles with a gap of so many minutes after one of them."""
+    time = candles.time.copy()
+    time[after + 1 :] += 60 * minutes
+    return replace(candles, time=time)
+
+
+@pytest.mark.parametrize(
+    ("gap", "leave"),
+    # Entered at candle 2 with a horizon of 4 candles, which ends 4 minutes after candle 1 has: the gap lies after 3.
+    [(0, 6), (1, 5), (2, 4), (3, 4), (60, 4)],
+)
+def test_the_horizon_is_by_the_clock(gap: int, leave: int) -> None:
+    trades = _run(_shifted(_candles(PATH), 3, gap), {1: 1}, horizon=4)
+    assert (trades.entry.tolist(), trades.exit.tolist(), trades.reason[0]) == ([2], [leave], ExitReason.HORIZON)
+    assert trades.exit_price[0] == PATH[leave][0]
+
+
+def test_no_price_before_the_horizon_is_no_trade() -> None:
+    # The signal of candle 1 ends at minute 2, its horizon at minute 5; the next candle opens at minute 5, or before.
+    assert len(_run(_shifted(_candles(PATH), 1, 3), {1: 1}, horizon=3)) == 0
+    assert len(_run(_shifted(_candles(PATH), 1, 2), {1: 1}, horizon=3)) == 1
+    # The proposal after the gap is not passed over for it.
+    assert _run(_shifted(_candles(PATH), 1, 3), {1: 1, 2: 1}, horizon=3).entry.tolist() == [3]
+
+
 def test_rollovers_follow_new_york_through_daylight_saving() -> None:
     # 2014-03-09 the clocks went forward: 17:00 is 22:00 UTC on the 8th and 21:00 UTC on the 9th.
     march_8 = 1394236800

@@ -1,6 +1,7 @@
 """Compile for the CPU where numba is installed; run as plain Python, slowly and with the same results, where not."""
 
 from collections.abc import Callable
+from types import FunctionType
 from typing import Any, TypeVar, cast
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -23,3 +24,12 @@ def compiled(function: F, *, allocates: bool = True) -> F:
         return function
     options: dict[str, Any] = {} if allocates else {"forceinline": True, "_nrt": False}
     return cast(F, numba.njit(cache=True, nogil=True, error_model="numpy", **options)(function))
+
+
+def calling(function: F, **others: Callable[..., Any]) -> F:
+    """The same function, with other functions under the names that it calls: a target gives its own."""
+    plain = cast(FunctionType, function)
+    copy = FunctionType(plain.__code__, {**plain.__globals__, **others}, plain.__name__)
+    copy.__qualname__, copy.__doc__ = plain.__qualname__, plain.__doc__
+    copy.__module__ = plain.__module__
+    return cast(F, copy)

@@ -1,4 +1,4 @@
-"""CPU driver of the decisions: from bits to proposals, every rule of a window in one pass, no metric stored."""
+"""CPU driver of the decisions: from bits to words of proposals, every rule of a window in one pass."""
 
 # mypy: disable-error-code="no-untyped-def"
 
@@ -25,11 +25,23 @@ from sep_trader.qfh.kernels.series import make_buffers, make_room, take_block, w
 from sep_trader.qfh.kernels.sums import count_line, mismatch_line
 from sep_trader.qfh.kernels.trend import STRIP, trend_in_cache
 from sep_trader.research.kernels import scalar
+from sep_trader.research.kernels.compiled import calling
 from sep_trader.research.kernels.inputs import DOWN, UP
-from sep_trader.research.kernels.scalar import CERTAIN, CHUNK, NOTHING
+from sep_trader.research.kernels.scalar import CERTAIN, K1, K2, WORD, Int8, Words
 
-decide = kernel(scalar.decide)
-trend_sign = kernel(scalar.trend_sign)
+chosen = kernel(scalar.chosen)
+trend_sign = kernel(calling(scalar.trend_sign, product=kernel(scalar.product)))
+# Candles of one pass: their counts stay in the cache.
+CHUNK = 1024
+
+
+def pack_sides(sides: Int8) -> Words:
+    """Words of proposed and short, uint32[R, 2, ceil(N / 32) + 1], from sides -1, 0 and +1, int8[R, N]."""
+    rows, n = sides.shape
+    padded = np.zeros((rows, (-(-n // WORD) + 1) * WORD), np.int8)
+    padded[:, :n] = sides
+    pairs = [np.packbits(padded != 0, axis=1, bitorder="little"), np.packbits(padded < 0, axis=1, bitorder="little")]
+    return np.ascontiguousarray(np.stack([one.view("<u4") for one in pairs], axis=1))
 
 
 @kernel
@@ -46,7 +58,7 @@ def count_rows(now, before, before_flips, before_corrections, newest, oldest, wi
 
 
 @kernel
-def sign_rows(trend, bits, at, window, entropy, apart, apart_before, k1, k2, sign):
+def sign_rows(trend, bits, at, window, null, flip, rupture, terms, apart, apart_before, k1, k2, sign):
     """Write the sign of every row's trend, exactly where float32 leaves it open; 0 where no full window ends."""
     for i in range(len(sign)):
         value = trend[i]
@@ -55,7 +67,8 @@ def sign_rows(trend, bits, at, window, entropy, apart, apart_before, k1, k2, sig
         elif value < -CERTAIN:
             sign[i] = -1
         elif value == value:
-            sign[i] = trend_sign(bits, at + i, window, entropy[i], i32(apart[i] - apart_before[i]), k1, k2)
+            entropy = (terms[null[i]] + terms[flip[i]]) + terms[rupture[i]]
+            sign[i] = trend_sign(bits, at + i, window, entropy, i32(apart[i] - apart_before[i]), k1, k2)
         else:
             sign[i] = 0
 
@@ -69,31 +82,54 @@ def keep_allowed(allowed, sign):
 
 
 @kernel
-def write_ahead(null, rupture, entropy, corrected, sign, first, rules, ahead):
-    """Write what lies ahead of every row of a chunk, the first of them row `first` of the series, for every rule."""
-    for r in range(len(rules)):
-        least, most_corrected, most_entropy = i32(rules[r, 0]), i32(rules[r, 1]), rules[r, 2]
-        fade = i32(rules[r, 3])
-        to = ahead[r, first : first + len(sign)]
-        for i in range(len(sign)):
-            side = decide(
-                null[i], rupture[i], entropy[i], corrected[i], sign[i], least, most_corrected, most_entropy, fade
-            )
-            to[i] = 2 * (first + i) + (side < 0) if side != 0 else NOTHING
-        newest = i32(NOTHING)
-        for i in range(len(to) - 1, -1, -1):
-            newest = to[i] if to[i] != NOTHING else newest
-            to[i] = newest
+def flags_of(null, rupture, entropy, corrected, sign, least, most_corrected, most_entropy, flags):
+    """Write 1 where a rule proposes a trade, 0 elsewhere."""
+    for i in range(len(flags)):
+        go = chosen(null[i], rupture[i], entropy[i], corrected[i], least, most_corrected, most_entropy)
+        flags[i] = i32(1) if go & (sign[i] != 0) else i32(0)
 
 
 @kernel
-def proposals_ahead(bits, starts, allowed, window, table, terms, k1, k2, rules, ahead):
-    """Write for every rule of one window and every candle the next proposal: 2 * t + (1 if short), or NOTHING.
+def word_at(flags, first):
+    """The word of the flags from `first` on."""
+    word = np.uint32(0)
+    for k in range(WORD):
+        word |= np.uint32(flags[first + k]) << np.uint32(k)
+    return word
 
-    Next is at the candle or after it in its chunk of CHUNK candles. bits: int8[N]; allowed: int8[N], the signs of the
-    trend that count, 1 up, 2 down, 3 both, or empty for both everywhere; table: float32[W * W] and terms:
-    float64[W], entropy by cell and by count. rules: float64[R, 4] of (least, most_corrected, most_entropy, fade).
-    ahead: int32[R, N].
+
+@kernel
+def write_words(null, rupture, entropy, by_entropy, corrected, sign, limits, flags, downs, words):
+    """Write the words of every rule over a chunk.
+
+    by_entropy: False where no rule refuses any entropy. flags, downs: int32[CHUNK], 0 behind the chunk, are
+    overwritten.
+    """
+    n = len(sign)
+    short = np.empty(CHUNK // WORD, np.uint32)
+    for i in range(n):
+        downs[i] = i32(1) if sign[i] < 0 else i32(0)
+    for k in range((n + WORD - 1) // WORD):
+        short[k] = word_at(downs, k * WORD)
+    for r in range(len(limits)):
+        least, most_corrected, most_entropy = i32(limits[r, 0]), i32(limits[r, 1]), limits[r, 2]
+        if by_entropy:
+            flags_of(null, rupture, entropy, corrected, sign, least, most_corrected, most_entropy, flags[:n])
+        else:
+            # Whole numbers only, a vector of them at a time; no count is above the number of rows.
+            flags_of(null, rupture, null, corrected, sign, least, most_corrected, i32(ROWS), flags[:n])
+        for k in range((n + WORD - 1) // WORD):
+            proposed = word_at(flags, k * WORD)
+            words[r, 0, k] = proposed
+            words[r, 1, k] = proposed & short[k]
+
+
+@kernel
+def propose_window(market, begin, last, lead, k, window, table, terms, highest, limits, words):
+    """Write the words of every rule of the k-th window over the candles begin..last-1, as `propose_words`.
+
+    table: float32[W * W] and terms: float64[W], entropy by cell and by count; highest: of any window. limits:
+    float64[R, 3] of (least, most_corrected, most_entropy).
     """
     buffers = make_buffers(1)
     counts, mismatches, held = buffers.counts, buffers.mismatches[0], buffers.bits
@@ -102,11 +138,14 @@ def proposals_ahead(bits, starts, allowed, window, table, terms, k1, k2, rules, 
         np.empty((METRIC_ROWS, size), np.float32), np.empty(size, np.bool_), np.empty(size, np.bool_)
     )
     ints, entropy, signs = np.empty((4, ROWS), np.int32), np.empty(ROWS, np.float64), np.empty(ROWS, np.int32)
-    series, shape = Series(bits, starts), window_of(window, table, 0.5, k1, k2)
-    n_all, half, available, at = len(bits), window // 2, 0, CONTEXT
+    flags = np.zeros((2, CHUNK), np.int32)
+    written = np.empty((len(limits), 2, CHUNK // WORD), np.uint32)
+    series, shape = Series(market.bits, market.starts), window_of(window, table, 0.5, K1, K2)
+    half, available, at = window // 2, 0, CONTEXT
+    by_entropy = limits[:, 2].min() < highest
     total, total_mismatches = i32(0), i32(0)
-    for lo in range(0, n_all, CHUNK):
-        n = min(CHUNK, n_all - lo)
+    for lo in range(begin, last, CHUNK):
+        n = min(CHUNK, last - lo)
         at = make_room(buffers, at, n)
         end = at + n
         available = take_block(series, Block(lo, n, at), available, window, True, buffers)
@@ -123,13 +162,38 @@ def proposals_ahead(bits, starts, allowed, window, table, terms, k1, k2, rules, 
             counts[at - window + 3 : end - window + 3], held[at:end], held[at - window + 1 : end - window + 1],
             window, null, flip, rupture, corrected,
         )  # fmt: skip
-        for i in range(n):
-            entropy[i] = (terms[null[i]] + terms[flip[i]]) + terms[rupture[i]]
+        if by_entropy:
+            for i in range(n):
+                entropy[i] = (terms[null[i]] + terms[flip[i]]) + terms[rupture[i]]
         sign_rows(
-            block_metrics.values[TREND], held, at, window, entropy, mismatches[at:end],
-            mismatches[at - half : end - half], k1, k2, sign,
+            block_metrics.values[TREND], held, at, window, null, flip, rupture, terms, mismatches[at:end],
+            mismatches[at - half : end - half], K1, K2, sign,
         )  # fmt: skip
-        if len(allowed) > 0:
-            keep_allowed(allowed[lo : lo + n], sign)
-        write_ahead(null, rupture, entropy, corrected, sign, lo, rules, ahead)
+        if len(market.allowed) > 0:
+            keep_allowed(market.allowed[k, lo : lo + n], sign)
+        flags[:, n:] = 0
+        write_words(null, rupture, entropy, by_entropy, corrected, sign, limits, flags[0], flags[1], written)
+        first = (lo - begin) // WORD - lead
+        for word in range(max(0, -first), (n + WORD - 1) // WORD):
+            for r in range(len(limits)):
+                words[r, 0, first + word] = written[r, 0, word]
+                words[r, 1, first + word] = written[r, 1, word]
         at = end
+
+
+@kernel
+def propose_words(market, decisions, first, last, words):
+    """Write the words of every rule for the proposals of candles first..last-1.
+
+    first: a multiple of 32. words: uint32[R, 2, ceil((last - first) / 32)] of proposed and short.
+    """
+    for k in range(len(decisions.windows)):
+        window = decisions.windows[k]
+        # Windows of the first candles look at bits before them.
+        lead = min(first // WORD, (window + WORD - 1) // WORD)
+        rules = slice(decisions.rule_starts[k], decisions.rule_starts[k + 1])
+        cells, terms = decisions.entropy_starts[k], decisions.term_starts[k]
+        propose_window(
+            market, first - lead * WORD, last, lead, k, window, decisions.entropies[cells : cells + window * window],
+            decisions.terms[terms : terms + window], decisions.highest[k], decisions.limits[rules], words[rules],
+        )  # fmt: skip

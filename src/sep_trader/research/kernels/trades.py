@@ -1,84 +1,92 @@
-"""CPU driver for the individual trades of one parameter set."""
+"""CPU driver for the individual trades of one parameter set, and for every proposal on its own."""
 
-import numpy as np
-import numpy.typing as npt
+# mypy: disable-error-code="no-untyped-def"
+
+import math
+from functools import partial
+from typing import Any
 
 from sep_trader.research.kernels import scalar
-from sep_trader.research.kernels.compiled import compiled
-from sep_trader.research.kernels.scalar import BLOCK, Float, Int32
+from sep_trader.research.kernels.compiled import calling, compiled
+from sep_trader.research.kernels.scalar import END, HORIZON, NEVER, STOP, TARGET
+from sep_trader.research.kernels.tables import latest_exit, product, reach_of
 
-find_exit = compiled(scalar.find_exit, allocates=False)
-trade_result = compiled(scalar.trade_result, allocates=False)
-
-
-def trade_prices(
-    open_: Float, high: Float, low: Float, close: Float, spread: Float, spread_multiplier: float, slippage: float
-) -> tuple[Float, Float, Float, Float, Float]:
-    """Prepare what trades are priced from: (fills [2, N], quotes [4, 2, N], half [N + 1], block_low, block_high).
-
-    The quotes of a candle carry the spread measured at the close of the candle before it, the last one known when it
-    opens; half[N] belongs to the last close. Row 0 is the long side, row 1 the short side mirrored.
-    """
-    n = len(open_)
-    half = np.empty(n + 1)
-    half[1:] = spread * (spread_multiplier / 2.0)
-    half[0] = half[1] if n else 0.0
-    now = half[:n]
-    fills = np.stack((open_ + now + slippage, -(open_ - now - slippage)))
-    quotes = np.empty((4, 2, n))
-    for at, (bid_side, ask_side) in enumerate(((open_, open_), (low, high), (high, low))):
-        quotes[at, 0] = bid_side - now
-        quotes[at, 1] = -(ask_side + now)
-    quotes[3, 0] = close - half[1:]
-    quotes[3, 1] = -(close + half[1:])
-    return fills, quotes, half, _by_block(quotes[1], np.inf, np.minimum), _by_block(quotes[2], -np.inf, np.maximum)
+kernel: Any = partial(compiled, allocates=False)
+driver: Any = compiled
+next_touch = kernel(scalar.next_touch)
+reason_of = kernel(scalar.reason_of)
+outcome = kernel(calling(scalar.outcome, product=product))
 
 
-def _by_block(values: Float, filler: float, reduce: np.ufunc) -> Float:
-    n = values.shape[1]
-    blocks = -(-n // BLOCK)
-    padded = np.full((2, blocks * BLOCK), filler)
-    padded[:, :n] = values
-    return np.ascontiguousarray(reduce.reduce(padded.reshape(2, blocks, BLOCK), axis=2))
+@kernel
+def one_trade(
+    t, row, stop, target, horizon, open_, close, half, reach, fine, coarse, time, step, slippage, nights, rates
+):  # fmt: skip
+    """The trade that a proposal at candle t makes: (exit's candle, gross, net, entry fill, exit fill, reason)."""
+    n, entry, sign = len(open_), t + 1, 1.0 - 2.0 * row
+    latest = latest_exit(entry, horizon, step, time)
+    fill = sign * open_[entry] + half[entry] + slippage
+    end = min(n, latest)
+    stopped = next_touch(entry, end, fill - stop, row, reach, fine, coarse)
+    reached = next_touch(entry, end, -(fill + target), 2 + row, reach, fine, coarse)
+    leave = min(stopped, reached)
+    stop_after = stopped - entry if stopped < end else NEVER
+    target_after = reached - entry if reached < end else NEVER
+    ended = leave >= n
+    if ended:
+        leave = n - 1
+    reason = HORIZON if ended else reason_of(stop_after, target_after, latest - entry)
+    cap, away = 0.0, -math.inf
+    if reason == STOP:
+        away = stop
+    elif reason == TARGET:
+        cap, away = math.inf, -target
+    gross, net, fill, out = outcome(
+        sign, slippage, rates[row], open_[entry], half[entry], close[leave] if ended else open_[leave],
+        half[n] if ended else half[leave], nights[leave] - nights[entry], cap, away,
+    )  # fmt: skip
+    return leave, gross, net, sign * fill, sign * out, END if ended else reason
 
 
-@compiled
+@driver
 def run_trades(
-    side: npt.NDArray[np.int8],
-    stop: Float,
-    target: Float,
-    horizon: int,
-    fills: Float,
-    quotes: Float,
-    half: Float,
-    block_low: Float,
-    block_high: Float,
-    slippage: float,
-    nights: Int32,
-    rates: Float,
-    index: npt.NDArray[np.int64],
-    price: Float,
-) -> int:
+    side, stop, target, horizon, open_, high, low, close, half, time, step, slippage, nights, rates, index, price
+):  # fmt: skip
     """Walk one set's proposals and write its trades: index [N, 4] of entry, exit, row, reason; price [N, 4] of
-    entry fill, exit fill, gross, net. Returns the number of trades. A proposal while a trade is open is passed over.
+    entry fill, exit fill, gross, net. Returns the number of trades. A proposal while a trade is open is passed over,
+    and so is one whose horizon has passed when the next candle opens.
     """
-    n = len(side)
-    count = 0
-    at = 0
+    n, count, at = len(side), 0, 0
+    reach, fine, coarse = reach_of(high, low, half)
     while at < n - 1:
         if side[at] == 0:
             at += 1
             continue
-        row = 0 if side[at] > 0 else 1
-        entry = at + 1
-        fill = fills[row, entry]
-        leave, out, reason = find_exit(
-            row, entry, fill, stop[at], target[at], horizon, n, quotes, block_low, block_high
-        )
-        gross, net, out = trade_result(row, entry, leave, fill, out, reason, slippage, half, nights, rates)
-        sign = 1.0 if row == 0 else -1.0
+        row, entry = 0 if side[at] > 0 else 1, at + 1
+        if latest_exit(entry, horizon, step, time) == entry:
+            at += 1
+            continue
+        leave, gross, net, bought, sold, reason = one_trade(
+            at, row, stop[at], target[at], horizon, open_, close, half, reach, fine, coarse, time, step, slippage,
+            nights, rates,
+        )  # fmt: skip
         index[count, 0], index[count, 1], index[count, 2], index[count, 3] = entry, leave, row, reason
-        price[count, 0], price[count, 1], price[count, 2], price[count, 3] = sign * fill, sign * out, gross, net
+        price[count, 0], price[count, 1], price[count, 2], price[count, 3] = bought, sold, gross, net
         count += 1
         at = leave
     return count
+
+
+@driver
+def run_each(
+    side, stop, target, horizon, open_, high, low, close, half, time, step, slippage, nights, rates, net_of
+):  # fmt: skip
+    """Write the net of every proposal's trade as if it were the only one: float64[N], untouched where there is none."""
+    reach, fine, coarse = reach_of(high, low, half)
+    for t in range(len(side) - 1):
+        if side[t] != 0 and latest_exit(t + 1, horizon, step, time) > t + 1:
+            _, _, net, _, _, _ = one_trade(
+                t, 0 if side[t] > 0 else 1, stop[t], target[t], horizon, open_, close, half, reach, fine, coarse, time,
+                step, slippage, nights, rates,
+            )  # fmt: skip
+            net_of[t] = net
