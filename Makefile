@@ -27,7 +27,7 @@ one: setup  ## One file or one test: make t=tests/unit/ledger/test_entries.py::N
 
 test: setup  ## Set up what the tests need and run them all
 	scripts/test_setup.sh
-	$(BIN)/pytest -m "not droplet" $(PYTEST_ARGS)
+	$(BIN)/pytest -n auto --dist loadfile -m "not droplet" $(PYTEST_ARGS)
 
 cov: setup  ## Branch coverage of the fast tests, with a floor
 	$(BIN)/pytest -q tests/unit tests/property --cov --cov-report=term:skip-covered $(PYTEST_ARGS)

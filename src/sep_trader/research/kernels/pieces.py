@@ -1,4 +1,4 @@
-"""CPU driver of everything that sets share: the proposals and tables of one piece of a series, in one call."""
+"""CPU driver of everything that sets share but the proposals: the tables of one piece of a series, in one call."""
 
 # mypy: disable-error-code="no-untyped-def"
 
@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from sep_trader.research.kernels.compiled import compiled
-from sep_trader.research.kernels.proposals import propose_words
 from sep_trader.research.kernels.scalar import WORD
 from sep_trader.research.kernels.tables import write_tables
 
@@ -39,17 +38,11 @@ def write_ahead(words, first, last, base, ahead):
 
 
 @driver
-def write_piece(market, decisions, given, exits, first, last, base, ahead, touch, latest):
+def write_piece(market, exits, words, first, last, base, ahead, touch, latest):
     """Write ahead, touch and latest for the proposals of candles first..last-1, as `walk_sets` reads them.
 
-    first: a multiple of 32. given: uint32[R, 2, .], the words of a strategy's proposals, or with no row for those of
-    the rules in `decisions`. base: the candle of the first column of ahead, touch and latest.
+    words: uint32[R, 2, .], the proposals from candle `first` on. base: the candle of the first column of ahead, touch
+    and latest.
     """
-    count = (last - first + WORD - 1) // WORD
-    words = np.empty((len(ahead), 2, count), np.uint32)
-    if len(given):
-        words[:] = given[:, :, first // WORD : first // WORD + count]
-    else:
-        propose_words(market, decisions, first, last, words)
     write_tables(market, exits, words, first, last, base, touch, latest)
     write_ahead(words, first, last, base, ahead)

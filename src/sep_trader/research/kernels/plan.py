@@ -15,7 +15,8 @@ from sep_trader.research.kernels.inputs import Decisions, Int, Levels, Market, R
 from sep_trader.research.kernels.legs import Leg, legs_of
 from sep_trader.research.kernels.pieces import AHEAD, write_piece
 from sep_trader.research.kernels.prices import market_of
-from sep_trader.research.kernels.scalar import SUM_BLOCK, SUMS, Float, Offsets, rule_limits
+from sep_trader.research.kernels.proposals import propose_words
+from sep_trader.research.kernels.scalar import SUM_BLOCK, SUMS, WORD, Float, Offsets, rule_limits
 from sep_trader.research.kernels.walk import CHUNK, STATE, finish, walk_sets
 
 DEVICES = ("auto", "cpu", "cuda")
@@ -244,11 +245,15 @@ def cuts_of(candles: int, rules: int, levels: Levels, memory: int) -> list[tuple
 
 def _write(stage: Stage, decisions: Decisions, levels: Levels, first: int, last: int) -> None:
     """Write the proposals and tables of one piece of a stage."""
-    given = np.zeros((0, 2, 0), np.uint32) if stage.one.words is None else stage.one.words
-    write_piece(
-        stage.market.result(), decisions, given, levels.exits, first, last, stage.base, stage.ahead, stage.touch,
-        stage.latest,
-    )  # fmt: skip
+    one, market = stage.one, stage.market.result()
+    count = -(-(last - first) // WORD)
+    if one.words is not None:
+        words = np.ascontiguousarray(one.words[:, :, first // WORD : first // WORD + count])
+    else:
+        words = np.empty((len(decisions.limits), 2, count), np.uint32)
+        # A call of its own: compiled together with the tables, both would be optimised twice.
+        propose_words(market, decisions, first, last, words)
+    write_piece(market, levels.exits, words, first, last, stage.base, stage.ahead, stage.touch, stage.latest)
 
 
 def _walk(stage: Stage, legs: Sequence[Leg], group: Group, out: Float, after: "Future[None] | None") -> None:
