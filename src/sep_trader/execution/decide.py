@@ -13,7 +13,10 @@ from sep_trader.states import TradingState
 
 @dataclass(frozen=True, slots=True)
 class SignalToTrade:
-    """What the decision reads of a signal. Distances in price units."""
+    """What the decision reads of a signal. Distances in price units; times of the broker's clock.
+
+    candle_end: when its candle was complete. horizon_end: when its trade would be closed at the latest.
+    """
 
     pair: str
     model_id: str
@@ -21,6 +24,8 @@ class SignalToTrade:
     stop_distance: Decimal
     target_distance: Decimal | None
     expires_at: datetime
+    candle_end: datetime
+    horizon_end: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +64,10 @@ def decide(
     limits: RiskLimits,
 ) -> Approved | Refused:
     """The order for a signal, or the reason why there is none. The broker's clock is the only clock."""
-    refusal = expired(signal.expires_at, market.now) or permitted(signal.pair, signal.model_id, permission)
+    refusal = unusable(signal) or expired(min(signal.expires_at, signal.horizon_end), market.now)
+    refusal = refusal or permitted(signal.pair, signal.model_id, permission)
     refusal = refusal or _tradeable(signal, market, instrument, limits)
-    refusal = refusal or check_exposure(signal.pair, exposure, limits)
+    refusal = refusal or check_exposure(signal.pair, signal.candle_end, exposure, limits)
     if refusal is not None:
         return refusal
     price = market.price
@@ -101,6 +107,15 @@ def permitted(pair: str, model_id: str, permission: Permission) -> Refused | Non
         return Refused(Reason.PAIR_DISABLED, f"{pair} is not enabled")
     if permission.enabled_model_id != model_id:
         return Refused(Reason.MODEL_REPLACED, f"the enabled model is {permission.enabled_model_id}")
+    return None
+
+
+def unusable(signal: SignalToTrade) -> Refused | None:
+    """Refuse a signal that no order can be made of, whoever wrote it; None when it is sound."""
+    distances = [signal.stop_distance, *([] if signal.target_distance is None else [signal.target_distance])]
+    if signal.side not in (-1, 1) or not all(one.is_finite() and one > 0 for one in distances):
+        shown = ", ".join(map(str, distances))
+        return Refused(Reason.BAD_SIGNAL, f"side {signal.side}, distances {shown}: expected -1 or 1, and above 0")
     return None
 
 

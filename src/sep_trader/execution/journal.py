@@ -189,7 +189,7 @@ class Journal:
             units=part.units,
             entry_time=change.time,
             entry_price=part.price,
-            horizon=execution.horizon,
+            horizon_at=execution.horizon_end,
             gross_pl=part.gross_pl,
             financing=part.financing,
             commission=part.commission,

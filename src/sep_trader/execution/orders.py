@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 from sep_trader.broker.port import AccountSummary, Broker, MarketOrder, Outcome, Pricing, Rejected, Unknown
-from sep_trader.errors import BrokerAuthError, BrokerError
+from sep_trader.errors import BrokerAuthError, BrokerError, InputError
 from sep_trader.execution import switch
-from sep_trader.execution.decide import MarketView, Permission, SignalToTrade, decide, expired, permitted
+from sep_trader.execution.decide import MarketView, Permission, SignalToTrade, decide, expired, permitted, unusable
 from sep_trader.execution.journal import Journal
 from sep_trader.execution.reconcile import OUR_MARK
 from sep_trader.execution.rows import Execution, NewSignal, PairRight
@@ -35,6 +35,7 @@ class TraderSettings:
     unknown_patience_s: float = 30.0
     close_retry_s: float = 5.0
     record_patience_s: float = 60.0
+    silence_s: float = 5.0
 
 
 class OrderDesk:
@@ -52,12 +53,20 @@ class OrderDesk:
         with self._database.transaction() as connection:
             signals = queries.many(connection, "new_signals", NewSignal)
         for signal in signals:
-            refusal = expired(signal.expires_at, now)
-            if refusal is not None:
-                self._refuse(signal, refusal, now)
-            else:
-                now = max(now, self._trade_or_refuse(signal, now))
+            try:
+                now = max(now, self._decide(signal, now))
+            except (ArithmeticError, ValueError, InputError) as error:
+                # Whatever it holds that nobody foresaw: it ends, and the others are decided.
+                self._refuse(signal, Refused(Reason.BAD_SIGNAL, f"{type(error).__name__}: {error}"), now)
         return now
+
+    def _decide(self, signal: NewSignal, now: datetime) -> datetime:
+        """Trade or refuse one signal; returns the latest broker time seen."""
+        refusal = unusable(_to_trade(signal)) or expired(signal.expires_at, now)
+        if refusal is not None:
+            self._refuse(signal, refusal, now)
+            return now
+        return self._trade_or_refuse(signal, now)
 
     def broker_time(self) -> datetime:
         """The broker's clock. Asked for with the first instrument of the account, since a quote carries it."""
@@ -99,17 +108,9 @@ class OrderDesk:
         pricing = self._broker.pricing([signal.pair])
         with self._database.transaction() as connection:
             permission = self._permission(connection, signal.pair)
-            exposure = self._exposure(connection, account, pricing.time, held)
+            exposure = self._exposure(connection, account, pricing.time, held, signal.pair)
         market = _market_view(pricing, instrument, account.currency)
-        wanted = SignalToTrade(
-            pair=signal.pair,
-            model_id=signal.model_id,
-            side=signal.side,
-            stop_distance=signal.stop_distance,
-            target_distance=signal.target_distance,
-            expires_at=signal.expires_at,
-        )
-        decision = decide(wanted, permission, market, account, exposure, instrument, self._settings.limits)
+        decision = decide(_to_trade(signal), permission, market, account, exposure, instrument, self._settings.limits)
         if isinstance(decision, Refused):
             self._refuse(signal, decision, market.now)
         else:
@@ -214,7 +215,7 @@ class OrderDesk:
         )
 
     def _exposure(
-        self, connection: Connection, account: AccountSummary, now: datetime, held: frozenset[str]
+        self, connection: Connection, account: AccountSummary, now: datetime, held: frozenset[str], pair: str
     ) -> Exposure:
         """What is carried already; `held` are the pairs of every trade at the broker, a person's own included: an order
         must not net against those."""
@@ -229,6 +230,9 @@ class OrderDesk:
             net_pl_today=queries.value(
                 connection, "net_pl_of_day", Decimal, account_id=self._broker.account_id, day=midnight
             ),
+            last_exit=queries.optional(
+                connection, "last_exit_of_pair", datetime, account_id=self._broker.account_id, pair=pair
+            ),
         )
 
     def _instrument(self, pair: str) -> Instrument:
@@ -236,6 +240,20 @@ class OrderDesk:
             for instrument in self._broker.instruments([pair]):
                 self._instruments[instrument.name] = instrument
         return self._instruments.get(pair) or standard_instrument(pair)
+
+
+def _to_trade(signal: NewSignal) -> SignalToTrade:
+    """What the decision reads of a signal."""
+    return SignalToTrade(
+        pair=signal.pair,
+        model_id=signal.model_id,
+        side=signal.side,
+        stop_distance=signal.stop_distance,
+        target_distance=signal.target_distance,
+        expires_at=signal.expires_at,
+        candle_end=signal.candle_end,
+        horizon_end=signal.candle_end + signal.horizon,
+    )
 
 
 def _client_id(signal: NewSignal) -> str:

@@ -5,7 +5,13 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
 
+from sep_trader.market.granularity import Granularity
 from sep_trader.states import ExecutionStatus, SpreadSource, Verdict
+
+
+def candle_end(time: datetime, granularity: str) -> datetime:
+    """The end of a candle that starts at a time, by its nominal length."""
+    return time + timedelta(seconds=Granularity.parse(granularity).seconds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,11 +21,18 @@ class NewSignal:
     id: UUID
     pair: str
     model_id: str
+    granularity: str
     candle_time: datetime
     side: int
     stop_distance: Decimal
     target_distance: Decimal | None
+    horizon: timedelta
     expires_at: datetime
+
+    @property
+    def candle_end(self) -> datetime:
+        """When the candle was complete."""
+        return candle_end(self.candle_time, self.granularity)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +52,13 @@ class Execution:
     trade_id: int | None
     horizon_at: datetime | None
     horizon: timedelta
+    candle_time: datetime
+    granularity: str
+
+    @property
+    def horizon_end(self) -> datetime:
+        """When its trade is closed at the latest: the horizon is counted from the end of the signal's candle."""
+        return candle_end(self.candle_time, self.granularity) + self.horizon
 
 
 @dataclass(frozen=True, slots=True)

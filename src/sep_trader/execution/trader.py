@@ -133,6 +133,7 @@ class Trader:
             case Tick():
                 if self.journal.catch_up():
                     self._reload()
+                self._advance_without_streams()
                 self._settle_unknown()
                 self._trade()
                 self._status("running")
@@ -173,6 +174,12 @@ class Trader:
             self._close_tried[execution.id] = clock + self._settings.close_retry_s
             self._desk.close(execution, self._now)
         self._reload()
+
+    def _advance_without_streams(self) -> None:
+        """Ask for the broker's time where no stream has told it for a while: a horizon comes all the same."""
+        silent = self._heard_at is None or time.monotonic() - self._heard_at > self._settings.silence_s
+        if silent and any(e.status is ExecutionStatus.OPEN for e in self._live):
+            self._advance(self._desk.broker_time())
 
     def _trade(self) -> None:
         self._now = max(self._now, self._desk.trade_new_signals(self._now))

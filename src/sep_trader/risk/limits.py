@@ -10,6 +10,7 @@ class Reason(StrEnum):
     """Why a signal ended as it did: the codes in trading_signals.reason_code."""
 
     FILLED = "FILLED"
+    BAD_SIGNAL = "BAD_SIGNAL"
     EXPIRED = "EXPIRED"
     PAIR_DISABLED = "PAIR_DISABLED"
     MODEL_REPLACED = "MODEL_REPLACED"
@@ -65,7 +66,11 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Exposure:
-    """What the account already carries. `unsettled_pairs` have an open trade or an order nobody knows the end of."""
+    """What the account already carries.
+
+    unsettled_pairs have an open trade or an order nobody knows the end of. last_exit: when the pair's newest trade
+    ended, by the broker's clock; None where none has.
+    """
 
     nav: Decimal
     balance: Decimal
@@ -73,12 +78,22 @@ class Exposure:
     open_trades: int
     unsettled_pairs: frozenset[str]
     net_pl_today: Decimal
+    last_exit: datetime | None = None
 
 
-def check_exposure(pair: str, exposure: Exposure, limits: RiskLimits) -> Refused | None:
-    """Refuse what would add to an exposure that is at its limit; None when nothing forbids it."""
+def check_exposure(pair: str, candle_end: datetime, exposure: Exposure, limits: RiskLimits) -> Refused | None:
+    """Refuse what would add to an exposure that is at its limit; None when nothing forbids it.
+
+    candle_end: when the signal's candle was complete. A pair is busy until its trade has ended: a signal from before
+    comes too late, as it does in a backtest, where exits come first.
+    """
     if pair in exposure.unsettled_pairs:
         return Refused(Reason.PAIR_BUSY, f"{pair} has an open trade or an unsettled order")
+    if exposure.last_exit is not None and candle_end <= exposure.last_exit:
+        return Refused(
+            Reason.PAIR_BUSY,
+            f"the candle ended at {candle_end:%H:%M:%S}, the trade of {pair} at {exposure.last_exit:%H:%M:%S} UTC",
+        )
     if exposure.open_trades >= limits.max_open_trades:
         return Refused(
             Reason.MAX_OPEN_TRADES, f"{exposure.open_trades} trades are open, {limits.max_open_trades} allowed"

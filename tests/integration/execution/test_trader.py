@@ -4,6 +4,7 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
+import psycopg
 import pytest
 
 from sep_trader.broker.port import Heartbeat
@@ -27,18 +28,89 @@ def test_a_signal_becomes_a_trade_with_its_exits_and_ends_at_its_horizon(world: 
     assert row["stop_price"] == row["entry_price"] - Decimal("0.01")
     # 0.5 % of 100,000 lost over 0.01000 is 50,000 units.
     assert row["units"] == 50_000
-    assert row["horizon_at"] == row["entry_time"] + timedelta(minutes=5)
+    # Five minutes after the end of the signal's candle, not after the fill.
+    candle = world.row("SELECT candle_time FROM trading_signals")["candle_time"]
+    assert row["horizon_at"] == candle + timedelta(minutes=1 + 5)
     for _ in range(7):
         minute(world, trader)
     closed = world.row("SELECT * FROM trade_executions")
     assert (closed["status"], closed["exit_reason"]) == ("CLOSED", "HORIZON")
-    assert timedelta(minutes=5) <= closed["exit_time"] - closed["entry_time"] <= timedelta(minutes=6)
+    assert row["horizon_at"] <= closed["exit_time"] <= row["horizon_at"] + timedelta(minutes=1)
     assert world.row("SELECT status, reason_code FROM trading_signals WHERE id = %s", signal) == {
         "status": "EXECUTED", "reason_code": "FILLED",
     }  # fmt: skip
     assert world.books_balance()
     day = world.row("SELECT * FROM performance_metrics")
     assert (day["trades"], day["net_pl"]) == (1, closed["net_pl"])
+
+
+def test_a_horizon_comes_without_any_stream(world: Any) -> None:
+    """Finding A1: ticks alone closed nothing while REST was well."""
+    trader = world.trader(silence_s=0.0)
+    world.signal(horizon=2, stop="0.01000", target="0.01000")
+    trader.process(SignalNotice())
+    assert len(world.rows("SELECT 1 FROM v_open_trades")) == 1
+    for _ in range(4):
+        world.step(60)
+        trader.process(Tick())
+    closed = world.row("SELECT status, exit_reason FROM trade_executions")
+    assert closed == {"status": "CLOSED", "exit_reason": "HORIZON"}
+    assert world.books_balance()
+
+
+def test_a_signal_from_before_the_exit_of_its_pair_is_refused(world: Any) -> None:
+    """Exits come first, as in a backtest: what was seen while the trade was open is not traded after it."""
+    trader = world.trader()
+    world.signal(horizon=2, stop="0.01000", target="0.01000")
+    trader.process(SignalNotice())
+    for _ in range(4):
+        minute(world, trader)
+    exit_time = world.row("SELECT exit_time FROM trade_executions")["exit_time"]
+    late = world.signal(minutes=2)
+    candle = world.row("SELECT candle_time FROM trading_signals WHERE id = %s", late)["candle_time"]
+    assert candle + timedelta(minutes=1) <= exit_time
+    world.execute("UPDATE trading_signals SET expires_at = %s WHERE id = %s", world.now() + timedelta(hours=1), late)
+    trader.process(SignalNotice())
+    ended = world.row("SELECT status, reason_code FROM trading_signals WHERE id = %s", late)
+    assert ended == {"status": "REFUSED", "reason_code": "PAIR_BUSY"}
+    world.step(60)
+    fresh = world.signal()
+    trader.process(SignalNotice())
+    assert world.row("SELECT status FROM trading_signals WHERE id = %s", fresh) == {"status": "EXECUTED"}
+
+
+@pytest.mark.parametrize(
+    ("column", "value"), [("stop_distance", "NaN"), ("target_distance", "Infinity"), ("granularity", "M7")]
+)
+def test_a_poisoned_signal_ends_alone(world: Any, column: str, value: str) -> None:
+    """Finding C5: one such row was a crash loop that kept every other signal, and every exit, waiting."""
+    trader = world.trader()
+    poisoned, sound = world.signal(minutes=1), world.signal()
+    # As rows of an earlier time may be: the schema takes no new ones.
+    world.execute("ALTER TABLE trading_signals DROP CONSTRAINT IF EXISTS trading_signals_finite")
+    world.execute(f"UPDATE trading_signals SET {column} = %s WHERE id = %s", value, poisoned)
+    trader.process(SignalNotice())
+    ended = world.row("SELECT status, reason_code, reason FROM trading_signals WHERE id = %s", poisoned)
+    assert (ended["status"], ended["reason_code"]) == ("REFUSED", "BAD_SIGNAL")
+    assert value in ended["reason"]
+    assert world.row("SELECT status FROM trading_signals WHERE id = %s", sound) == {"status": "EXECUTED"}
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        ("stop_distance", "NaN"),
+        ("stop_distance", "Infinity"),
+        ("target_distance", "NaN"),
+        ("horizon", "100000 years"),
+        ("horizon", "-1 hour"),
+        ("candle_time", "20000-01-01 00:00+00"),
+    ],
+)
+def test_the_schema_takes_no_signal_that_cannot_be_traded(world: Any, column: str, value: str) -> None:
+    signal = world.signal()
+    with pytest.raises(psycopg.errors.CheckViolation, match="trading_signals_finite"):
+        world.execute(f"UPDATE trading_signals SET {column} = %s WHERE id = %s", value, signal)
 
 
 def test_stops_and_targets_are_booked_from_the_brokers_record(world: Any) -> None:

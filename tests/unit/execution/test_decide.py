@@ -15,7 +15,10 @@ from sep_trader.states import TradingState
 
 NOW = datetime(2014, 5, 15, 8, 0, tzinfo=UTC)
 EUR_USD = standard_instrument("EUR_USD")
-SIGNAL = SignalToTrade("EUR_USD", "m1", 1, Decimal("0.00100"), Decimal("0.00150"), NOW + timedelta(minutes=2))
+SIGNAL = SignalToTrade(
+    "EUR_USD", "m1", 1, Decimal("0.00100"), Decimal("0.00150"), NOW + timedelta(minutes=2),
+    candle_end=NOW - timedelta(seconds=5), horizon_end=NOW + timedelta(minutes=30),
+)  # fmt: skip
 PERMISSION = Permission(TradingState.ACTIVE, "on", True, False, "m1", "practice", False, True)
 PRICE = Price("EUR_USD", NOW - timedelta(seconds=2), Decimal("1.37000"), Decimal("1.37015"), True)
 MARKET = MarketView(NOW, PRICE, loss_factor=Decimal(1), base_factor=Decimal("1.37"))
@@ -47,6 +50,11 @@ def test_a_sell_enters_at_the_bid() -> None:
     ("code", "signal", "permission", "market"),
     [
         ("EXPIRED", {"expires_at": NOW - timedelta(seconds=1)}, {}, {}),
+        ("EXPIRED", {"horizon_end": NOW - timedelta(seconds=1)}, {}, {}),
+        ("BAD_SIGNAL", {"stop_distance": Decimal("NaN")}, {}, {}),
+        ("BAD_SIGNAL", {"target_distance": Decimal("Infinity")}, {}, {}),
+        ("BAD_SIGNAL", {"stop_distance": Decimal(0)}, {}, {}),
+        ("BAD_SIGNAL", {"side": 2}, {}, {}),
         ("LIVE_NOT_ALLOWED", {}, {"environment": "live"}, {}),
         ("NOT_READY_ON_LIVE", {}, {"environment": "live", "live_allowed": True}, {}),
         (

@@ -8,7 +8,9 @@ ON CONFLICT DO NOTHING;
 
 -- name: new_signals :many
 -- Signals nobody has decided yet, oldest first; one that has an order is being decided.
-SELECT id, pair, model_id, candle_time, side, stop_distance, target_distance, expires_at FROM trading_signals s
+SELECT id, pair, model_id, granularity, candle_time, side, stop_distance, target_distance,
+    least(horizon, interval '100 years') AS horizon, expires_at
+FROM trading_signals s
 WHERE status = 'NEW' AND NOT EXISTS (SELECT 1 FROM trade_executions e WHERE e.signal_id = s.id)
 ORDER BY candle_time, pair;
 

@@ -9,14 +9,16 @@ RETURNING id;
 -- name: live_executions :many
 -- Executions that have, or may have, something at the broker; oldest first.
 SELECT e.id, e.signal_id, e.account_id, e.pair, e.client_id, e.status, e.units, e.open_units, e.intent_time,
-    e.expected_price, e.trade_id, e.horizon_at, s.horizon
+    e.expected_price, e.trade_id, e.horizon_at, least(s.horizon, interval '100 years') AS horizon,
+    s.candle_time, s.granularity
 FROM trade_executions e JOIN trading_signals s ON s.id = e.signal_id
 WHERE e.account_id = :account_id AND e.status IN ('INTENT', 'OPEN', 'UNKNOWN') ORDER BY e.id;
 
 -- name: execution_by_client_id :one
 -- The execution an order's client id belongs to.
 SELECT e.id, e.signal_id, e.account_id, e.pair, e.client_id, e.status, e.units, e.open_units, e.intent_time,
-    e.expected_price, e.trade_id, e.horizon_at, s.horizon
+    e.expected_price, e.trade_id, e.horizon_at, least(s.horizon, interval '100 years') AS horizon,
+    s.candle_time, s.granularity
 FROM trade_executions e JOIN trading_signals s ON s.id = e.signal_id
 WHERE e.account_id = :account_id AND e.client_id = :client_id;
 
@@ -28,14 +30,15 @@ SELECT EXISTS (SELECT FROM broker_transactions
 -- name: execution_by_trade_id :one
 -- The execution a broker's trade belongs to.
 SELECT e.id, e.signal_id, e.account_id, e.pair, e.client_id, e.status, e.units, e.open_units, e.intent_time,
-    e.expected_price, e.trade_id, e.horizon_at, s.horizon
+    e.expected_price, e.trade_id, e.horizon_at, least(s.horizon, interval '100 years') AS horizon,
+    s.candle_time, s.granularity
 FROM trade_executions e JOIN trading_signals s ON s.id = e.signal_id
 WHERE e.account_id = :account_id AND e.trade_id = :trade_id;
 
 -- name: set_execution_open :execute
 -- The order was filled and opened a trade.
 UPDATE trade_executions SET status = 'OPEN', order_id = :order_id, trade_id = :trade_id, units = :units, open_units = :units,
-    entry_time = :entry_time, entry_price = :entry_price, horizon_at = :entry_time::timestamptz + :horizon::interval,
+    entry_time = :entry_time, entry_price = :entry_price, horizon_at = :horizon_at,
     gross_pl = gross_pl + :gross_pl, financing = financing + :financing, commission = commission + :commission,
     half_spread_cost = half_spread_cost + :half_spread_cost, reason = NULL, updated_at = now()
 WHERE id = :id AND status IN ('INTENT', 'UNKNOWN', 'REJECTED');
@@ -78,6 +81,11 @@ FROM trade_executions WHERE status = 'CLOSED' ORDER BY exit_time DESC, id DESC L
 -- Net P&L of the trades of an account that closed on a UTC day (broker time).
 SELECT coalesce(sum(net_pl), 0)::numeric(20, 4) FROM trade_executions
 WHERE account_id = :account_id AND status = 'CLOSED' AND exit_time >= :day AND exit_time < :day + interval '1 day';
+
+-- name: last_exit_of_pair :value
+-- When the newest trade of a pair that has ended did so (broker time).
+SELECT exit_time FROM trade_executions WHERE account_id = :account_id AND pair = :pair AND status = 'CLOSED'
+ORDER BY id DESC LIMIT 1;
 
 -- name: ledger_account :one
 -- How far the ledger of an account has read, and its balance there.
