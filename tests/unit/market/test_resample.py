@@ -75,3 +75,40 @@ def test_in_steps_or_at_once_is_the_same() -> None:
 def test_only_longer_candles_can_be_made(target: Granularity) -> None:
     with pytest.raises(InputError, match="cannot be made"):
         resample(minutes(3), target)
+
+
+def test_every_column_of_a_longer_candle() -> None:
+    time = 1_400_000_400 + 60 * np.array([0, 1, 2, 4, 5, 11], np.int64)
+    price = np.array([1.30, 1.31, 1.32, 1.33, 1.34, 1.35])
+    minutes = Candles(
+        "EUR_USD", Granularity.M1, time, price, price + 0.01, price - 0.01, price + 0.001,
+        np.array([1e-4, 2e-4, 3e-4, 4e-4, 5e-4, 6e-4]), np.array([1, 2, 3, 4, 5, 6]),
+    )  # fmt: skip
+    five = resample(minutes, Granularity.M5)
+    assert (five.instrument, five.granularity) == ("EUR_USD", Granularity.M5)
+    # Five minutes from :00, then those from :05 and :10.
+    assert five.time.tolist() == [1_400_000_400, 1_400_000_700, 1_400_001_000]
+    assert five.open.tolist() == [1.30, 1.34, 1.35]
+    assert five.high.tolist() == [1.33 + 0.01, 1.34 + 0.01, 1.35 + 0.01]
+    assert five.low.tolist() == [1.30 - 0.01, 1.34 - 0.01, 1.35 - 0.01]
+    assert five.close.tolist() == [1.33 + 0.001, 1.34 + 0.001, 1.35 + 0.001]
+    assert five.spread.tolist() == [4e-4, 5e-4, 6e-4]
+    assert five.volume.tolist() == [1 + 2 + 3 + 4, 5, 6]
+    nothing = resample(minutes.take(slice(0, 0)), Granularity.M5)
+    assert (len(nothing), nothing.granularity) == (0, Granularity.M5)
+    whole = complete_only(five, 1_400_000_400, 1_400_001_300)
+    assert len(whole) == 3
+    assert complete_only(five, 1_400_000_401, 1_400_001_299).time.tolist() == [1_400_000_700]
+
+
+@pytest.mark.parametrize(
+    ("source", "target"),
+    [(Granularity.M5, Granularity.M5), (Granularity.M5, Granularity.M1), (Granularity.M4, Granularity.M10)],
+)
+def test_only_a_longer_whole_multiple_can_be_made(source: Granularity, target: Granularity) -> None:
+    none, whole = np.zeros(0), np.zeros(0, np.int64)
+    candles = Candles("EUR_USD", source, whole, none, none, none, none, none, whole)
+    with pytest.raises(InputError) as refused:
+        resample(candles, target)
+    assert refused.value.message == f"{target} candles cannot be made of {candles.granularity} candles"
+    assert refused.value.hint == "choose a longer granularity"

@@ -1,6 +1,7 @@
 """What makes a row unbelievable."""
 
 import re
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -85,3 +86,80 @@ def test_the_first_flaw_of_a_series_is_named_by_column_and_index(column: str, va
     changed[2] = value
     with pytest.raises(InputError, match=re.escape(message)):
         check_candles(replace(good(), **{column: changed}))
+
+
+@pytest.mark.parametrize(
+    ("check", "hint"),
+    [
+        (lambda: check_prices("close", np.array([1.0, -1.0])), "prices are finite and above 0"),
+        (lambda: check_times(np.array([60, 0])), "sort the candles and drop duplicates"),
+        (lambda: check_candles(replace(good(), spread=np.full(4, np.nan))), "declare one: --spread-pips"),
+        (lambda: check_candles(replace(good(), spread=np.full(4, np.inf))), "a spread is finite and not below 0"),
+    ],
+)
+def test_a_refused_series_says_what_to_do(check: Callable[[], None], hint: str) -> None:
+    with pytest.raises(InputError) as refused:
+        check()
+    assert refused.value.hint == hint
+
+
+def test_limits_are_where_they_are_said_to_be() -> None:
+    candles = good()
+    # A spread of 0 was seen; a price of a thousandth is a price; the highest volume that fits is one.
+    check_candles(replace(candles, spread=np.zeros(4)))
+    check_prices("close", np.array([1e-3]))
+    thousandth = np.full(4, 1e-3)
+    low = replace(candles, open=thousandth, high=thousandth, low=thousandth, close=thousandth)
+    assert refusals(low, 5, NOW) == {}
+    assert refusals(replace(candles, volume=np.full(4, 2**31 - 1)), 5, NOW) == {}
+    assert refusals(replace(candles, volume=np.zeros(4, np.int64)), 5, NOW) == {}
+    assert refusals(replace(candles, spread=np.zeros(4)), 5, NOW) == {}
+    assert refusals(replace(candles, spread=np.full(4, np.inf)), 5, NOW)[3] == "the spread is not a number"
+    # A candle that ends now is complete.
+    last = int(candles.time[3])
+    assert refusals(candles, 5, last + 60) == {}
+    assert refusals(candles, 5, last + 59) == {3: "time is in the future"}
+
+
+def test_a_row_has_its_first_flaw_and_the_others_are_kept() -> None:
+    candles = good(5)
+    price = candles.close.copy()
+    price[1], price[3] = np.nan, -1.0
+    found = refusals(replace(candles, close=price), 5, NOW)
+    assert found == {1: "a price is not a number", 3: "a price is not positive"}
+
+
+def test_the_ask_may_be_below_the_bid_by_what_was_allowed_and_half_a_tick() -> None:
+    mid = good()
+    prices = (mid.open, mid.high, mid.low, mid.close)
+    quotes = QuoteCandles("EUR_USD", Granularity.M1, mid.time, *prices, *prices, mid.volume)
+    assert refusals(quotes, 5, NOW) == {}
+    crossed = replace(quotes, ask_close=mid.close - 2e-5)
+    assert refusals(crossed, 5, NOW) == dict.fromkeys(range(4), "ask is below bid at the close")
+    assert refusals(crossed, 5, NOW, crossed=2e-5) == {}
+    assert refusals(crossed, 5, NOW, crossed=1e-5) == dict.fromkeys(range(4), "ask is below bid at the close")
+    named = refusals(replace(quotes, bid_low=np.full(4, np.nan)), 5, NOW)
+    assert named == dict.fromkeys(range(4), "bid: a price is not a number")
+
+
+def test_decimals_are_counted_with_room_for_a_floats_own_error() -> None:
+    price = np.full(4, 1234567.8)  # 1e6 ticks of 5 decimals are not exact in a float
+    candles = replace(good(), open=price, high=price, low=price, close=price)
+    assert refusals(candles, 5, NOW) == {}
+    assert refusals(candles, 0, NOW) == dict.fromkeys(range(4), "a price has more than 0 decimals")
+    with np.errstate(all="raise"):  # what a caller may have set
+        huge = np.full(4, 1e308)
+        assert refusals(replace(candles, open=huge, high=huge, low=huge, close=huge), 5, NOW) == {}
+
+
+def test_the_order_is_judged_among_the_rows_that_are_good() -> None:
+    candles = good(6)
+    time = candles.time.copy()
+    time[1], time[2], time[4] = time[3], time[3], time[0]
+    found = refusals(replace(candles, time=time), 5, NOW)
+    assert found == {2: "duplicate time", 3: "duplicate time", 4: "duplicate time"}
+    bad = candles.close.copy()
+    bad[1] = np.nan
+    assert refusals(replace(candles, time=time, close=bad), 5, NOW) == {
+        1: "a price is not a number", 3: "duplicate time", 4: "duplicate time",
+    }  # fmt: skip
