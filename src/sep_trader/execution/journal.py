@@ -26,9 +26,9 @@ from sep_trader.execution.reconcile import (
 )
 from sep_trader.execution.rows import Execution, LedgerPosition
 from sep_trader.ledger.entries import balance_difference, entry_of, same_balance
-from sep_trader.ledger.transactions import Transaction
+from sep_trader.ledger.transactions import FillCause, Transaction
 from sep_trader.risk.limits import Reason
-from sep_trader.states import ExecutionStatus, SignalStatus
+from sep_trader.states import ExecutionStatus, SignalStatus, TradingState
 from sep_trader.store.database import Connection, Database
 from sep_trader.store.logs import Log
 from sep_trader.store.queries import queries
@@ -36,6 +36,8 @@ from sep_trader.store.queries import queries
 _ZERO = Decimal(0)
 BOOKS = "the books"
 """Who halts when a balance does not add up."""
+MARGIN_CLOSEOUT = "margin closeout"
+"""Who turns the switch down when the broker closes trades for want of margin."""
 
 
 class RecordIncomplete(BrokerUnavailable):
@@ -255,6 +257,11 @@ class Journal:
             trade_id=part.trade_id,
             cause=change.cause,
         )
+        if change.cause is FillCause.MARGIN_CLOSEOUT:
+            why = f"the broker closed {execution.pair} trade {part.trade_id} for want of margin"
+            if switch.reduce(connection, by=MARGIN_CLOSEOUT, why=why):
+                text = f"{TradingState.REDUCING}: {why}"
+                self._log.write(connection, "trading_state", text, level="error", broker_time=change.time)
         return execution if change.closed else None
 
     def _financed(self, connection: Connection, change: TradeFinanced) -> None:

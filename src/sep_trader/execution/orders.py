@@ -12,7 +12,7 @@ from sep_trader.execution.journal import Journal
 from sep_trader.execution.reconcile import OUR_MARK
 from sep_trader.execution.rows import Execution, NewSignal, PairRight
 from sep_trader.market.instrument import Instrument, standard_instrument
-from sep_trader.risk.limits import Approved, Exposure, Reason, Refused, RiskLimits
+from sep_trader.risk.limits import Approved, Exposure, Reason, Refused, RiskLimits, daily_loss_reached
 from sep_trader.states import ExecutionStatus, SignalStatus, SpreadSource, TradingState, Verdict
 from sep_trader.store.database import Connection, Database
 from sep_trader.store.logs import Log
@@ -36,6 +36,7 @@ class TraderSettings:
     close_retry_s: float = 5.0
     record_patience_s: float = 60.0
     silence_s: float = 5.0
+    loss_check_s: float = 5.0
 
 
 class OrderDesk:
@@ -82,7 +83,7 @@ class OrderDesk:
             self._refuse(signal, refusal, now)
             return now
         try:
-            return self._trade(signal)
+            return self._trade(signal, now)
         except BrokerAuthError:
             raise
         except BrokerError as error:
@@ -101,7 +102,7 @@ class OrderDesk:
             return Refused(Reason.ORDERED_BEFORE, f"the broker's record has an order {client_id} already")
         return None
 
-    def _trade(self, signal: NewSignal) -> datetime:
+    def _trade(self, signal: NewSignal, now: datetime) -> datetime:
         instrument = self._instrument(signal.pair)
         account = self._broker.summary()
         held = frozenset(trade.instrument for trade in self._broker.open_trades())
@@ -109,7 +110,7 @@ class OrderDesk:
         with self._database.transaction() as connection:
             permission = self._permission(connection, signal.pair)
             exposure = self._exposure(connection, account, pricing.time, held, signal.pair)
-        market = _market_view(pricing, instrument, account.currency)
+        market = _market_view(pricing, instrument, account.currency, now)
         decision = decide(_to_trade(signal), permission, market, account, exposure, instrument, self._settings.limits)
         if isinstance(decision, Refused):
             self._refuse(signal, decision, market.now)
@@ -144,6 +145,8 @@ class OrderDesk:
                 client_id=client_id,
                 stop_loss=order.stop_price,
                 take_profit=order.target_price,
+                # Never against a trade that somebody opened since we looked.
+                position_fill="OPEN_ONLY",
             )
         )
         self._after_sending(execution_id, client_id, outcome)
@@ -181,6 +184,20 @@ class OrderDesk:
         text = f"the broker's record up to {self._journal.last_id} does not hold the order"
         with self._database.transaction() as connection:
             self._journal.reject(connection, execution, Reason.ORDER_NOT_FOUND, text)
+
+    def check_daily_loss(self, now: datetime) -> None:
+        """Turn the switch down in the moment in which the day has lost too much, whether a signal comes or not."""
+        account = self._broker.summary()
+        with self._database.transaction() as connection:
+            if switch.read(connection).state is not TradingState.ACTIVE:
+                return
+            exposure = self._exposure(connection, account, now, frozenset(), "")
+            if daily_loss_reached(exposure, self._settings.limits):
+                opening = exposure.balance - exposure.net_pl_today
+                why = f"NAV is {exposure.nav} after {opening} at the start of the day"
+                if switch.reduce(connection, by=DAILY_LOSS, why=why):
+                    text = f"{TradingState.REDUCING}: {why}"
+                    self._log.write(connection, "trading_state", text, level="error", broker_time=now)
 
     def _refuse(self, signal: NewSignal, refusal: Refused, now: datetime) -> None:
         status = SignalStatus.EXPIRED if refusal.code is Reason.EXPIRED else SignalStatus.REFUSED
@@ -261,12 +278,17 @@ def _client_id(signal: NewSignal) -> str:
     return f"{OUR_MARK}{signal.id.hex}"
 
 
-def _market_view(pricing: Pricing, instrument: Instrument, currency: str) -> MarketView:
-    """The broker's clock, quote and conversion rates for one instrument; rate 0 where it states none."""
+def _market_view(pricing: Pricing, instrument: Instrument, currency: str, now: datetime) -> MarketView:
+    """The broker's clock, quote and conversion rates for one instrument; rate 0 where it states none.
+
+    now: the latest broker time known. An answer that is frozen does not tell its own age.
+    """
 
     def factors(of: str) -> tuple[Decimal, Decimal]:
         return (Decimal(1), Decimal(1)) if of == currency else pricing.home_conversions.get(of, (_ZERO, _ZERO))
 
     price = next((p for p in pricing.prices if p.instrument == instrument.name), None)
     gain, loss = factors(instrument.base)
-    return MarketView(pricing.time, price, loss_factor=factors(instrument.quote)[1], base_factor=(gain + loss) / 2)
+    return MarketView(
+        max(pricing.time, now), price, loss_factor=factors(instrument.quote)[1], base_factor=(gain + loss) / 2
+    )

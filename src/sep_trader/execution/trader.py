@@ -65,6 +65,7 @@ class Trader:
         self._noticed: dict[int, float] = {}
         self._live: list[Execution] = []
         self._status_at = 0.0
+        self._loss_check_at = 0.0
         self._heard_at: float | None = None
         self._incomplete_since: float | None = None
 
@@ -134,6 +135,7 @@ class Trader:
                 if self.journal.catch_up():
                     self._reload()
                 self._advance_without_streams()
+                self._check_daily_loss()
                 self._settle_unknown()
                 self._trade()
                 self._status("running")
@@ -180,6 +182,12 @@ class Trader:
         silent = self._heard_at is None or time.monotonic() - self._heard_at > self._settings.silence_s
         if silent and any(e.status is ExecutionStatus.OPEN for e in self._live):
             self._advance(self._desk.broker_time())
+
+    def _check_daily_loss(self) -> None:
+        clock = time.monotonic()
+        if clock >= self._loss_check_at and self._now > _EPOCH:
+            self._loss_check_at = clock + self._settings.loss_check_s
+            self._desk.check_daily_loss(self._now)
 
     def _trade(self) -> None:
         self._now = max(self._now, self._desk.trade_new_signals(self._now))

@@ -4,12 +4,18 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
+import httpx
 import psycopg
 import pytest
+from tests.integration.execution.conftest import ACCOUNT, TOKEN
 
 from sep_trader.broker.port import Heartbeat
+from sep_trader.execution.reconcile import TradeChanged
 from sep_trader.execution.trader import SignalNotice, Tick
+from sep_trader.ledger.transactions import FillCause, TradePart
+from sep_trader.risk.limits import RiskLimits
 from sep_trader.store.migrations import migrate
+from sep_trader.store.queries import queries
 
 
 def minute(world: Any, trader: Any) -> None:
@@ -111,6 +117,89 @@ def test_the_schema_takes_no_signal_that_cannot_be_traded(world: Any, column: st
     signal = world.signal()
     with pytest.raises(psycopg.errors.CheckViolation, match="trading_signals_finite"):
         world.execute(f"UPDATE trading_signals SET {column} = %s WHERE id = %s", value, signal)
+
+
+def by_a_person(world: Any, method: str, route: str, body: dict[str, Any]) -> Any:
+    """What a person does at the broker, beside the trader."""
+    headers = {"Authorization": f"Bearer {TOKEN}"}
+    answer = httpx.request(method, f"{world.url}/v3/accounts/{ACCOUNT}/{route}", json=body, headers=headers)
+    assert answer.is_success, answer.text
+    return answer.json()
+
+
+def test_an_order_does_not_net_a_trade_that_a_person_opened_meanwhile(
+    world: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Finding A5: between our look and our order a person sold 80,000, and our 50,000 took a part of it away."""
+    trader = world.trader()
+    order = {"type": "MARKET", "instrument": "EUR_USD", "units": "-80000", "timeInForce": "FOK"}
+    by_a_person(world, "POST", "orders", {"order": order})
+    trader.process(Tick())
+    monkeypatch.setattr(trader._desk._broker, "open_trades", lambda: [])  # the look was before
+    signal = world.signal(stop="0.01000")
+    trader.process(SignalNotice())
+    row = world.row("SELECT status, reason_code FROM trading_signals WHERE id = %s", signal)
+    assert row["status"] == "REFUSED"
+    trades = httpx.get(
+        f"{world.url}/v3/accounts/{ACCOUNT}/openTrades", headers={"Authorization": f"Bearer {TOKEN}"}
+    ).json()["trades"]
+    assert [trade["currentUnits"] for trade in trades] == ["-80000"]
+    assert world.row("SELECT status FROM trade_executions") == {"status": "REJECTED"}
+
+
+def test_open_units_are_what_a_partial_close_leaves(world: Any) -> None:
+    """Finding B1; and its result counts towards the day's loss at once (A4)."""
+    trader = world.trader()
+    world.signal(stop="0.01000", target="0.01000", horizon=600)
+    trader.process(SignalNotice())
+    (row,) = world.rows("SELECT * FROM v_open_trades")
+    by_a_person(world, "PUT", f"trades/{row['trade_id']}/close", {"units": "20000"})
+    trader.process(Tick())
+    (row,) = world.rows("SELECT units, status FROM v_open_trades")
+    assert row == {"units": 30_000, "status": "OPEN"}
+    lost = Decimal(world.account()["balance"]) - 100_000
+    assert lost < 0
+    with world.database.transaction() as connection:
+        day = world.now().replace(hour=0, minute=0, second=0, microsecond=0)
+        found = queries.value(connection, "net_pl_of_day", Decimal, account_id=ACCOUNT, day=day)
+    assert found == lost
+
+
+def test_the_daily_loss_acts_without_a_signal(world: Any) -> None:
+    """Finding A4: equity was below the limit, and the switch stayed ACTIVE until the next signal."""
+    trader = world.trader(limits=RiskLimits(max_daily_loss=Decimal("0.001")), loss_check_s=0.0)
+    # 500 at risk over 3 pips are 1.67 million units: the spread alone is more than 100.
+    world.signal(stop="0.00030", target="0.02000", horizon=600)
+    trader.process(SignalNotice())
+    assert world.row("SELECT state FROM trading_state")["state"] == "ACTIVE"
+    trader.process(Tick())
+    assert world.row("SELECT state, changed_by FROM trading_state") == {
+        "state": "REDUCING", "changed_by": "daily loss limit",
+    }  # fmt: skip
+
+
+def test_a_frozen_answer_does_not_tell_its_own_age(world: Any) -> None:
+    """Finding A8: the streams knew a later time than the quote's own answer."""
+    trader = world.trader()
+    signal = world.signal()
+    trader.process(Heartbeat(world.now() + timedelta(seconds=100)))
+    trader.process(SignalNotice())
+    assert world.row("SELECT reason_code FROM trading_signals WHERE id = %s", signal)["reason_code"] == "STALE_PRICE"
+
+
+def test_a_margin_closeout_turns_the_switch(world: Any) -> None:
+    """Finding A3: most of the balance was gone, and trading went on."""
+    trader = world.trader()
+    world.signal(stop="0.01000", horizon=600)
+    trader.process(SignalNotice())
+    trade_id = world.row("SELECT trade_id FROM trade_executions")["trade_id"]
+    part = TradePart(trade_id, Decimal(-50_000), Decimal("1.36"), Decimal(-500), Decimal(0), Decimal(0), Decimal(0))
+    with world.database.transaction() as connection:
+        trader.journal._changed(connection, TradeChanged(trade_id, world.now(), part, True, FillCause.MARGIN_CLOSEOUT))
+    assert world.row("SELECT exit_reason FROM trade_executions")["exit_reason"] == "MARGIN_CLOSEOUT"
+    state = world.row("SELECT state, changed_by, reason FROM trading_state")
+    assert (state["state"], state["changed_by"]) == ("REDUCING", "margin closeout")
+    assert f"EUR_USD trade {trade_id}" in state["reason"]
 
 
 def test_stops_and_targets_are_booked_from_the_brokers_record(world: Any) -> None:
@@ -221,8 +310,6 @@ def test_refusals_end_their_signals_with_a_code(world: Any) -> None:
 
 
 def test_the_daily_loss_turns_the_switch_and_it_stays(world: Any) -> None:
-    from sep_trader.risk.limits import RiskLimits
-
     trader = world.trader(limits=RiskLimits(max_daily_loss=Decimal("0.0001")))
     world.signal(stop="0.00030", target="0.02000", horizon=600)
     trader.process(SignalNotice())
@@ -233,9 +320,9 @@ def test_the_daily_loss_turns_the_switch_and_it_stays(world: Any) -> None:
     assert world.row("SELECT net_pl < 0 AS lost FROM trade_executions")["lost"]
     refused = world.signal()
     trader.process(SignalNotice())
-    assert (
-        world.row("SELECT reason_code FROM trading_signals WHERE id = %s", refused)["reason_code"] == "DAILY_LOSS_LIMIT"
-    )
+    # The day had lost too much before this signal came, and the switch was turned then.
+    row = world.row("SELECT reason_code FROM trading_signals WHERE id = %s", refused)
+    assert row["reason_code"] == "TRADING_REDUCING"
     assert world.row("SELECT state, changed_by FROM trading_state") == {
         "state": "REDUCING",
         "changed_by": "daily loss limit",

@@ -78,9 +78,9 @@ SELECT id, pair, CASE WHEN units > 0 THEN 'BUY' ELSE 'SELL' END AS side, units, 
 FROM trade_executions WHERE status = 'CLOSED' ORDER BY exit_time DESC, id DESC LIMIT :limit;
 
 -- name: net_pl_of_day :value
--- Net P&L of the trades of an account that closed on a UTC day (broker time).
-SELECT coalesce(sum(net_pl), 0)::numeric(20, 4) FROM trade_executions
-WHERE account_id = :account_id AND status = 'CLOSED' AND exit_time >= :day AND exit_time < :day + interval '1 day';
+-- What an account has earned on a UTC day by the broker's record: closed and partly closed trades, financing, fees.
+SELECT coalesce(sum(amount), 0)::numeric(20, 4) FROM broker_transactions
+WHERE account_id = :account_id AND is_profit AND time >= :day AND time < :day + interval '1 day';
 
 -- name: last_exit_of_pair :value
 -- When the newest trade of a pair that has ended did so (broker time).
