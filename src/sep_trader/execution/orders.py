@@ -187,10 +187,11 @@ class OrderDesk:
 
     def check_daily_loss(self, now: datetime) -> None:
         """Turn the switch down in the moment in which the day has lost too much, whether a signal comes or not."""
-        account = self._broker.summary()
         with self._database.transaction() as connection:
             if switch.read(connection).state is not TradingState.ACTIVE:
                 return
+        account = self._broker.summary()
+        with self._database.transaction() as connection:
             exposure = self._exposure(connection, account, now, frozenset(), "")
             if daily_loss_reached(exposure, self._settings.limits):
                 opening = exposure.balance - exposure.net_pl_today
