@@ -31,7 +31,7 @@ app = typer.Typer()
 Timeframe = Annotated[str, typer.Option("--granularity", "-g", help="Candle length.")]
 Start = Annotated[str | None, typer.Option("--start", help="Use candles from this RFC 3339 time on.")]
 End = Annotated[str | None, typer.Option("--end", help="Use candles before this RFC 3339 time.")]
-Device = Annotated[str, typer.Option("--device", help="auto, cpu or cuda. auto takes a GPU where there is one.")]
+Device = Annotated[str, typer.Option("--device", help="auto, cpu or cuda. auto takes a GPU where that is faster.")]
 Cluster = Annotated[
     str | None, typer.Option("--cluster", help="tcp://HOST:PORT for Dask, ray://HOST:PORT for Ray; else this machine.")
 ]
