@@ -22,10 +22,20 @@ ON = ["simulator"] if cuda.why_not() else ["simulator", "card"]
 
 
 @pytest.mark.parametrize("where", ON)
-def test_64_sets_over_1500_candles_are_the_same(where: str) -> None:
-    # The simulator is one Python thread a CUDA thread: seconds at a size that a card would not notice.
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        # The simulator is one Python thread a CUDA thread: seconds at a size that a card would not notice.
+        (("1500", "64"), "64 sets, 1500 candles"),
+        # Several blocks of candles, begun without a warm-up, so that parts are walked again where they met otherwise.
+        (("9000", "8", "blocks"), "blocks walked again"),
+        # What any strategy proposes.
+        (("1200", "8", "sides"), "8 sets, 1200 candles"),
+    ],
+)
+def test_the_card_gives_what_the_cpu_gives(where: str, arguments: tuple[str, ...], said: str) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "tests.parity.cuda_parity", "1500", "64"],
+        [sys.executable, "-m", "tests.parity.cuda_parity", *arguments],
         cwd=Path(__file__).parents[2],
         env={**os.environ, "NUMBA_ENABLE_CUDASIM": "1" if where == "simulator" else "0"},
         capture_output=True,
@@ -33,24 +43,8 @@ def test_64_sets_over_1500_candles_are_the_same(where: str) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "64 sets, 1500 candles" in done.stdout
+    assert said in done.stdout
     assert ("simulator" in done.stdout) == (where == "simulator")
-
-
-@pytest.mark.parametrize("where", ON)
-def test_parts_blocks_and_folds_are_the_same(where: str) -> None:
-    """Several blocks of candles, begun without a warm-up, so that parts are walked again where they met otherwise."""
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.parity.cuda_parity", "9000", "8", "blocks"],
-        cwd=Path(__file__).parents[2],
-        env={**os.environ, "NUMBA_ENABLE_CUDASIM": "1" if where == "simulator" else "0"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "8 sets, 9000 candles" in done.stdout
-    assert "walked again" in done.stdout
 
 
 def test_no_gpu_is_said(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -28,7 +28,7 @@ from sep_trader.execution.rows import Execution, LedgerPosition
 from sep_trader.ledger.entries import balance_difference, entry_of, same_balance
 from sep_trader.ledger.transactions import FillCause, Transaction
 from sep_trader.risk.limits import Reason
-from sep_trader.states import ExecutionStatus, SignalStatus, TradingState
+from sep_trader.states import ExecutionStatus, SignalStatus
 from sep_trader.store.database import Connection, Database
 from sep_trader.store.logs import Log
 from sep_trader.store.queries import queries
@@ -259,9 +259,7 @@ class Journal:
         )
         if change.cause is FillCause.MARGIN_CLOSEOUT:
             why = f"the broker closed {execution.pair} trade {part.trade_id} for want of margin"
-            if switch.reduce(connection, by=MARGIN_CLOSEOUT, why=why):
-                text = f"{TradingState.REDUCING}: {why}"
-                self._log.write(connection, "trading_state", text, level="error", broker_time=change.time)
+            switch.reduce_and_tell(connection, self._log, by=MARGIN_CLOSEOUT, why=why, broker_time=change.time)
         return execution if change.closed else None
 
     def _financed(self, connection: Connection, change: TradeFinanced) -> None:

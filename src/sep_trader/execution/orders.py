@@ -54,27 +54,27 @@ class OrderDesk:
         with self._database.transaction() as connection:
             signals = queries.many(connection, "new_signals", NewSignal)
         for signal in signals:
-            try:
-                now = max(now, self._decide(signal, now))
-            except (ArithmeticError, ValueError, InputError) as error:
-                # Whatever it holds that nobody foresaw: it ends, and the others are decided.
-                self._refuse(signal, Refused(Reason.BAD_SIGNAL, f"{type(error).__name__}: {error}"), now)
+            now = max(now, self._decide(signal, now))
         return now
 
     def _decide(self, signal: NewSignal, now: datetime) -> datetime:
         """Trade or refuse one signal; returns the latest broker time seen."""
-        refusal = unusable(_to_trade(signal)) or expired(signal.expires_at, now)
+        wanted = _to_trade(signal)
+        if isinstance(wanted, Refused):
+            self._refuse(signal, wanted, now)
+            return now
+        refusal = unusable(wanted) or expired(signal.expires_at, now)
         if refusal is not None:
             self._refuse(signal, refusal, now)
             return now
-        return self._trade_or_refuse(signal, now)
+        return self._trade_or_refuse(signal, wanted, now)
 
     def broker_time(self) -> datetime:
         """The broker's clock. Asked for with the first instrument of the account, since a quote carries it."""
         names = [i.name for i in self._broker.instruments()]
         return self._broker.pricing(names[:1]).time
 
-    def _trade_or_refuse(self, signal: NewSignal, now: datetime) -> datetime:
+    def _trade_or_refuse(self, signal: NewSignal, wanted: SignalToTrade, now: datetime) -> datetime:
         """`_trade`; an error that concerns this signal alone ends this signal alone."""
         with self._database.transaction() as connection:
             refusal = permitted(signal.pair, signal.model_id, self._permission(connection, signal.pair))
@@ -83,7 +83,7 @@ class OrderDesk:
             self._refuse(signal, refusal, now)
             return now
         try:
-            return self._trade(signal, now)
+            return self._trade(signal, wanted, now)
         except BrokerAuthError:
             raise
         except BrokerError as error:
@@ -102,7 +102,7 @@ class OrderDesk:
             return Refused(Reason.ORDERED_BEFORE, f"the broker's record has an order {client_id} already")
         return None
 
-    def _trade(self, signal: NewSignal, now: datetime) -> datetime:
+    def _trade(self, signal: NewSignal, wanted: SignalToTrade, now: datetime) -> datetime:
         instrument = self._instrument(signal.pair)
         account = self._broker.summary()
         held = frozenset(trade.instrument for trade in self._broker.open_trades())
@@ -111,7 +111,10 @@ class OrderDesk:
             permission = self._permission(connection, signal.pair)
             exposure = self._exposure(connection, account, pricing.time, held, signal.pair)
         market = _market_view(pricing, instrument, account.currency, now)
-        decision = decide(_to_trade(signal), permission, market, account, exposure, instrument, self._settings.limits)
+        try:
+            decision = decide(wanted, permission, market, account, exposure, instrument, self._settings.limits)
+        except ArithmeticError as error:  # of figures that no price has the digits for
+            decision = Refused(Reason.BAD_SIGNAL, f"{type(error).__name__}: {error}")
         if isinstance(decision, Refused):
             self._refuse(signal, decision, market.now)
         else:
@@ -196,9 +199,7 @@ class OrderDesk:
             if daily_loss_reached(exposure, self._settings.limits):
                 opening = exposure.balance - exposure.net_pl_today
                 why = f"NAV is {exposure.nav} after {opening} at the start of the day"
-                if switch.reduce(connection, by=DAILY_LOSS, why=why):
-                    text = f"{TradingState.REDUCING}: {why}"
-                    self._log.write(connection, "trading_state", text, level="error", broker_time=now)
+                switch.reduce_and_tell(connection, self._log, by=DAILY_LOSS, why=why, broker_time=now)
 
     def _refuse(self, signal: NewSignal, refusal: Refused, now: datetime) -> None:
         status = SignalStatus.EXPIRED if refusal.code is Reason.EXPIRED else SignalStatus.REFUSED
@@ -214,9 +215,8 @@ class OrderDesk:
             )
             text = f"{signal.pair}: {refusal.text}"
             self._log.write(connection, "signal_refused", text, broker_time=now, code=refusal.code, signal=signal.id)
-            if refusal.code is Reason.DAILY_LOSS_LIMIT and switch.reduce(connection, by=DAILY_LOSS, why=refusal.text):
-                text = f"{TradingState.REDUCING}: {refusal.text}"
-                self._log.write(connection, "trading_state", text, level="error", broker_time=now)
+            if refusal.code is Reason.DAILY_LOSS_LIMIT:
+                switch.reduce_and_tell(connection, self._log, by=DAILY_LOSS, why=refusal.text, broker_time=now)
 
     def _permission(self, connection: Connection, pair: str) -> Permission:
         state = switch.read(connection)
@@ -260,8 +260,13 @@ class OrderDesk:
         return self._instruments.get(pair) or standard_instrument(pair)
 
 
-def _to_trade(signal: NewSignal) -> SignalToTrade:
-    """What the decision reads of a signal."""
+def _to_trade(signal: NewSignal) -> SignalToTrade | Refused:
+    """What the decision reads of a signal; refused where its candle or its horizon cannot be told."""
+    try:
+        candle_end = signal.candle_end
+        horizon_end = candle_end + signal.horizon
+    except (InputError, OverflowError) as error:
+        return Refused(Reason.BAD_SIGNAL, str(error))
     return SignalToTrade(
         pair=signal.pair,
         model_id=signal.model_id,
@@ -269,8 +274,8 @@ def _to_trade(signal: NewSignal) -> SignalToTrade:
         stop_distance=signal.stop_distance,
         target_distance=signal.target_distance,
         expires_at=signal.expires_at,
-        candle_end=signal.candle_end,
-        horizon_end=signal.candle_end + signal.horizon,
+        candle_end=candle_end,
+        horizon_end=horizon_end,
     )
 
 

@@ -10,6 +10,7 @@ from datetime import datetime
 from sep_trader.errors import InputError
 from sep_trader.states import TradingState
 from sep_trader.store.database import Connection
+from sep_trader.store.logs import Log
 from sep_trader.store.queries import queries
 
 
@@ -40,6 +41,13 @@ def turn(connection: Connection, state: TradingState, *, by: str | None, why: st
 def reduce(connection: Connection, *, by: str, why: str) -> bool:
     """Let a protection turn ACTIVE to REDUCING. False when the switch was not ACTIVE: nothing is changed then."""
     return queries.execute(connection, "reduce_trading", changed_by=by, reason=why) > 0
+
+
+def reduce_and_tell(connection: Connection, log: Log, *, by: str, why: str, broker_time: datetime) -> None:
+    """Let a protection turn ACTIVE to REDUCING, and write that it did."""
+    if reduce(connection, by=by, why=why):
+        text = f"{TradingState.REDUCING}: {why}"
+        log.write(connection, "trading_state", text, level="error", broker_time=broker_time)
 
 
 def halt(connection: Connection, *, by: str, why: str) -> bool:

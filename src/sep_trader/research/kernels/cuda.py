@@ -142,9 +142,7 @@ def _in_parts(
 def _needed(series: Sequence[Series], rules: Rules, sets: SetColumns) -> int:
     """Bytes that a sweep takes on the device."""
     candles, levels = sum(map(_filled, map(len, series))) + ALIGN, Levels.of(sets)
-    proposals = (
-        len(rules.window) if all(one.words is None for one in series) else max(len(one.words or ()) for one in series)
-    )
+    proposals = max(len(rules.window) if one.words is None else len(one.words) for one in series)
     a_candle = PER_CANDLE + proposals / 4 + 4 * _columns(levels) + 8 * any(one.scale is not None for one in series)
     a_candle += len(np.unique(rules.window)) * any(one.allowed is not None for one in series)
     blocks = candles // SUM_BLOCK + sum(len(one.folds) for one in series)
