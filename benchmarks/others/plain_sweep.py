@@ -38,7 +38,7 @@ def plain_sweep(open_, high, low, close, half, nights, time, step, side, rule, s
                 if time[i] >= deadline:
                     continue
                 holding, entry = proposals[i - 1], i
-                fill = open_[i] + holding * (half[i] + slippage)
+                fill = open_[i] + holding * half[i] + holding * slippage
             elif time[i] >= deadline:
                 price = open_[i] - holding * half[i]
             if price != price:
