@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
+from enum import StrEnum
 from typing import Literal, Protocol
 
 from sep_trader.errors import BrokerError
@@ -40,6 +41,15 @@ class AccountSummary:
     open_trade_count: int
     hedging_enabled: bool
     last_transaction_id: int
+
+
+class GuaranteedStops(StrEnum):
+    """Whether an account knows stops whose price the broker guarantees."""
+
+    DISABLED = "DISABLED"
+    ALLOWED = "ALLOWED"
+    REQUIRED = "REQUIRED"
+    """Every trade needs one: such an account is not traded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +95,8 @@ class MarketOrder:
     """A market order, filled at once and whole or not at all (FOK), with exits attached on fill.
 
     `client_id` is set on the order and on the trade it opens: the broker's transactions carry it, which is how an
-    order whose answer was lost is found again.
+    order whose answer was lost is found again. `tag` and `comment` go there too. A stop is given by its price, or by
+    its distance from the fill, and so is a target.
     """
 
     instrument: str
@@ -99,6 +110,9 @@ class MarketOrder:
     """Distance of a trailing stop, in price units."""
     time_in_force: TimeInForce = "FOK"
     position_fill: PositionFill = "DEFAULT"
+    tag: str = ""
+    stop_distance: Decimal | None = None
+    target_distance: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,10 +160,11 @@ class Cancelled:
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """The broker refused the request; nothing was created but, at most, a reject transaction."""
+    """The broker refused the request; nothing was created but, at most, a reject transaction (`recorded` then)."""
 
     reason: str
     message: str
+    recorded: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +200,22 @@ class BrokerTrade:
     average_close_price: Decimal | None = None
     unrealized_pl: Decimal | None = None
     trailing_stop: Decimal | None = None
+    """Distance of its trailing stop."""
+    trailing_stop_price: Decimal | None = None
+    """Where the trailing stop stands now, as far as the broker states it."""
+    guaranteed_stop: Decimal | None = None
+    tag: str | None = None
+    comment: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AccountSnapshot:
+    """An account at one transaction id: its money and every open trade with its exits, whoever opened it."""
+
+    summary: AccountSummary
+    created_time: datetime | None
+    guaranteed_stops: GuaranteedStops
+    trades: tuple[BrokerTrade, ...]
 
 
 FeedEvent = Price | Heartbeat | Transaction | StreamState
@@ -219,6 +250,20 @@ class Broker(Protocol):
 
     def summary(self) -> AccountSummary:
         """Read the account's money and its last transaction id, both of one moment.
+
+        Raises BrokerUnavailable, BrokerAuthError, BrokerError. A read: repeating it is harmless.
+        """
+        ...
+
+    def untradeable(self) -> str | None:
+        """Say why the account cannot be traded through this interface; None when it can.
+
+        Raises BrokerUnavailable, BrokerAuthError, BrokerError. A read: repeating it is harmless.
+        """
+        ...
+
+    def snapshot(self) -> AccountSnapshot:
+        """Read the account's money and its open trades with their exits, all of one moment.
 
         Raises BrokerUnavailable, BrokerAuthError, BrokerError. A read: repeating it is harmless.
         """
@@ -269,6 +314,27 @@ class Broker(Protocol):
 
         Raises nothing for what the broker or the network does. Closing a whole trade is idempotent: a trade that is
         closed gives Rejected. Closing by `units` is NOT: each request closes so many again.
+        """
+        ...
+
+    def change_exits(
+        self,
+        trade: BrokerTrade,
+        *,
+        stop_loss: Decimal | None = None,
+        take_profit: Decimal | None = None,
+        trailing_stop: Decimal | None = None,
+    ) -> Outcome:
+        """Set a trade's stop, target or trailing distance; None leaves one as it is, 0 removes it.
+
+        Raises nothing for what the broker or the network does. Repeating it is harmless: the exit is replaced.
+        """
+        ...
+
+    def mark_trade(self, trade_id: int, *, client_id: str, tag: str, comment: str) -> Outcome:
+        """Write a name, a tag and a comment on an open trade.
+
+        Raises nothing for what the broker or the network does. Repeating it is harmless.
         """
         ...
 

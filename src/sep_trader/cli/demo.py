@@ -20,7 +20,7 @@ from rich.rule import Rule
 from sep_trader.cli import render
 from sep_trader.cli.demo_market import DemoMarket, find_market, trading_day
 from sep_trader.cli.demo_processes import DemoProcess, wait_for
-from sep_trader.cli.trade import show_closed
+from sep_trader.cli.trade_shown import show_closed
 from sep_trader.errors import InputError, SepError
 from sep_trader.execution import switch
 from sep_trader.listening import listen
@@ -80,6 +80,7 @@ class Demo:
             "OANDA_ACCOUNT_ID": ACCOUNT,
             # An hour of broker time passes in seconds here: a quote may be older by the clock and still be the last.
             "SEP_PRICE_MAX_AGE_S": "300",
+            "SEP_CLOCK_TOLERANCE_S": "1e9",
         }
 
     def exchange_state(self) -> dict[str, Any]:
@@ -211,7 +212,7 @@ def _processes(run: Demo, port: int) -> Iterator[str]:
         options += ["--start", format_rfc3339(from_epoch(start)), "--speed", str(run.speed), "--clock", "replay"]
         exchange = launch("exchange", "exchange", "serve", *options)
         run.exchange_url = exchange.address()
-        trader = launch("trader", "trade", "run", "--poll", "0.5")
+        trader = launch("trader", "trade", "run", "--poll", "0.05")
         generator = launch("generator", "generate_signals", "--follow", "--enabled", "--json", "--poll", "0.02")
         api = launch("api", "serve", "--port", str(port))
         wait_for(lambda: "trading" in trader.log.read_text(), 30, "the trader")

@@ -2,30 +2,50 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
+from decimal import ROUND_CEILING, Decimal
 
 from sep_trader.broker.port import AccountSummary, Price
 from sep_trader.market.instrument import Instrument
-from sep_trader.risk.limits import Approved, Exposure, Reason, Refused, RiskLimits, check_exposure, price_age_s
+from sep_trader.risk.limits import (
+    Approved,
+    Exposure,
+    Reason,
+    Refused,
+    RiskLimits,
+    Wanted,
+    check_exposure,
+    check_pair,
+    check_quote,
+    check_size,
+    price_age_s,
+)
 from sep_trader.risk.sizing import size_by_risk
 from sep_trader.states import TradingState
+
+_BOUND_TICKS = 2
+_BOUND_SHARE = Decimal("0.1")
+"""The entry may be worse than the quote by this share of the stop distance, or by so many ticks."""
 
 
 @dataclass(frozen=True, slots=True)
 class SignalToTrade:
     """What the decision reads of a signal. Distances in price units; times of the broker's clock.
 
-    candle_end: when its candle was complete. horizon_end: when its trade would be closed at the latest.
+    candle_end: when its candle was complete. horizon_end: when its trade would be closed at the latest. probe: a person
+    tries the path; max_units: no more than so many.
     """
 
     pair: str
-    model_id: str
+    model_id: str | None
     side: int
     stop_distance: Decimal
     target_distance: Decimal | None
     expires_at: datetime
     candle_end: datetime
     horizon_end: datetime
+    confidence: Decimal = Decimal(1)
+    probe: bool = False
+    max_units: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,48 +84,65 @@ def decide(
     limits: RiskLimits,
 ) -> Approved | Refused:
     """The order for a signal, or the reason why there is none. The broker's clock is the only clock."""
-    refusal = unusable(signal) or expired(min(signal.expires_at, signal.horizon_end), market.now)
-    refusal = refusal or permitted(signal.pair, signal.model_id, permission)
-    refusal = refusal or _tradeable(signal, market, instrument, limits)
-    refusal = refusal or check_exposure(signal.pair, signal.candle_end, exposure, limits)
+    wanted = Wanted(signal.pair, signal.side, signal.confidence, signal.candle_end)
+    refusal = unusable(signal) or expired(signal, market.now) or permitted(signal, permission)
+    refusal = refusal or check_pair(wanted, market.now, limits)
+    refusal = refusal or _tradeable(signal.pair, market, limits)
     if refusal is not None:
         return refusal
     price = market.price
     assert price is not None  # noqa: S101 - _tradeable refused a missing price
+    stop = up_to_tick(signal.stop_distance, instrument)
+    target = None if signal.target_distance is None else up_to_tick(signal.target_distance, instrument)
+    refusal = check_quote(instrument, price.ask - price.bid, stop, limits)
+    refusal = refusal or check_exposure(wanted, market.now, exposure, limits)
+    if refusal is not None:
+        return refusal
     entry = price.ask if signal.side > 0 else price.bid
     units = size_by_risk(
         nav=account.nav,
         risk_per_trade=limits.risk_per_trade,
-        stop_distance=signal.stop_distance,
+        stop_distance=stop,
         loss_factor=market.loss_factor,
         price=entry,
         base_factor=market.base_factor,
         margin_available=exposure.margin_available,
         instrument=instrument,
+        at_most=signal.max_units,
     )
     if isinstance(units, Refused):
         return units
-    stop = instrument.quantise_price(entry - signal.side * signal.stop_distance)
-    target = None
-    if signal.target_distance is not None:
-        target = instrument.quantise_price(entry + signal.side * signal.target_distance)
-    return Approved(units * signal.side, entry, stop, target)
+    refusal = check_size(signal.side * units, instrument, market.base_factor, account.currency, exposure, limits)
+    if refusal is not None:
+        return refusal
+    slack = max(_BOUND_TICKS * instrument.tick, instrument.quantise_price(_BOUND_SHARE * stop))
+    return Approved(units * signal.side, entry, entry + signal.side * slack, stop, target)
 
 
-def permitted(pair: str, model_id: str, permission: Permission) -> Refused | None:
+def up_to_tick(distance: Decimal, instrument: Instrument) -> Decimal:
+    """A distance on the instrument's ticks, never shorter: the size is computed from what is sent."""
+    return distance.quantize(instrument.tick, rounding=ROUND_CEILING)
+
+
+def permitted(signal: SignalToTrade, permission: Permission) -> Refused | None:
     """Refuse what nobody has allowed; needs nothing of the broker. None when it is allowed."""
-    if permission.environment == "live" and not permission.live_allowed:
+    pair, live = signal.pair, permission.environment == "live"
+    if live and signal.probe:
+        return Refused(Reason.PROBE_ON_LIVE, "a probe is for practice and simulated accounts")
+    if live and not permission.live_allowed:
         return Refused(Reason.LIVE_NOT_ALLOWED, "SEP_LIVE_TRADING is not set")
-    if permission.environment == "live" and not permission.pair_ready:
+    if live and not permission.pair_ready:
         return Refused(Reason.NOT_READY_ON_LIVE, f"{pair} is not READY; an override does not hold on a live account")
-    if permission.environment == "live" and not permission.spread_known:
+    if live and not permission.spread_known:
         return Refused(Reason.NO_SPREAD, f"the model of {pair} was trained without a recorded spread")
     if permission.trading_state is not TradingState.ACTIVE:
         reducing = permission.trading_state is TradingState.REDUCING
         return Refused(Reason.TRADING_REDUCING if reducing else Reason.TRADING_HALTED, permission.state_reason)
+    if signal.probe:
+        return None
     if not permission.pair_enabled:
         return Refused(Reason.PAIR_DISABLED, f"{pair} is not enabled")
-    if permission.enabled_model_id != model_id:
+    if permission.enabled_model_id != signal.model_id:
         return Refused(Reason.MODEL_REPLACED, f"the enabled model is {permission.enabled_model_id}")
     return None
 
@@ -119,30 +156,23 @@ def unusable(signal: SignalToTrade) -> Refused | None:
     return None
 
 
-def expired(expires_at: datetime, now: datetime) -> Refused | None:
+def expired(signal: SignalToTrade, now: datetime) -> Refused | None:
     """Refuse a signal whose time is over by the broker's clock; None while it lasts."""
-    if now > expires_at:
-        late = (now - expires_at).total_seconds()
+    end = min(signal.expires_at, signal.horizon_end)
+    if now > end:
+        late = (now - end).total_seconds()
         return Refused(Reason.EXPIRED, f"expired {late:.0f} s ago by the broker's clock")
     return None
 
 
-def _tradeable(signal: SignalToTrade, market: MarketView, instrument: Instrument, limits: RiskLimits) -> Refused | None:
+def _tradeable(pair: str, market: MarketView, limits: RiskLimits) -> Refused | None:
     price = market.price
     if price is None:
-        return Refused(Reason.NO_PRICE, f"the broker quotes no price of {signal.pair}")
+        return Refused(Reason.NO_PRICE, f"the broker quotes no price of {pair}")
     if not price.tradeable:
-        return Refused(
-            Reason.MARKET_CLOSED, f"{signal.pair} is not tradeable, last price {price.time:%Y-%m-%d %H:%M:%S} UTC"
-        )
+        text = f"{pair} is not tradeable, last price {price.time:%Y-%m-%d %H:%M:%S} UTC"
+        return Refused(Reason.MARKET_CLOSED, text)
     age = price_age_s(price.time, market.now)
     if age > limits.price_max_age_s:
         return Refused(Reason.STALE_PRICE, f"the price is {age:.0f} s old, {limits.price_max_age_s} allowed")
-    spread = (price.ask - price.bid) / instrument.pip
-    if spread > limits.max_spread_pips:
-        return Refused(Reason.SPREAD_TOO_WIDE, f"the spread is {spread:.1f} pips, {limits.max_spread_pips} allowed")
-    if signal.stop_distance <= price.ask - price.bid:
-        return Refused(
-            Reason.STOP_INSIDE_SPREAD, f"the stop distance {signal.stop_distance} is not wider than the spread"
-        )
     return None

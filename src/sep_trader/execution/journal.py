@@ -1,19 +1,19 @@
 """The journal: copies the broker's record into the store, each transaction exactly once, and books what it means.
 
-A transaction, its effect on executions and signals, and how far the record has been read are one database
-transaction: a crash at any point leaves either all of it or none. The books check themselves where they are written:
-a balance that the broker states and our amounts do not add up to halts trading.
+A transaction, its effect on executions and signals, its entries in the ledger, and how far the record has been read are
+one database transaction: a crash at any point leaves either all of it or none.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 
 from psycopg.types.json import Jsonb
 
-from sep_trader.broker.port import AccountSummary, Broker
-from sep_trader.errors import BrokerError, BrokerUnavailable, StoreError
-from sep_trader.execution import switch
+from sep_trader.broker.port import AccountSnapshot
+from sep_trader.errors import StoreError
+from sep_trader.execution.codes import reason_of
+from sep_trader.execution.observation import Closing
 from sep_trader.execution.reconcile import (
     Change,
     OrderCameToNothing,
@@ -25,112 +25,81 @@ from sep_trader.execution.reconcile import (
     to_apply,
 )
 from sep_trader.execution.rows import Execution, LedgerPosition
-from sep_trader.ledger.entries import balance_difference, entry_of, same_balance
-from sep_trader.ledger.transactions import FillCause, Transaction
+from sep_trader.ledger.entries import (
+    Entry,
+    EntryKind,
+    balance_after,
+    balance_difference,
+    entries_of,
+    is_profit,
+)
+from sep_trader.ledger.transactions import Fill, OrderEnded, OrderPlaced, Other, Transaction, Transfer, Unreadable
 from sep_trader.risk.limits import Reason
-from sep_trader.states import ExecutionStatus, SignalStatus
-from sep_trader.store.database import Connection, Database
+from sep_trader.states import ExecutionStatus, ExitReason, SignalStatus
+from sep_trader.store.database import Connection
 from sep_trader.store.logs import Log
 from sep_trader.store.queries import queries
 
 _ZERO = Decimal(0)
-BOOKS = "the books"
-"""Who halts when a balance does not add up."""
-MARGIN_CLOSEOUT = "margin closeout"
-"""Who turns the switch down when the broker closes trades for want of margin."""
 
 
-class RecordIncomplete(BrokerUnavailable):
-    """The broker's record has a hole, or does not yet reach as far as the account: nothing may be concluded from it."""
+class TwoTraders(StoreError):
+    """Somebody else books this account: this trader must end before it acts."""
 
 
 class Journal:
-    """The books of one broker account."""
+    """The books of one broker account. Every method works within the caller's database transaction."""
 
-    def __init__(self, database: Database, broker: Broker, log: Log) -> None:
-        self._database, self._broker, self._log = database, broker, log
-        self._account = broker.account_id
-        self.last_id = 0
+    def __init__(self, account_id: str, log: Log) -> None:
+        self._account, self._log = account_id, log
 
-    def open(self, summary: AccountSummary, environment: str) -> None:
-        """Begin the account's ledger at its present balance, or take it up where it was left."""
-        with self._database.transaction() as connection:
-            queries.execute(
-                connection,
-                "open_ledger",
-                account_id=self._account,
-                environment=environment,
-                currency=summary.currency,
-                opening_balance=summary.balance,
-                transaction_id=summary.last_transaction_id,
-            )
-            self.last_id = self._position(connection, "ledger_account").last_transaction_id
+    def open(self, connection: Connection, snapshot: AccountSnapshot, environment: str) -> None:
+        """Begin the account's ledger at its present balance, or leave it as it is."""
+        summary = snapshot.summary
+        queries.execute(
+            connection,
+            "open_ledger",
+            account_id=self._account,
+            environment=environment,
+            currency=summary.currency,
+            opening_balance=summary.balance,
+            transaction_id=summary.last_transaction_id,
+        )
 
-    def catch_up(self) -> int:
-        """Read and book everything the broker has recorded since; return how many transactions that was.
+    def book(
+        self, connection: Connection, booked: int, transactions: Sequence[Transaction], closings: Mapping[int, Closing]
+    ) -> int:
+        """Book the transactions that follow the id `booked`, up to the first hole; return how many.
 
-        Raises RecordIncomplete when the record has a hole (nothing of it is booked then) or lags behind the account
-        (what there is, is booked).
+        closings: the closes that we sent, by trade, whose orders are ours. Raises TwoTraders when the books are at
+        another id.
         """
-        before = self.last_id
-        batch = self._broker.transactions_since(before)
-        booked = self.book(batch.items)
-        if not batch.complete_since(before):
-            raise RecordIncomplete(f"the broker's record ends at {self.last_id}, the account is at {batch.last_id}")
-        return booked
-
-    def book(self, transactions: Sequence[Transaction]) -> int:
-        """Book transactions that follow the last booked one; those already booked are left out.
-
-        A stated balance that differs from the books halts trading; the books go on from what the broker states.
-        """
-        batch = to_apply(self.last_id, transactions)
-        if batch.missing:
-            # It may only lag: nothing is booked, and the next look asks again.
-            raise RecordIncomplete(f"the broker's record lacks transactions {batch.missing[:5]} after {self.last_id}")
-        if not batch.transactions:
+        batch = to_apply(booked, transactions)
+        if not batch:
             return 0
-        last = batch.transactions[-1]
-        with self._database.transaction() as connection:
-            ledger = self._position(connection, "lock_ledger")
-            if ledger.last_transaction_id != self.last_id:
-                raise BrokerError(
-                    f"another trader books account {self._account}: it is at {ledger.last_transaction_id}, "
-                    f"not {self.last_id}"
-                )
-            balance = ledger.balance
-            closed_on: list[datetime] = []
-            for transaction in batch.transactions:
-                balance = self._copy(connection, transaction, balance)
-                closed = [self._book_change(connection, change) for change in changes_of(transaction)]
-                if any(closed):
-                    closed_on.append(transaction.time)
-            queries.execute(
-                connection, "advance_ledger", account_id=self._account, transaction_id=last.id, balance=balance
+        ledger = queries.only(connection, "lock_ledger", LedgerPosition, account_id=self._account)
+        if ledger.last_transaction_id != booked:
+            raise TwoTraders(
+                f"another trader books account {self._account}: it is at {ledger.last_transaction_id}, not {booked}"
             )
-            if closed_on:
-                queries.execute(connection, "refresh_performance", since=min(closed_on).date())
-        self.last_id = last.id
-        return len(batch.transactions)
+        balance, names = ledger.balance, _Names(self._account)
+        for transaction in batch:
+            self._copy(connection, transaction, balance)
+            balance = balance_after(balance, transaction)
+            for change in changes_of(transaction, names.of(connection, transaction)):
+                self._book_change(connection, change, closings)
+        last = batch[-1].id
+        queries.execute(connection, "advance_ledger", account_id=self._account, transaction_id=last, balance=balance)
+        return len(batch)
 
-    def check_balance(self, summary: AccountSummary) -> str | None:
-        """What is wrong when an account's balance differs from the books at the same transaction; None when both agree,
-        or when the account is at another transaction."""
-        with self._database.transaction() as connection:
-            ledger = self._position(connection, "ledger_account")
-        if summary.last_transaction_id != ledger.last_transaction_id or same_balance(summary.balance, ledger.balance):
-            return None
-        return f"the broker's balance is {summary.balance}, our books say {ledger.balance}"
+    def explain(self, connection: Connection, transaction_id: int, amount: Decimal, when: datetime) -> None:
+        """Take the broker's balance for the truth: what differs becomes an entry of its own."""
+        queries.execute(connection, "correct_ledger", account_id=self._account, amount=amount)
+        sides = (Entry(EntryKind.CASH, amount), Entry(EntryKind.UNEXPLAINED, -amount))
+        self._enter(connection, transaction_id, sides, when)
 
-    def _position(self, connection: Connection, query: str) -> LedgerPosition:
-        found = queries.one(connection, query, LedgerPosition, account_id=self._account)
-        if found is None:
-            raise StoreError(f"account {self._account} has no ledger")
-        return found
-
-    def _copy(self, connection: Connection, transaction: Transaction, before: Decimal) -> Decimal:
-        """Copy one transaction; return the balance after it."""
-        entry = entry_of(transaction)
+    def _copy(self, connection: Connection, transaction: Transaction, before: Decimal) -> None:
+        """Copy one transaction and write its entries."""
         queries.execute(
             connection,
             "insert_broker_transaction",
@@ -138,50 +107,69 @@ class Journal:
             id=transaction.id,
             time=transaction.time,
             type=transaction.type,
-            amount=entry.amount,
-            is_profit=entry.is_profit,
+            amount=balance_after(before, transaction) - before,
+            is_profit=is_profit(transaction),
             balance=transaction.balance,
             client_id=transaction.client_id,
             raw=Jsonb(transaction.raw),
         )
-        difference = balance_difference(before, transaction)
-        if difference is not None:
-            switch.halt(connection, by=BOOKS, why=str(difference))
-            self._log.write(
-                connection,
-                "balance_difference",
-                str(difference),
-                level="error",
-                broker_time=transaction.time,
-                transaction_id=transaction.id,
-            )
-        return before + entry.amount if transaction.balance is None else transaction.balance
+        self._enter(connection, transaction.id, entries_of(before, transaction), transaction.time)
+        if isinstance(transaction.event, Transfer):
+            queries.execute(connection, "move_marks", account_id=self._account, amount=transaction.event.amount)
+        self._tell_doubts(connection, transaction, before)
 
-    def _book_change(self, connection: Connection, change: Change) -> Execution | None:
-        """Book one change; return the trade of ours that it closed."""
+    def _tell_doubts(self, connection: Connection, transaction: Transaction, before: Decimal) -> None:
+        difference = balance_difference(before, transaction)
+        moved = balance_after(before, transaction) - before
+        if difference is not None:
+            self._tell(connection, "balance_difference", str(difference), "error", transaction)
+        elif isinstance(transaction.event, Unreadable):
+            text = f"transaction {transaction.id} ({transaction.type}): {transaction.event.cause}"
+            self._tell(connection, "unreadable_transaction", text, "error", transaction)
+        elif isinstance(transaction.event, Other) and moved:
+            text = f"{transaction.type} is not known; it moved {moved:+} by the balance that the broker states"
+            self._tell(connection, "unknown_transaction", text, "warning", transaction)
+
+    def _tell(self, connection: Connection, event: str, text: str, level: str, transaction: Transaction) -> None:
+        self._log.write(
+            connection, event, text, level=level, broker_time=transaction.time, transaction_id=transaction.id
+        )
+
+    def _enter(self, connection: Connection, transaction_id: int, entries: Sequence[Entry], when: datetime) -> None:
+        if not entries:
+            return
+        kinds = [str(entry.kind) for entry in entries]
+        queries.execute(
+            connection,
+            "insert_entries",
+            account_id=self._account,
+            transaction_id=transaction_id,
+            time=when,
+            kinds=kinds,
+            amounts=[entry.amount for entry in entries],
+            pairs=[entry.pair for entry in entries],
+            trade_ids=[entry.trade_id for entry in entries],
+        )
+
+    def _book_change(self, connection: Connection, change: Change, closings: Mapping[int, Closing]) -> None:
         match change:
             case OrderFilled():
                 self._filled(connection, change)
             case OrderCameToNothing():
                 self._came_to_nothing(connection, change)
             case TradeChanged():
-                return self._changed(connection, change)
+                self._changed(connection, change, closings.get(change.trade_id))
             case TradeFinanced():
                 self._financed(connection, change)
-        return None
 
     def _filled(self, connection: Connection, change: OrderFilled) -> None:
         execution = self.execution_of(connection, change.client_id)
         if execution is None:
-            self._log.write(
-                connection,
-                "foreign_fill",
-                f"order {change.client_id} is not ours",
-                level="warning",
-                broker_time=change.time,
-            )
+            text = f"order {change.client_id} is not ours"
+            self._log.write(connection, "foreign_fill", text, level="warning", broker_time=change.time)
             return
         part = change.part
+        late = execution.status in (ExecutionStatus.GIVEN_UP, ExecutionStatus.REJECTED)
         queries.execute(
             connection,
             "set_execution_open",
@@ -192,16 +180,20 @@ class Journal:
             entry_time=change.time,
             entry_price=part.price,
             horizon_at=execution.horizon_end,
+            fill_bid=change.bid,
+            fill_ask=change.ask,
             gross_pl=part.gross_pl,
             financing=part.financing,
             commission=part.commission,
+            conversion=part.conversion,
             half_spread_cost=part.half_spread_cost,
         )
         text = f"{part.units} {execution.pair} at {part.price}"
-        _end_signal(connection, execution, SignalStatus.EXECUTED, Reason.FILLED, text, change.time)
+        code = Reason.LATE if late else Reason.FILLED
+        end_signal(connection, execution, SignalStatus.EXECUTED, code, text, change.time)
         self._log.write(
             connection,
-            "order_filled",
+            "order_filled_late" if late else "order_filled",
             text,
             level="info" if execution.status is ExecutionStatus.INTENT else "warning",
             broker_time=change.time,
@@ -212,9 +204,10 @@ class Journal:
 
     def _came_to_nothing(self, connection: Connection, change: OrderCameToNothing) -> None:
         execution = self.execution_of(connection, change.client_id)
-        if execution is None or execution.status not in (ExecutionStatus.INTENT, ExecutionStatus.UNKNOWN):
-            return
-        self.reject(connection, execution, change.code, f"the broker ended the order: {change.code}", change.order_id)
+        open_ends = (ExecutionStatus.INTENT, ExecutionStatus.UNKNOWN, ExecutionStatus.GIVEN_UP)
+        if execution is not None and execution.status in open_ends:
+            text = f"the broker ended the order: {change.code}"
+            self.reject(connection, execution, reason_of(change.code), text, change.order_id)
 
     def execution_of(self, connection: Connection, client_id: str) -> Execution | None:
         """Our execution of an order, by the order's client id."""
@@ -223,18 +216,19 @@ class Journal:
         )
 
     def reject(
-        self, connection: Connection, execution: Execution, code: str, text: str, order_id: int | None = None
+        self, connection: Connection, execution: Execution, code: Reason, text: str, order_id: int | None = None
     ) -> None:
-        """Book that an order came to nothing, and end its signal. `code` is a Reason, or the broker's own code."""
+        """Book that an order came to nothing, and end its signal."""
         queries.execute(connection, "reject_execution", id=execution.id, reason=f"{code}: {text}", order_id=order_id)
-        _end_signal(connection, execution, SignalStatus.REFUSED, code, text, execution.intent_time)
+        end_signal(connection, execution, SignalStatus.REFUSED, code, text, execution.intent_time)
         self._log.write(connection, "order_refused", text, level="warning", code=code, client_id=execution.client_id)
 
-    def _changed(self, connection: Connection, change: TradeChanged) -> Execution | None:
+    def _changed(self, connection: Connection, change: TradeChanged, closing: Closing | None) -> None:
         execution = self._execution_of_trade(connection, change.trade_id)
         if execution is None:
-            return None
+            return
         part = change.part
+        ours = _our_cause(execution, change.order_id, closing)
         queries.execute(
             connection,
             "add_execution_result",
@@ -242,12 +236,13 @@ class Journal:
             gross_pl=part.gross_pl,
             financing=part.financing,
             commission=part.commission,
+            conversion=part.conversion,
             half_spread_cost=part.half_spread_cost,
             units=part.units,
             closed=change.closed,
             time=change.time,
             price=part.price,
-            exit_reason=exit_reason(change.cause, change.time, execution.horizon_at) if change.closed else None,
+            exit_reason=exit_reason(change.cause, ours) if change.closed else None,
         )
         self._log.write(
             connection,
@@ -256,11 +251,8 @@ class Journal:
             broker_time=change.time,
             trade_id=part.trade_id,
             cause=change.cause,
+            answer="lost" if closing is not None and closing.order_id is None and ours is not None else None,
         )
-        if change.cause is FillCause.MARGIN_CLOSEOUT:
-            why = f"the broker closed {execution.pair} trade {part.trade_id} for want of margin"
-            switch.reduce_and_tell(connection, self._log, by=MARGIN_CLOSEOUT, why=why, broker_time=change.time)
-        return execution if change.closed else None
 
     def _financed(self, connection: Connection, change: TradeFinanced) -> None:
         execution = self._execution_of_trade(connection, change.trade_id)
@@ -271,9 +263,32 @@ class Journal:
         return queries.one(connection, "execution_by_trade_id", Execution, account_id=self._account, trade_id=trade_id)
 
 
-def _end_signal(
-    connection: Connection, execution: Execution, status: SignalStatus, code: str, text: str, when: datetime
+class _Names:
+    """The names of orders, for fills and ends that come without: from the entry that created the order."""
+
+    def __init__(self, account_id: str) -> None:
+        self._account = account_id
+        self._placed: dict[int, str | None] = {}
+
+    def of(self, connection: Connection, transaction: Transaction) -> str | None:
+        match transaction.event:
+            case OrderPlaced(order_id=order_id, client_id=name):
+                self._placed[order_id] = name
+                return name
+            case Fill(client_id=None, order_id=order_id) | OrderEnded(client_id=None, order_id=int(order_id)):
+                if order_id not in self._placed:
+                    self._placed[order_id] = queries.optional(
+                        connection, "client_id_of_order", str, account_id=self._account, order_id=order_id
+                    )
+                return self._placed[order_id]
+            case _:
+                return None
+
+
+def end_signal(
+    connection: Connection, execution: Execution, status: SignalStatus, code: Reason, text: str, when: datetime
 ) -> None:
+    """End the signal of an order."""
     queries.execute(
         connection,
         "decide_signal",
@@ -283,6 +298,15 @@ def _end_signal(
         reason=text,
         decided_at=when,
     )
+
+
+def _our_cause(execution: Execution, order_id: int, closing: Closing | None) -> ExitReason | None:
+    """Why we closed a trade with an order; None where the order is not ours, as far as anybody knows."""
+    if closing is not None and closing.order_id in (order_id, None):
+        return closing.cause
+    if execution.closing_order_id == order_id and execution.closing_cause is not None:
+        return ExitReason(execution.closing_cause)
+    return None
 
 
 def _slippage(execution: Execution, price: Decimal | None) -> Decimal | None:

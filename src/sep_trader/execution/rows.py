@@ -1,12 +1,14 @@
-"""The rows that the trader reads: what the queries of trading.sql, signals.sql and control.sql give."""
+"""The rows that the trader reads: what the queries of books.sql, trading.sql and control.sql give. Pure."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
 
 from sep_trader.market.granularity import Granularity
-from sep_trader.states import ExecutionStatus, SpreadSource, Verdict
+from sep_trader.risk.limits import Marks
+from sep_trader.states import ExecutionStatus, SpreadSource, TradingState, Verdict
 
 
 def candle_end(time: datetime, granularity: str) -> datetime:
@@ -15,19 +17,36 @@ def candle_end(time: datetime, granularity: str) -> datetime:
 
 
 @dataclass(frozen=True, slots=True)
+class Switch:
+    """The state, who set it, when and why."""
+
+    state: TradingState
+    reason: str
+    changed_by: str
+    changed_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class NewSignal:
-    """A signal that nobody has decided yet. Distances in price units; side 1 buys, -1 sells."""
+    """A signal that nobody has decided yet. Distances in price units; side 1 buys, -1 sells.
+
+    ordered: the broker's record, as far as it was copied, holds an order of its name.
+    """
 
     id: UUID
     pair: str
-    model_id: str
+    model_id: str | None
     granularity: str
     candle_time: datetime
     side: int
+    confidence: Decimal
     stop_distance: Decimal
     target_distance: Decimal | None
     horizon: timedelta
     expires_at: datetime
+    origin: str
+    max_units: Decimal | None
+    ordered: bool
 
     @property
     def candle_end(self) -> datetime:
@@ -48,9 +67,17 @@ class Execution:
     units: Decimal
     open_units: Decimal
     intent_time: datetime
+    intent_transaction_id: int
     expected_price: Decimal
+    stop_distance: Decimal | None
+    target_distance: Decimal | None
+    deadline: datetime | None
     trade_id: int | None
+    entry_price: Decimal | None
     horizon_at: datetime | None
+    late: bool
+    closing_order_id: int | None
+    closing_cause: str | None
     horizon: timedelta
     candle_time: datetime
     granularity: str
@@ -70,6 +97,23 @@ class LedgerPosition:
 
 
 @dataclass(frozen=True, slots=True)
+class SeenAccount:
+    """What was last kept of the account: when it began, and what its losses are measured from."""
+
+    created_time: datetime | None
+    nav_high: Decimal
+    day: date
+    day_nav: Decimal
+    week: date
+    week_nav: Decimal
+
+    @property
+    def marks(self) -> Marks:
+        """What losses are measured from."""
+        return Marks(self.nav_high, self.day_nav, self.week_nav)
+
+
+@dataclass(frozen=True, slots=True)
 class PairRight:
     """Whether a pair may trade, with which model, and by which right."""
 
@@ -79,3 +123,41 @@ class PairRight:
     override_reason: str | None
     spread: SpreadSource
     """Where the spreads come from that its model was trained on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a person asks: close a trade (`trade_id`), or all of ours; everything: a person's own, too."""
+
+    id: int
+    kind: str
+    pair: str | None
+    trade_id: int | None
+    everything: bool
+    requested_by: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Books:
+    """What the database knows, read in one statement: the switch, orders, signals, requests and marks.
+
+    ledger and seen are None for an account that was never traded here. elsewhere: other accounts with orders of ours
+    that have not ended. unknown_lately: orders given up within the last hour.
+    """
+
+    database_id: str
+    switch: Switch
+    ledger: LedgerPosition | None
+    seen: SeenAccount | None
+    executions: tuple[Execution, ...]
+    signals: tuple[NewSignal, ...]
+    unreadable_signals: tuple[tuple[UUID, str], ...]
+    rights: Mapping[str, PairRight]
+    last_exits: Mapping[str, datetime]
+    requests: tuple[Request, ...]
+    elsewhere: tuple[str, ...]
+    orders_last_minute: int
+    unknown_lately: int
+    losses_in_a_row: int
+    last_loss: datetime | None

@@ -4,24 +4,13 @@ A person sets any state. A protection only turns down, and never touches what is
 word. The database records every turn as a row of control_changes, in the same transaction.
 """
 
-from dataclasses import dataclass
-from datetime import datetime
-
 from sep_trader.errors import InputError
+from sep_trader.execution.rows import Switch
 from sep_trader.states import TradingState
 from sep_trader.store.database import Connection
-from sep_trader.store.logs import Log
 from sep_trader.store.queries import queries
 
-
-@dataclass(frozen=True, slots=True)
-class Switch:
-    """The state, who set it, when and why."""
-
-    state: TradingState
-    reason: str
-    changed_by: str
-    changed_at: datetime
+__all__ = ["Switch", "ask", "halt", "read", "reduce", "turn"]
 
 
 def read(connection: Connection) -> Switch:
@@ -33,21 +22,40 @@ def read(connection: Connection) -> Switch:
 
 def turn(connection: Connection, state: TradingState, *, by: str | None, why: str | None) -> None:
     """Set the switch for a person. Raises InputError without a name or a reason."""
+    name, reason = signed(by, why)
+    queries.execute(connection, "turn_switch", state=state, changed_by=name, reason=reason)
+
+
+def signed(by: str | None, why: str | None) -> tuple[str, str]:
+    """The name and the reason that a person gives. Raises InputError without one of them."""
     if not (by and by.strip() and why and why.strip()):
         raise InputError("the switch is turned with a name and a reason", "give --by NAME --reason TEXT")
-    queries.execute(connection, "turn_switch", state=state, changed_by=by.strip(), reason=why.strip())
+    return by.strip(), why.strip()
+
+
+def ask(
+    connection: Connection,
+    account_id: str,
+    *,
+    kind: str,
+    by: str | None,
+    why: str | None,
+    pair: str | None = None,
+    trade_id: int | None = None,
+    everything: bool = False,
+) -> int:
+    """Ask the trader to close one trade (kind `close`), or those of a pair or all (`flatten`); return the request's id.
+
+    everything: a person's own trades, too. Raises InputError without a name or a reason.
+    """
+    name, reason = signed(by, why)
+    values = {"requested_by": name, "reason": reason, "pair": pair, "trade_id": trade_id, "everything": everything}
+    return queries.value(connection, "new_request", int, kind=kind, account_id=account_id, **values)
 
 
 def reduce(connection: Connection, *, by: str, why: str) -> bool:
     """Let a protection turn ACTIVE to REDUCING. False when the switch was not ACTIVE: nothing is changed then."""
     return queries.execute(connection, "reduce_trading", changed_by=by, reason=why) > 0
-
-
-def reduce_and_tell(connection: Connection, log: Log, *, by: str, why: str, broker_time: datetime) -> None:
-    """Let a protection turn ACTIVE to REDUCING, and write that it did."""
-    if reduce(connection, by=by, why=why):
-        text = f"{TradingState.REDUCING}: {why}"
-        log.write(connection, "trading_state", text, level="error", broker_time=broker_time)
 
 
 def halt(connection: Connection, *, by: str, why: str) -> bool:

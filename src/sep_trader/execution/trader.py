@@ -1,267 +1,266 @@
-"""The trading daemon: one thread that takes typed events off one queue and processes each to its end.
+"""The trading daemon: a control loop. Each pass sees everything, plans what must be done, and does it.
 
-There is one way to start: read the broker's record, bring the books up to it, compare, then run. A crash and a deploy
-look the same.
+Streams, notifications and timers only wake it. Start is the first pass: a crash and a deploy look the same.
 """
 
-import queue
-import time
+import threading
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from psycopg.types.json import Jsonb
 
-from sep_trader.broker.port import Broker, Heartbeat, Price, StreamState
-from sep_trader.errors import BrokerUnavailable, SepError
-from sep_trader.execution import switch
-from sep_trader.execution.journal import Journal, RecordIncomplete
-from sep_trader.execution.orders import OrderDesk, TraderSettings
-from sep_trader.execution.reconcile import compare_open_trades
-from sep_trader.execution.rows import Execution
-from sep_trader.ledger.transactions import Transaction
-from sep_trader.states import ExecutionStatus, TradingState
+from sep_trader.broker.port import Broker
+from sep_trader.execution.calls import Calls, ThreadedCalls
+from sep_trader.execution.clocks import BrokerClock, Clock, ClockRules, SystemClock
+from sep_trader.execution.executor import Executor
+from sep_trader.execution.journal import Journal, TwoTraders
+from sep_trader.execution.newest import Newest, Wake
+from sep_trader.execution.observation import Observation, Seen
+from sep_trader.execution.observer import Observer
+from sep_trader.execution.plan import plan
+from sep_trader.execution.recollection import Recollection
+from sep_trader.execution.settings import TraderSettings
+from sep_trader.execution.trips import at_one_id
+from sep_trader.states import ExecutionStatus
 from sep_trader.store.database import Connection, Database
 from sep_trader.store.logs import Log
 from sep_trader.store.queries import queries
 
+__all__ = ["Trader", "TraderSettings"]
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-RECONCILIATION = "reconciliation"
-"""Who halts when our books and the broker differ."""
-
-
-@dataclass(frozen=True, slots=True)
-class SignalNotice:
-    """The database says that a signal was written."""
-
-
-@dataclass(frozen=True, slots=True)
-class Tick:
-    """Time to look by oneself: the slow poll behind the notifications."""
-
-
-@dataclass(frozen=True, slots=True)
-class Failed:
-    """A feeding thread ended; the daemon must start again."""
-
-    error: SepError
-
-
-Event = Price | Heartbeat | Transaction | StreamState | SignalNotice | Tick | Failed
+_LONGEST_PAUSE_S = 5.0
+_MOST_PASSES_AT_ONCE = 50
 
 
 class Trader:
-    """Trades one account of one broker from one database."""
+    """Trades one account of one broker from one database.
 
-    def __init__(self, database: Database, broker: Broker, settings: TraderSettings) -> None:
+    `take_lock` takes the lock that keeps a second trader out, again if need be, and gives the session's number; None
+    when another holds it. `revive` brings back a database server of our own that has died. Both may be left out.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        broker: Broker,
+        settings: TraderSettings,
+        *,
+        clock: Clock | None = None,
+        clock_rules: ClockRules | None = None,
+        calls: Calls | None = None,
+        take_lock: Callable[[], int | None] | None = None,
+        revive: Callable[[], None] | None = None,
+    ) -> None:
         self._database, self._broker, self._settings = database, broker, settings
+        self._clock = clock or SystemClock()
+        self._calls = calls or ThreadedCalls()
+        self._take_lock, self._revive = take_lock, revive
+        self._reviving: threading.Thread | None = None
         self._log = Log("trader")
-        self.journal = Journal(database, broker, self._log)
-        self._desk = OrderDesk(database, broker, self.journal, settings, self._log)
-        self._now = _EPOCH
-        self._prices: dict[str, Price] = {}
-        self._streams: dict[str, StreamState] = {}
-        self._close_tried: dict[int, float] = {}
-        self._noticed: dict[int, float] = {}
-        self._live: list[Execution] = []
-        self._status_at = 0.0
-        self._loss_check_at = 0.0
-        self._heard_at: float | None = None
-        self._incomplete_since: float | None = None
+        self.wake = Wake()
+        self.broker_clock = BrokerClock(self._clock.monotonic, clock_rules)
+        self.newest = Newest(self._clock, self.broker_clock, self.wake)
+        self.memory = Recollection()
+        self.journal = Journal(broker.account_id, self._log)
+        self._observer = Observer(database, broker, self._clock, self.broker_clock, self._calls, self.newest, settings)
+        self._executor = Executor(
+            database, broker, self.journal, self._calls, settings, self._log, self._clock.monotonic
+        )
+        self._touched = True
+        self._status_at = float("-inf")
+        self._begun = False
+        self._failures = 0
+        self.stands_at: int | None = None
+        """The transaction up to which the books were read in the last pass that could read them."""
 
-    def start(self) -> None:
-        """Reconcile with the broker. Differences that its record does not explain halt trading until a person looks."""
-        summary = self._broker.summary()
-        with self._database.transaction() as connection:
-            text = f"account {summary.account_id}, balance {summary.balance} {summary.currency}"
-            self._log.write(connection, "trader_starting", text)
-        self._now = self._desk.broker_time()
-        self.journal.open(summary, self._settings.environment)
-        booked = self.journal.catch_up()
-        self._reload()
-        found = self._differences()
-        if found and self.journal.catch_up():  # a trade may have ended between the two reads
-            self._reload()
-            found = self._differences()
-        with self._database.transaction() as connection:
-            for text, ident in found:
-                self._log.write(connection, "reconcile_mismatch", text, level="error", about=ident)
-            if found:
-                self._halt(connection, found[0][0])
-            text = f"{booked} transactions booked, {len(self._live)} orders live, {len(found)} differences"
-            self._log.write(connection, "reconciled", text, last_transaction_id=self.journal.last_id)
-        self._status("running", force=True)
+    def once(self, *, signal: bool = False) -> Observation:
+        """One pass. signal: a signal has come, so that a look that is a moment old may do.
 
-    def run(self, events: "queue.Queue[Event]", stopped: Callable[[], bool]) -> None:
-        """Process events until `stopped()`; a quiet queue gives a Tick every `poll_s`.
-
-        Raises SepError when the daemon must start again; `sep trade run` (cli/trade.py) restarts it.
+        Raises TwoTraders when another trader works on this database.
         """
-        next_tick = 0.0
+        observation = self._observer.look(self.memory, quick=signal, touched=self._touched)
+        self.memory.learn(observation)
+        if isinstance(observation.books, Seen) and observation.books.value.ledger is not None:
+            self.stands_at = observation.books.value.ledger.last_transaction_id
+        self._keep_lock(observation)
+        actions = plan(observation, self._settings)
+        done = self._executor.carry_out(actions, observation, self.memory)
+        self._touched = done.acted or not self.memory.pairs <= observation.asked
+        self._tell_streams(observation)
+        self._begin(observation)
+        self.sign_of_life("running", observation)
+        self._bring_back_database(observation)
+        return observation
+
+    def settle(self) -> Observation:
+        """Passes until one has nothing to do: what was sent is seen, what was seen is booked."""
+        for _ in range(_MOST_PASSES_AT_ONCE):
+            observation = self.once()
+            if not self._touched:
+                break
+        return observation
+
+    def run(self, stopped: Callable[[], bool], after_pass: Callable[[], None] = lambda: None) -> None:
+        """Pass after pass until `stopped()`. after_pass: called after each, such as to tell a watchdog.
+
+        An error within a pass is told, and the next pass looks again. Raises TwoTraders.
+        """
+        signal = False
         while not stopped():
-            wait = next_tick - time.monotonic()
+            begun, pause = self._clock.monotonic(), self._settings.least_s
             try:
-                event: Event = events.get(timeout=max(0.0, wait)) if wait > 0 else Tick()
-            except queue.Empty:
-                continue
-            if isinstance(event, Tick):
-                next_tick = time.monotonic() + self._settings.poll_s
-            self._process_through_outage(event)
-        self._status("stopped", force=True)
+                observation = self.once(signal=signal)
+                self._failures = 0
+                pause = pause if self._touched else self._pause(observation)
+            except TwoTraders:
+                raise
+            except Exception as error:  # no single thing may end what guards the money
+                self._failures += 1
+                self._touched = True
+                pause = min(_LONGEST_PAUSE_S, self._settings.pass_s * 2.0 ** (self._failures - 1))
+                self._log.write(None, "pass_failed", f"{type(error).__name__}: {error}", level="error")
+            after_pass()
+            apart = max(0.0, self._settings.least_s - (self._clock.monotonic() - begun))
+            self._clock.sleep(apart)
+            self._clock.wait(self.wake.event, max(0.0, pause - apart))
+            signal = self.wake.taken()
+        self.sign_of_life("stopped", None)
 
-    def process(self, event: Event) -> None:
-        """Take one event to its end."""
-        if isinstance(event, Price | Heartbeat | Transaction):
-            self._heard_at = time.monotonic()
-        match event:
-            case Price():
-                self._prices[event.instrument] = event
-                self._advance(event.time)
-            case Heartbeat():
-                self._advance(event.time)
-            case Transaction():
-                self._advance(event.time)
-                if event.id > self.journal.last_id:
-                    booked = (
-                        self.journal.book([event]) if event.id == self.journal.last_id + 1 else self.journal.catch_up()
-                    )
-                    if booked:
-                        self._reload()
-            case StreamState():
-                self._stream_changed(event)
-            case SignalNotice():
-                self._trade()
-            case Tick():
-                if self.journal.catch_up():
-                    self._reload()
-                self._advance_without_streams()
-                self._check_daily_loss()
-                self._settle_unknown()
-                self._trade()
-                self._status("running")
-            case Failed():
-                raise event.error
+    def close(self) -> None:
+        """End the helpers."""
+        self._calls.close()
 
-    def _process_through_outage(self, event: Event) -> None:
-        """`process`, but log a broker out of reach and go on: the next tick looks again."""
-        try:
-            self.process(event)
-            self._incomplete_since = None if isinstance(event, Tick) else self._incomplete_since
-        except BrokerUnavailable as error:
-            if isinstance(error, RecordIncomplete):
-                self._reload()
-                self._doubt_record(error)
-            with self._database.transaction() as connection:
-                self._log.write(connection, "broker_unavailable", str(error), level="warning")
+    # -- what a pass is made of
 
-    def _doubt_record(self, error: RecordIncomplete) -> None:
-        """A record that stays incomplete is for a person to look at."""
-        clock = time.monotonic()
-        self._incomplete_since = clock if self._incomplete_since is None else self._incomplete_since
-        if (
-            clock - self._incomplete_since >= self._settings.record_patience_s
-            and self._state() is not TradingState.HALTED
-        ):
-            with self._database.transaction() as connection:
-                self._halt(connection, str(error))
-
-    def _advance(self, now: datetime) -> None:
-        self._now = max(self._now, now)
-        due = [e for e in self._live if e.horizon_at is not None and e.horizon_at <= self._now]
-        clock = time.monotonic()
-        due = [e for e in due if e.status is ExecutionStatus.OPEN and clock >= self._close_tried.get(e.id, 0.0)]
-        if not due or self._state() is TradingState.HALTED:
+    def _keep_lock(self, observation: Observation) -> None:
+        """Hold the lock before anything is done. While the database is out of reach nobody can know; exits go on."""
+        if self._take_lock is None:
             return
-        for execution in due:
-            self._close_tried[execution.id] = clock + self._settings.close_retry_s
-            self._desk.close(execution, self._now)
-        self._reload()
+        lost = isinstance(observation.books, Seen) and not self._observer.lock_held
+        if self._observer.lock_pid is None or lost:
+            if not isinstance(observation.books, Seen):
+                return
+            pid = self._take_lock()
+            if pid is None:
+                raise TwoTraders("another trader runs on this database", "stop it first: two would double every order")
+            self._observer.lock_pid = self._executor.lock_pid = pid
+            self._observer.lock_held = True
 
-    def _advance_without_streams(self) -> None:
-        """Ask for the broker's time where no stream has told it for a while: a horizon comes all the same."""
-        silent = self._heard_at is None or time.monotonic() - self._heard_at > self._settings.silence_s
-        if silent and any(e.status is ExecutionStatus.OPEN for e in self._live):
-            self._advance(self._desk.broker_time())
+    def _pause(self, observation: Observation) -> float:
+        """Seconds until the next pass: at once where a horizon comes, seldom while flat and the market is closed."""
+        if observation.unseen:
+            return self._settings.pass_s
+        pause = self._settings.pass_s
+        books, pricing = observation.books, observation.pricing
+        if isinstance(books, Seen) and isinstance(pricing, Seen):
+            closed = not any(price.tradeable for price in pricing.value.prices)
+            flat = not books.value.executions and not books.value.signals and not books.value.requests
+            pause = self._settings.idle_s if closed and flat else pause
+            now = observation.now or _EPOCH
+            ends = [e.horizon_at for e in books.value.executions if e.horizon_at is not None]
+            due = min((end for end in ends if end > now), default=None)
+            if due is not None:
+                pause = min(pause, (due - now).total_seconds() + 0.001)
+        return pause
 
-    def _check_daily_loss(self) -> None:
-        clock = time.monotonic()
-        if clock >= self._loss_check_at and self._now > _EPOCH:
-            self._loss_check_at = clock + self._settings.loss_check_s
-            self._desk.check_daily_loss(self._now)
-
-    def _trade(self) -> None:
-        self._now = max(self._now, self._desk.trade_new_signals(self._now))
-        self._reload()
-
-    def _settle_unknown(self) -> None:
-        """Orders whose fate the broker's complete record does not tell within the patience never arrived."""
-        clock = time.monotonic()
-        for execution in self._live:
-            if execution.status is ExecutionStatus.OPEN:
-                continue
-            since = self._noticed.setdefault(execution.id, clock)
-            # The account itself must be no further than what was read: a record can lag behind it.
-            if (
-                clock - since >= self._settings.unknown_patience_s
-                and self._broker.summary().last_transaction_id <= self.journal.last_id
-            ):
-                self._desk.give_up(execution)
-        self._reload()
-
-    def _reload(self) -> None:
-        with self._database.transaction() as connection:
-            self._live = queries.many(connection, "live_executions", Execution, account_id=self._broker.account_id)
-
-    def _differences(self) -> list[tuple[str, str]]:
-        """What differs between our books and the broker, in words, each with what it is about."""
-        ours = {e.trade_id: e.open_units for e in self._live if e.trade_id is not None}
-        found = compare_open_trades(ours, self._broker.open_trades())
-        lines = [(one.text, f"trade {one.trade_id}") for one in found]
-        balance = self.journal.check_balance(self._broker.summary())
-        return lines if balance is None else [(balance, "balance"), *lines]
-
-    def _state(self) -> TradingState:
-        with self._database.transaction() as connection:
-            return switch.read(connection).state
-
-    def _halt(self, connection: Connection, why: str) -> None:
-        if switch.halt(connection, by=RECONCILIATION, why=why):
-            text = f"{TradingState.HALTED}: {why}"
-            self._log.write(connection, "trading_state", text, level="error", by=RECONCILIATION)
-
-    def _stream_changed(self, state: StreamState) -> None:
-        self._streams[state.stream] = state
-        with self._database.transaction() as connection:
-            self._log.write(
-                connection,
-                "stream_connected" if state.connected else "stream_lost",
-                state.cause or state.stream,
-                level="info" if state.connected else "warning",
-                stream=state.stream,
-            )
-
-    def _status(self, state: str, *, force: bool = False) -> None:
-        clock = time.monotonic()
-        if not force and clock < self._status_at:
+    def _begin(self, observation: Observation) -> None:
+        """Tell the first pass that saw everything and found the books where the broker is."""
+        if self._begun or observation.unseen or not at_one_id(observation):
             return
-        self._status_at = clock + self._settings.status_s
-        newest = max((p.time for p in self._prices.values()), default=None)
-        details = {
+        self._begun = True
+        account, books = observation.account, observation.books
+        if isinstance(account, Seen) and isinstance(books, Seen):
+            summary = account.value.summary
+            live = sum(e.status is ExecutionStatus.OPEN for e in books.value.executions)
+            money = f"balance {summary.balance} {summary.currency}"
+            text = f"account {summary.account_id}, {money}, {live} of {len(account.value.trades)} open trades are ours"
+            self._quietly(lambda c: self._log.write(c, "reconciled", text, broker_time=observation.now))
+
+    def _tell_streams(self, observation: Observation) -> None:
+        """Tell connections that were lost and made since the last pass."""
+        states = [self.newest.states.popleft() for _ in range(len(self.newest.states))]
+
+        def write(connection: Connection) -> None:
+            for state in states:
+                self._log.write(
+                    connection,
+                    "stream_connected" if state.connected else "stream_lost",
+                    state.cause or state.stream,
+                    level="info" if state.connected else "warning",
+                    broker_time=observation.now,
+                    stream=state.stream,
+                )
+
+        if states:
+            self._quietly(write)
+
+    def sign_of_life(self, state: str, observation: Observation | None) -> None:
+        """Write how the trader is, at most every `status_s`; at the end in any case."""
+        mono = self._clock.monotonic()
+        if observation is not None and mono - self._status_at < self._settings.status_s:
+            return
+        self._status_at = mono
+        now = self.broker_clock.now()
+        streams = self.newest.streams()
+        newest = max((price.time for price, _ in streams.prices.values()), default=None)
+        details: dict[str, object] = {
             "account": self._broker.account_id,
             "environment": self._settings.environment,
-            "last_transaction_id": self.journal.last_id,
-            "streams": {name: s.connected for name, s in self._streams.items()},
-            "stream_age_s": round(clock - self._heard_at, 3) if self._heard_at is not None else None,
+            "streams": dict(streams.connected),
+            "stream_age_s": None if streams.heard_at is None else round(mono - streams.heard_at, 3),
             "newest_price": newest.isoformat() if newest else None,
-            "price_age_s": round((self._now - newest).total_seconds(), 1) if newest else None,
-            "unsettled": len(self._live),
+            "price_age_s": round((now - newest).total_seconds(), 1) if newest and now else None,
         }
-        with self._database.transaction() as connection:
+        if observation is not None:
+            details |= _seen_details(observation)
+
+        def write(connection: Connection) -> None:
             queries.execute(
                 connection,
                 "set_component_status",
                 component="trader",
-                broker_time=self._now if self._now > _EPOCH else None,
+                broker_time=now,
                 state=state,
                 details=Jsonb(details),
             )
+
+        self._quietly(write)
+
+    def _quietly(self, write: Callable[[Connection], None]) -> None:
+        """Write what may be lost."""
+        try:
+            with self._database.transaction() as connection:
+                write(connection)
+        except Exception as error:  # the books' own group tells a database that is out of reach
+            if self.memory.is_new("unwritten signs of life", 10.0, self._clock.monotonic()):
+                self._log.write(None, "not_written", f"signs of life: {error}", level="error")
+
+    def _bring_back_database(self, observation: Observation) -> None:
+        """Start a database server of our own again that has died, beside the passes, which go on."""
+        since = self.memory.blind_since.get("books")
+        if self._revive is None or since is None or observation.mono - since < self._settings.pass_s / 2:
+            return
+        if self._reviving is None or not self._reviving.is_alive():
+            self._reviving = threading.Thread(target=self._revived, name="database-revival", daemon=True)
+            self._reviving.start()
+
+    def _revived(self) -> None:
+        try:
+            if self._revive is not None:
+                self._revive()
+        except Exception as error:  # the next pass tries again
+            self._log.write(None, "database_not_started", str(error), level="error")
+
+
+def _seen_details(observation: Observation) -> dict[str, object]:
+    books, account = observation.books, observation.account
+    details: dict[str, object] = {"unseen": observation.unseen}
+    if isinstance(books, Seen):
+        details["unsettled"] = len(books.value.executions)
+        ledger = books.value.ledger
+        details["last_transaction_id"] = None if ledger is None else ledger.last_transaction_id
+    if isinstance(account, Seen):
+        details["nav"] = str(account.value.summary.nav)
+        details["open_trades"] = len(account.value.trades)
+    return details

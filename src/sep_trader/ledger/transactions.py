@@ -52,6 +52,8 @@ class TradePart:
     financing: Decimal
     commission: Decimal
     half_spread_cost: Decimal
+    conversion: Decimal = Decimal(0)
+    """What the conversion into the home currency cost, where the broker states it; contained in `gross_pl`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +61,7 @@ class Fill:
     """An order was executed: the trade that it opened, those that it closed, and the one that it reduced.
 
     `fees` hold the commission and every other fee of the fill. `client_id` is the order's own name, None when it has
-    none.
+    none. `conversion` is contained in `gross_pl`. `bid` and `ask` are the quote of that moment, where it is stated.
     """
 
     order_id: int
@@ -71,6 +73,11 @@ class Fill:
     opened: TradePart | None
     closed: tuple[TradePart, ...]
     reduced: TradePart | None
+    commission: Decimal = Decimal(0)
+    conversion: Decimal = Decimal(0)
+    bid: Decimal | None = None
+    ask: Decimal | None = None
+    instrument: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +149,14 @@ class Other:
     """A transaction that says nothing about money, orders or trades, or whose type the adapter does not know."""
 
 
-Event = Fill | Financing | Transfer | Adjustment | OrderPlaced | OrderEnded | ExitsChanged | Other
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A transaction that lacks what its type must have. It is kept as it came, and trading halts."""
+
+    cause: str
+
+
+Event = Fill | Financing | Transfer | Adjustment | OrderPlaced | OrderEnded | ExitsChanged | Unreadable | Other
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from psycopg.rows import DictRow, dict_row
 from psycopg_pool import ConnectionPool, PoolTimeout
 
 from sep_trader.errors import StoreError, StoreUnavailable
+from sep_trader.store.cutting import Cutter
 
 Connection = psycopg.Connection[DictRow]
 
@@ -21,6 +22,8 @@ SESSION = {
 """Settings of every session: whatever server, database or role have set, texts of times and numbers mean the same."""
 OPTIONS = " ".join(f"-c {name}={value.replace(' ', chr(92) + ' ')}" for name, value in SESSION.items())
 
+_CHECK_S = 0.5
+
 PINNED: dict[str, Any] = {"options": OPTIONS, "client_encoding": "utf8"}
 """What every connection is opened with."""
 
@@ -28,9 +31,23 @@ PINNED: dict[str, Any] = {"options": OPTIONS, "client_encoding": "utf8"}
 class Database:
     """A pool of connections to one PostgreSQL database. Close it, or use it as a context manager."""
 
-    def __init__(self, url: str, *, max_size: int = 4, timeout_s: float = 5.0) -> None:
-        """Connect; raises StoreUnavailable naming the address (never the password) when nothing answers."""
+    def __init__(
+        self,
+        url: str,
+        *,
+        max_size: int = 4,
+        timeout_s: float = 5.0,
+        deadline_s: float | None = None,
+        probe: bool = True,
+    ) -> None:
+        """Connect; raises StoreUnavailable naming the address (never the password) when nothing answers.
+
+        deadline_s: a transaction that takes longer is cut off, whatever the server does; None for never. probe: without
+        it, a server that does not answer is heard of at the first transaction only.
+        """
         self.url = url
+        self._deadline_s = deadline_s
+        self._cutter = Cutter()
         kwargs = {"row_factory": dict_row, "connect_timeout": max(2, int(timeout_s)), **PINNED}
         try:
             psycopg.conninfo.conninfo_to_dict(url)
@@ -39,7 +56,8 @@ class Database:
             raise StoreError("the database address is not usable", "check SEP_DATABASE_URL") from None
         try:
             # The pool would retry in the background and hide the reason: ask once, plainly, first.
-            psycopg.connect(url, connect_timeout=max(2, int(timeout_s))).close()
+            if probe:
+                psycopg.connect(url, connect_timeout=max(2, int(timeout_s))).close()
         except psycopg.OperationalError as error:
             raise _unavailable(url, error) from None
         except psycopg.Error as error:
@@ -53,19 +71,31 @@ class Database:
             timeout=timeout_s,
             kwargs=kwargs,
             open=True,
-            check=ConnectionPool.check_connection,
+            check=self._check,
+            reconnect_timeout=300.0 if deadline_s is None else 3.0,
         )
+
+    def _check(self, connection: Connection) -> None:
+        with self._cutter.within(connection, self._deadline_s and min(_CHECK_S, self._deadline_s)):
+            ConnectionPool.check_connection(connection)
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
-        """A connection inside one transaction: committed at the end, rolled back on any exception."""
+        """A connection inside one transaction: committed at the end, rolled back on any exception.
+
+        Raises StoreUnavailable when the server is out of reach, StoreError when it refuses for want of something (a
+        full disk, a lock that it waited for too long).
+        """
         try:
-            with self._pool.connection() as connection:
+            with self._pool.connection() as connection, self._cutter.within(connection, self._deadline_s):
                 yield connection
+                connection.commit()
         except PoolTimeout as error:
             raise StoreUnavailable(f"no database connection to {shown(self.url)}: {error}") from error
         except (psycopg.OperationalError, psycopg.InterfaceError) as error:
-            raise _unavailable(self.url, error) from error
+            if absent(error):
+                raise _unavailable(self.url, error) from error
+            raise StoreError(f"the database at {shown(self.url)} refuses: {first_line(error)}") from error
 
     @contextmanager
     def session(self) -> Iterator[Connection]:
@@ -88,6 +118,15 @@ class Database:
 
     def __exit__(self, *_: Any) -> None:
         self.close()
+
+
+def absent(error: psycopg.Error) -> bool:
+    """Whether an error says that the server is out of reach, rather than that it refuses.
+
+    Without a code of the server the connection is gone; classes 08 and 57P are connections that it ends itself.
+    """
+    code = error.sqlstate
+    return code is None or code.startswith(("08", "57P", "53300"))
 
 
 def shown(url: str) -> str:

@@ -2,11 +2,13 @@
 
 import json
 import os
+import threading
 import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -15,15 +17,19 @@ import pytest
 from psycopg.rows import dict_row
 from tests.support import recorded
 from tests.support.exchange import launched
+from tests.support.transactions import transaction
 
 from sep_trader.broker.oanda.client import OandaClient
 from sep_trader.broker.oanda.transport import Backoff
-from sep_trader.execution.orders import TraderSettings
+from sep_trader.broker.port import AccountSnapshot, Transactions
+from sep_trader.execution.settings import TraderSettings
 from sep_trader.execution.trader import Trader
+from sep_trader.ledger.transactions import Event, Fill
 from sep_trader.market.clock import parse_rfc3339
 from sep_trader.market.granularity import Granularity
 from sep_trader.research.artifact import Model
 from sep_trader.research.parameters import RuleParameters
+from sep_trader.risk.limits import RiskLimits
 from sep_trader.signals.job import insert_signals
 from sep_trader.signals.signal import Signal, signal_id
 from sep_trader.store.database import Database
@@ -34,6 +40,32 @@ START = "2014-05-15T08:00:00Z"
 MODEL = Model("EUR_USD", Granularity.M1, RuleParameters(), "0" * 64)
 
 
+RISK_FILE = Path(__file__).with_name("risk.toml")
+# Stops of a few pips are many units: what limits them is tested by itself.
+WIDE: dict[str, Any] = {
+    "max_leverage": Decimal(100), "max_currency_exposure": Decimal(100), "margin_headroom": Decimal(0),
+    "min_stop_pips": Decimal(0), "min_stop_spreads": Decimal(0),
+}  # fmt: skip
+
+
+@dataclass
+class SteppedClock:
+    """Spans that pass when a test says so."""
+
+    at: float = 1000.0
+
+    def monotonic(self) -> float:
+        return self.at
+
+    def sleep(self, seconds: float) -> None:
+        self.at += seconds
+
+    def wait(self, event: threading.Event, seconds: float) -> bool:
+        if not event.is_set():
+            self.at += seconds
+        return event.is_set()
+
+
 @dataclass
 class World:
     """What a test of the trader has at hand."""
@@ -41,6 +73,9 @@ class World:
     database: Database
     url: str
     clients: list[OandaClient] = field(default_factory=list)
+    clock: SteppedClock = field(default_factory=SteppedClock)
+    """The traders' own clock: it runs as the exchange's is stepped."""
+    traders: list[Trader] = field(default_factory=list)
 
     def admin(self, route: str, body: Any) -> Any:
         answer = httpx.post(f"{self.url}/_exchange/{route}", json=body, timeout=30)
@@ -49,6 +84,7 @@ class World:
 
     def step(self, seconds: float) -> None:
         self.admin("step", {"seconds": seconds})
+        self.clock.at += seconds
 
     def fault(self, kind: str, route: str, **rest: Any) -> None:
         self.admin("faults", {"kind": kind, "route": route} | rest)
@@ -67,9 +103,13 @@ class World:
         self.clients.append(client)
         return client
 
-    def trader(self, **settings: Any) -> Trader:
-        trader = Trader(self.database, self.client(), TraderSettings(environment="custom", status_s=0, **settings))
-        trader.start()
+    def trader(self, *, look: bool = True, client: OandaClient | None = None, **settings: Any) -> Trader:
+        """A trader after its first passes, unless it is not to look yet."""
+        given = {"environment": "custom", "status_s": 0, "limits": RiskLimits(**WIDE)} | settings
+        trader = Trader(self.database, client or self.client(), TraderSettings(**given), clock=self.clock)
+        self.traders.append(trader)
+        if look:
+            trader.settle()
         return trader
 
     def signal(
@@ -103,12 +143,34 @@ class World:
         return {
             **os.environ, "SEP_DATABASE_URL": self.database.url, "OANDA_ENVIRONMENT": "custom",
             "OANDA_API_URL": self.url, "OANDA_API_KEY": TOKEN, "OANDA_ACCOUNT_ID": ACCOUNT,
+            # The exchange's clock stands still, or is stepped by many minutes.
+            "SEP_CLOCK_TOLERANCE_S": "1e9", "SEP_MAX_LEVERAGE": "100", "SEP_MAX_CURRENCY_EXPOSURE": "100",
+            "SEP_MARGIN_HEADROOM": "0", "SEP_RISK_PER_TRADE": "0.0005", "SEP_RISK_FILE": str(RISK_FILE),
         }  # fmt: skip
 
     def books_balance(self) -> bool:
         """Does what our executions earned equal what the exchange's account gained?"""
         ours = self.row("SELECT coalesce(sum(net_pl), 0) AS net FROM trade_executions")["net"]
         return bool(ours == Decimal(self.account()["balance"]) - 100_000)
+
+
+def told(world: World, trader: Trader, event: Event, amount: str = "0", *, off: str = "0") -> None:
+    """Let the broker tell a made-up next transaction that states the right balance, or one that is off."""
+    ledger = world.row("SELECT last_transaction_id, balance FROM ledger_accounts")
+    stated = ledger["balance"] + Decimal(amount) + Decimal(off)
+    one = transaction(ledger["last_transaction_id"] + 1, event, balance=stated, kind="MADE_UP")
+    client = trader._broker
+    look = client.snapshot
+
+    def agreeing() -> AccountSnapshot:
+        seen = look()
+        moved = stated - seen.summary.balance
+        summary = replace(seen.summary, balance=stated, nav=seen.summary.nav + moved, last_transaction_id=one.id)
+        gone = {part.trade_id for part in event.closed} if isinstance(event, Fill) else set()
+        return replace(seen, summary=summary, trades=tuple(t for t in seen.trades if t.trade_id not in gone))
+
+    client.snapshot, client.transactions_since = agreeing, lambda since: Transactions((one,), one.id)  # type: ignore[method-assign]
+    trader.settle()
 
 
 @pytest.fixture
@@ -119,6 +181,8 @@ def world(database: Database) -> Iterator[World]:
         made = World(database, exchange.url)
         enable(made)
         yield made
+        for trader in made.traders:
+            trader.close()
         for client in made.clients:
             client.close()
         exchange.kill()

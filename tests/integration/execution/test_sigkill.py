@@ -71,6 +71,7 @@ def test_killed_again_and_again_while_trading_the_books_stay_exact(world: Any, t
         for _ in range(4):
             world.step(600)
     process = start(world, log)
+    wait_until(lambda: log.read_text().count("trading EUR_USD") > 6)
     try:
         wait_until(
             lambda: world.row("SELECT count(*) FILTER (WHERE status = 'NEW') AS n FROM trading_signals")["n"] == 0, 60

@@ -1,5 +1,6 @@
 """The trader against a real exchange over HTTP and a real database."""
 
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -7,28 +8,27 @@ from typing import Any
 import httpx
 import psycopg
 import pytest
-from tests.integration.execution.conftest import ACCOUNT, TOKEN
+from tests.integration.execution.conftest import ACCOUNT, TOKEN, WIDE, told
+from tests.support.waiting import wait_until
 
-from sep_trader.broker.port import Heartbeat
-from sep_trader.execution.reconcile import TradeChanged
-from sep_trader.execution.trader import SignalNotice, Tick
-from sep_trader.ledger.transactions import FillCause, TradePart
+from sep_trader.ledger.transactions import Fill, FillCause, TradePart
 from sep_trader.risk.limits import RiskLimits
 from sep_trader.store.migrations import migrate
-from sep_trader.store.queries import queries
+
+SMALL = RiskLimits(**WIDE, risk_per_trade=Decimal("0.0005"))
+"""Sizes that the first bucket of the book fills, however close the stop is."""
 
 
 def minute(world: Any, trader: Any) -> None:
     """Let a minute pass at the exchange and in the trader's life."""
     world.step(60)
-    trader.process(Heartbeat(world.now()))
-    trader.process(Tick())
+    trader.settle()
 
 
 def test_a_signal_becomes_a_trade_with_its_exits_and_ends_at_its_horizon(world: Any) -> None:
     trader = world.trader()
     signal = world.signal(horizon=5, stop="0.01000", target="0.01000")
-    trader.process(SignalNotice())
+    trader.settle()
     (row,) = world.rows("SELECT * FROM v_open_trades")
     assert (row["pair"], row["side"], row["status"]) == ("EUR_USD", "BUY", "OPEN")
     assert row["stop_price"] == row["entry_price"] - Decimal("0.01")
@@ -52,13 +52,13 @@ def test_a_signal_becomes_a_trade_with_its_exits_and_ends_at_its_horizon(world: 
 
 def test_a_horizon_comes_without_any_stream(world: Any) -> None:
     """Finding A1: ticks alone closed nothing while REST was well."""
-    trader = world.trader(silence_s=0.0)
+    trader = world.trader()
     world.signal(horizon=2, stop="0.01000", target="0.01000")
-    trader.process(SignalNotice())
+    trader.settle()
     assert len(world.rows("SELECT 1 FROM v_open_trades")) == 1
     for _ in range(4):
         world.step(60)
-        trader.process(Tick())
+        trader.settle()
     closed = world.row("SELECT status, exit_reason FROM trade_executions")
     assert closed == {"status": "CLOSED", "exit_reason": "HORIZON"}
     assert world.books_balance()
@@ -68,7 +68,7 @@ def test_a_signal_from_before_the_exit_of_its_pair_is_refused(world: Any) -> Non
     """Exits come first, as in a backtest: what was seen while the trade was open is not traded after it."""
     trader = world.trader()
     world.signal(horizon=2, stop="0.01000", target="0.01000")
-    trader.process(SignalNotice())
+    trader.settle()
     for _ in range(4):
         minute(world, trader)
     exit_time = world.row("SELECT exit_time FROM trade_executions")["exit_time"]
@@ -76,12 +76,12 @@ def test_a_signal_from_before_the_exit_of_its_pair_is_refused(world: Any) -> Non
     candle = world.row("SELECT candle_time FROM trading_signals WHERE id = %s", late)["candle_time"]
     assert candle + timedelta(minutes=1) <= exit_time
     world.execute("UPDATE trading_signals SET expires_at = %s WHERE id = %s", world.now() + timedelta(hours=1), late)
-    trader.process(SignalNotice())
+    trader.settle()
     ended = world.row("SELECT status, reason_code FROM trading_signals WHERE id = %s", late)
     assert ended == {"status": "REFUSED", "reason_code": "PAIR_BUSY"}
     world.step(60)
     fresh = world.signal()
-    trader.process(SignalNotice())
+    trader.settle()
     assert world.row("SELECT status FROM trading_signals WHERE id = %s", fresh) == {"status": "EXECUTED"}
 
 
@@ -95,7 +95,7 @@ def test_a_poisoned_signal_ends_alone(world: Any, column: str, value: str) -> No
     # As rows of an earlier time may be: the schema takes no new ones.
     world.execute("ALTER TABLE trading_signals DROP CONSTRAINT IF EXISTS trading_signals_finite")
     world.execute(f"UPDATE trading_signals SET {column} = %s WHERE id = %s", value, poisoned)
-    trader.process(SignalNotice())
+    trader.settle()
     ended = world.row("SELECT status, reason_code, reason FROM trading_signals WHERE id = %s", poisoned)
     assert (ended["status"], ended["reason_code"]) == ("REFUSED", "BAD_SIGNAL")
     assert value in ended["reason"]
@@ -131,13 +131,18 @@ def test_an_order_does_not_net_a_trade_that_a_person_opened_meanwhile(
     world: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Finding A5: between our look and our order a person sold 80,000, and our 50,000 took a part of it away."""
-    trader = world.trader()
-    order = {"type": "MARKET", "instrument": "EUR_USD", "units": "-80000", "timeInForce": "FOK"}
-    by_a_person(world, "POST", "orders", {"order": order})
-    trader.process(Tick())
-    monkeypatch.setattr(trader._desk._broker, "open_trades", lambda: [])  # the look was before
+    client = world.client()
+    place = client.place
+
+    def late(order: Any) -> Any:
+        body = {"type": "MARKET", "instrument": "EUR_USD", "units": "-80000", "timeInForce": "FOK"}
+        by_a_person(world, "POST", "orders", {"order": body})
+        return place(order)
+
+    monkeypatch.setattr(client, "place", late)
+    trader = world.trader(client=client)
     signal = world.signal(stop="0.01000")
-    trader.process(SignalNotice())
+    trader.settle()
     row = world.row("SELECT status, reason_code FROM trading_signals WHERE id = %s", signal)
     assert row["status"] == "REFUSED"
     trades = httpx.get(
@@ -148,42 +153,34 @@ def test_an_order_does_not_net_a_trade_that_a_person_opened_meanwhile(
 
 
 def test_open_units_are_what_a_partial_close_leaves(world: Any) -> None:
-    """Finding B1; and its result counts towards the day's loss at once (A4)."""
+    """Finding B1."""
     trader = world.trader()
     world.signal(stop="0.01000", target="0.01000", horizon=600)
-    trader.process(SignalNotice())
+    trader.settle()
     (row,) = world.rows("SELECT * FROM v_open_trades")
     by_a_person(world, "PUT", f"trades/{row['trade_id']}/close", {"units": "20000"})
-    trader.process(Tick())
+    trader.settle()
     (row,) = world.rows("SELECT units, status FROM v_open_trades")
     assert row == {"units": 30_000, "status": "OPEN"}
-    lost = Decimal(world.account()["balance"]) - 100_000
-    assert lost < 0
-    with world.database.transaction() as connection:
-        day = world.now().replace(hour=0, minute=0, second=0, microsecond=0)
-        found = queries.value(connection, "net_pl_of_day", Decimal, account_id=ACCOUNT, day=day)
-    assert found == lost
 
 
 def test_the_daily_loss_acts_without_a_signal(world: Any) -> None:
     """Finding A4: equity was below the limit, and the switch stayed ACTIVE until the next signal."""
-    trader = world.trader(limits=RiskLimits(max_daily_loss=Decimal("0.001")), loss_check_s=0.0)
-    # 500 at risk over 3 pips are 1.67 million units: the spread alone is more than 100.
+    trader = world.trader(limits=RiskLimits(**WIDE, risk_per_trade=Decimal("0.0005"), max_daily_loss=Decimal("0.0001")))
+    # 50 at risk over 3 pips are 166,666 units: the spread alone is more than 10.
     world.signal(stop="0.00030", target="0.02000", horizon=600)
-    trader.process(SignalNotice())
-    assert world.row("SELECT state FROM trading_state")["state"] == "ACTIVE"
-    trader.process(Tick())
+    trader.settle()
     assert world.row("SELECT state, changed_by FROM trading_state") == {
         "state": "REDUCING", "changed_by": "daily loss limit",
     }  # fmt: skip
 
 
 def test_a_frozen_answer_does_not_tell_its_own_age(world: Any) -> None:
-    """Finding A8: the streams knew a later time than the quote's own answer."""
+    """Finding A8: a quote's age is measured by the broker's clock, which goes on by itself."""
     trader = world.trader()
+    world.fault("stale_price", "GET pricing", seconds=100)
     signal = world.signal()
-    trader.process(Heartbeat(world.now() + timedelta(seconds=100)))
-    trader.process(SignalNotice())
+    trader.settle()
     assert world.row("SELECT reason_code FROM trading_signals WHERE id = %s", signal)["reason_code"] == "STALE_PRICE"
 
 
@@ -191,25 +188,28 @@ def test_a_margin_closeout_turns_the_switch(world: Any) -> None:
     """Finding A3: most of the balance was gone, and trading went on."""
     trader = world.trader()
     world.signal(stop="0.01000", horizon=600)
-    trader.process(SignalNotice())
+    trader.settle()
     trade_id = world.row("SELECT trade_id FROM trade_executions")["trade_id"]
     part = TradePart(trade_id, Decimal(-50_000), Decimal("1.36"), Decimal(-500), Decimal(0), Decimal(0), Decimal(0))
-    with world.database.transaction() as connection:
-        trader.journal._changed(connection, TradeChanged(trade_id, world.now(), part, True, FillCause.MARGIN_CLOSEOUT))
+    fill = Fill(
+        order_id=99, client_id=None, cause=FillCause.MARGIN_CLOSEOUT, gross_pl=Decimal(-500), financing=Decimal(0),
+        fees=Decimal(0), opened=None, closed=(part,), reduced=None, instrument="EUR_USD",
+    )  # fmt: skip
+    told(world, trader, fill, "-500")
     assert world.row("SELECT exit_reason FROM trade_executions")["exit_reason"] == "MARGIN_CLOSEOUT"
     state = world.row("SELECT state, changed_by, reason FROM trading_state")
     assert (state["state"], state["changed_by"]) == ("REDUCING", "margin closeout")
-    assert f"EUR_USD trade {trade_id}" in state["reason"]
+    assert "EUR_USD for want of margin" in state["reason"]
 
 
 def test_stops_and_targets_are_booked_from_the_brokers_record(world: Any) -> None:
-    trader = world.trader()
+    trader = world.trader(limits=SMALL)
     reasons: set[str] = set()
     for attempt in range(12):  # the market decides which of the two comes first
         if len(reasons) == 2:
             break
         world.signal((1, -1)[attempt % 2], stop="0.00030", target="0.00030", horizon=600)
-        trader.process(SignalNotice())
+        trader.settle()
         for _ in range(60):
             minute(world, trader)
             if not world.rows("SELECT 1 FROM v_open_trades"):
@@ -222,17 +222,18 @@ def test_stops_and_targets_are_booked_from_the_brokers_record(world: Any) -> Non
 def test_books_of_an_earlier_time_do_not_order_again_what_the_broker_has_had(world: Any) -> None:
     trader = world.trader()
     signal = world.signal(horizon=1, stop="0.01000")
-    trader.process(SignalNotice())
+    trader.settle()
     for _ in range(3):
         minute(world, trader)
     assert world.account()["openTradeCount"] == 0
     # As a restore leaves it: the broker's record was copied again, the execution is gone, the signal is new.
+    world.execute("ALTER TABLE trading_signals DISABLE TRIGGER forward")
     world.execute("DELETE FROM trade_executions")
     world.execute(
         "UPDATE trading_signals SET status = 'NEW', reason_code = NULL, reason = NULL, decided_at = NULL,"
         " expires_at = expires_at + interval '1 hour'"
     )
-    trader.process(SignalNotice())
+    trader.settle()
     assert world.row("SELECT status, reason_code FROM trading_signals WHERE id = %s", signal) == {
         "status": "REFUSED", "reason_code": "ORDERED_BEFORE",
     }  # fmt: skip
@@ -245,8 +246,8 @@ def test_an_order_whose_answer_is_lost_is_found_and_not_sent_again(world: Any, k
     trader = world.trader()
     signal = world.signal()
     world.fault(kind, "POST orders", times=1)
-    trader.process(SignalNotice())
-    trader.process(Tick())
+    trader.settle()
+    trader.settle()
     assert world.row("SELECT status FROM trade_executions")["status"] == "OPEN"
     assert world.row("SELECT status FROM trading_signals WHERE id = %s", signal)["status"] == "EXECUTED"
     assert world.row("SELECT count(*) AS n FROM broker_transactions WHERE type = 'MARKET_ORDER'")["n"] == 1
@@ -254,72 +255,77 @@ def test_an_order_whose_answer_is_lost_is_found_and_not_sent_again(world: Any, k
 
 
 def test_an_order_that_never_arrived_is_given_up_after_the_patience_and_not_sent_again(world: Any) -> None:
-    trader = world.trader(unknown_patience_s=0.2)
+    trader = world.trader()
     signal = world.signal()
     world.fault("drop_before", "POST orders", times=1)
-    trader.process(SignalNotice())
+    trader.settle()
     assert world.row("SELECT status FROM trade_executions")["status"] == "UNKNOWN"
     assert world.row("SELECT count(*) AS n FROM v_open_trades")["n"] == 1
-    trader.process(Tick())
-    import time
-
-    time.sleep(0.3)
-    trader.process(Tick())
-    assert world.row("SELECT status FROM trade_executions")["status"] == "REJECTED"
+    trader.settle()
+    world.clock.at += 31  # the signal has not expired yet: it may still come
+    trader.settle()
+    assert world.row("SELECT status FROM trade_executions")["status"] == "UNKNOWN"
+    world.step(180)
+    trader.settle()
+    assert world.row("SELECT status FROM trade_executions")["status"] == "GIVEN_UP"
     row = world.row("SELECT status, reason_code FROM trading_signals WHERE id = %s", signal)
     assert row == {"status": "REFUSED", "reason_code": "ORDER_NOT_FOUND"}
     assert world.account()["openTradeCount"] == 0
 
 
-def test_an_order_that_arrives_after_it_was_given_up_is_booked_all_the_same(world: Any) -> None:
-    trader = world.trader(unknown_patience_s=0.0)
-    signal = world.signal()
-    world.fault("late_apply", "POST orders", times=1, seconds=1.0)
-    trader.process(SignalNotice())
-    trader.process(Tick())
-    trader.process(Tick())
-    assert world.row("SELECT status FROM trade_executions")["status"] == "REJECTED"
-    import time
-
-    time.sleep(1.2)
-    minute(world, trader)
-    assert world.row("SELECT status FROM trade_executions")["status"] == "OPEN"
+def test_an_order_that_arrives_after_it_was_given_up_is_booked_and_closed_at_once(world: Any) -> None:
+    trader = world.trader()
+    signal = world.signal(horizon=600)
+    world.fault("late_apply", "POST orders", times=1, seconds=1.5)
+    trader.settle()
+    world.clock.at += 200  # the trader's time goes on; the order hangs somewhere
+    trader.broker_clock.told(world.now() + timedelta(seconds=200))
+    world.step(200)
+    trader.settle()
+    assert world.row("SELECT status FROM trade_executions")["status"] == "GIVEN_UP"
+    wait_until(lambda: world.account()["openTradeCount"] == 1)
+    trader.settle()
     row = world.row("SELECT status, reason_code FROM trading_signals WHERE id = %s", signal)
-    assert row == {"status": "EXECUTED", "reason_code": "FILLED"}
-    assert world.account()["openTradeCount"] == 1
+    assert row == {"status": "EXECUTED", "reason_code": "LATE"}
+    closed = world.row("SELECT status, late, exit_reason FROM trade_executions")
+    assert closed == {"status": "CLOSED", "late": True, "exit_reason": "LATE"}
+    assert world.account()["openTradeCount"] == 0
+    assert world.books_balance()
 
 
 def test_refusals_end_their_signals_with_a_code(world: Any) -> None:
     trader = world.trader()
     world.execute("UPDATE trading_pairs SET enabled = false")
     disabled = world.signal(minutes=1)
-    trader.process(SignalNotice())
+    trader.settle()
     world.execute("UPDATE trading_pairs SET enabled = true")
     world.execute("UPDATE trading_state SET state = 'HALTED', reason = 'lunch'")
     halted = world.signal()
-    trader.process(SignalNotice())
+    trader.settle()
     world.step(600)
     world.execute("UPDATE trading_state SET state = 'ACTIVE'")
     late = world.signal(minutes=5)
-    trader.process(SignalNotice())
+    trader.settle()
     codes = {r["id"]: (r["status"], r["reason_code"]) for r in world.rows("SELECT * FROM trading_signals")}
     assert codes == {
         disabled: ("REFUSED", "PAIR_DISABLED"), halted: ("REFUSED", "TRADING_HALTED"), late: ("EXPIRED", "EXPIRED"),
     }  # fmt: skip
-    assert world.account()["lastTransactionID"] == str(trader.journal.last_id), "nothing was sent"
+    assert world.account()["lastTransactionID"] == str(trader.stands_at), "nothing was sent"
 
 
 def test_the_daily_loss_turns_the_switch_and_it_stays(world: Any) -> None:
-    trader = world.trader(limits=RiskLimits(max_daily_loss=Decimal("0.0001")))
+    trader = world.trader(
+        limits=RiskLimits(**WIDE, risk_per_trade=Decimal("0.0005"), max_daily_loss=Decimal("0.00001"))
+    )
     world.signal(stop="0.00030", target="0.02000", horizon=600)
-    trader.process(SignalNotice())
+    trader.settle()
     for _ in range(300):
         minute(world, trader)
         if not world.rows("SELECT 1 FROM v_open_trades"):
             break
     assert world.row("SELECT net_pl < 0 AS lost FROM trade_executions")["lost"]
     refused = world.signal()
-    trader.process(SignalNotice())
+    trader.settle()
     # The day had lost too much before this signal came, and the switch was turned then.
     row = world.row("SELECT reason_code FROM trading_signals WHERE id = %s", refused)
     assert row["reason_code"] == "TRADING_REDUCING"
@@ -334,8 +340,8 @@ def test_the_daily_loss_turns_the_switch_and_it_stays(world: Any) -> None:
 
 def test_a_trade_that_ended_while_the_trader_was_away_is_booked_at_the_next_start(world: Any) -> None:
     world.signal(stop="0.00030", target="0.00030", horizon=600)
-    first = world.trader()
-    first.process(SignalNotice())
+    first = world.trader(limits=SMALL)
+    first.settle()
     assert world.account()["openTradeCount"] == 1
     for _ in range(20):
         world.step(600)
@@ -350,11 +356,11 @@ def test_a_trade_that_ended_while_the_trader_was_away_is_booked_at_the_next_star
 
 def test_a_difference_that_the_record_does_not_explain_halts_trading(world: Any) -> None:
     world.signal(horizon=600)
-    world.trader().process(SignalNotice())
+    world.trader().settle()
     world.execute("UPDATE trade_executions SET open_units = open_units + 7")
     world.trader()
     state = world.row("SELECT state, changed_by, reason FROM trading_state")
-    assert (state["state"], state["changed_by"]) == ("HALTED", "reconciliation")
+    assert (state["state"], state["changed_by"]) == ("HALTED", "books in doubt")
     assert "units at the broker" in state["reason"]
 
 
@@ -362,11 +368,11 @@ def test_a_broker_out_of_reach_leaves_the_signal_to_the_next_look(world: Any) ->
     trader = world.trader()
     signal = world.signal()
     world.fault("bad_gateway", "GET pricing", times=10)
-    trader._process_through_outage(SignalNotice())
+    trader.settle()
     assert world.row("SELECT status FROM trading_signals WHERE id = %s", signal)["status"] == "NEW"
-    assert world.rows("SELECT 1 FROM system_logs WHERE event = 'broker_unavailable'")
+    assert world.rows("SELECT 1 FROM system_logs WHERE event = 'blind'")
     httpx_delete(world)
-    trader.process(Tick())
+    trader.settle()
     assert world.row("SELECT status FROM trading_signals WHERE id = %s", signal)["status"] == "EXECUTED"
 
 
@@ -377,13 +383,9 @@ def httpx_delete(world: Any) -> None:
 
 
 def test_an_override_does_not_hold_on_a_live_account(world: Any) -> None:
-    from sep_trader.execution.orders import TraderSettings
-    from sep_trader.execution.trader import Trader
-
-    trader = Trader(world.database, world.client(), TraderSettings(environment="live", live_allowed=True))
-    trader.start()
+    trader = world.trader(environment="live", live_allowed=True)
     signal = world.signal()
-    trader.process(SignalNotice())
+    trader.settle()
     assert (
         world.row("SELECT reason_code FROM trading_signals WHERE id = %s", signal)["reason_code"] == "NOT_READY_ON_LIVE"
     )
@@ -404,7 +406,7 @@ def test_a_signal_that_the_broker_cannot_answer_for_ends_alone(world: Any) -> No
         " FROM trading_signals WHERE id = %s",
         good,
     )
-    trader.process(SignalNotice())
+    trader.settle()
     ended = {r["pair"]: r["reason_code"] for r in world.rows("SELECT pair, reason_code FROM trading_signals")}
     assert ended == {"EUR_USD": "FILLED", "USD_TRY": "BROKER_REFUSED"}
 
@@ -412,7 +414,7 @@ def test_a_signal_that_the_broker_cannot_answer_for_ends_alone(world: Any) -> No
 def test_a_partial_close_is_booked_and_explains_the_difference(world: Any) -> None:
     trader = world.trader()
     world.signal(horizon=600)
-    trader.process(SignalNotice())
+    trader.settle()
     trade = world.row("SELECT trade_id, units FROM trade_executions")
     world.client().close_trade(trade["trade_id"], Decimal(1_000))
     world.trader()
@@ -428,7 +430,7 @@ def test_a_persons_own_trade_is_not_netted_against(world: Any) -> None:
     assert isinstance(world.client().place(MarketOrder("EUR_USD", Decimal(-100), "by-hand")), Filled)
     trader = world.trader()
     signal = world.signal()
-    trader.process(SignalNotice())
+    trader.settle()
     assert world.row("SELECT reason_code FROM trading_signals WHERE id = %s", signal)["reason_code"] == "PAIR_BUSY"
 
 
@@ -437,9 +439,9 @@ def test_a_lagging_record_is_not_taken_for_a_complete_one(world: Any) -> None:
     world.signal()
     world.fault("sinceid_lag", "GET transactions", seconds=600)
     world.fault("drop_after", "POST orders", times=1)
-    for event in (SignalNotice(), Tick(), Tick()):
-        trader._process_through_outage(event)
+    for _ in range(3):
+        trader.settle()
     assert world.row("SELECT status FROM trade_executions")["status"] == "UNKNOWN", "given up on an incomplete record"
     httpx_delete(world)
-    trader.process(Tick())
+    trader.settle()
     assert world.row("SELECT status FROM trade_executions")["status"] == "OPEN"

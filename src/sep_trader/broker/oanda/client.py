@@ -18,9 +18,18 @@ from sep_trader.broker.oanda.candle_wire import candles as parse_candles
 from sep_trader.broker.oanda.hosts import hosts
 from sep_trader.broker.oanda.streams import Feed
 from sep_trader.broker.oanda.times import DatetimeFormat, format_time
-from sep_trader.broker.oanda.transport import Answer, Backoff, Lost, NotSent, StreamConnection, Transport
+from sep_trader.broker.oanda.transport import (
+    Answer,
+    Backoff,
+    Lost,
+    NotSent,
+    StreamConnection,
+    Surroundings,
+    Transport,
+)
 from sep_trader.broker.oanda.values import Account, AccountChanges, AnyOrder, BrokerOrder, Position
 from sep_trader.broker.port import (
+    AccountSnapshot,
     AccountSummary,
     Broker,
     BrokerTrade,
@@ -72,11 +81,15 @@ class OandaClient:
         datetime_format: DatetimeFormat = "RFC3339",
         retry: Backoff | None = None,
         stream_silence_s: float = 10.0,
+        requests_per_s: int = 100,
+        surroundings: Surroundings | None = None,
     ) -> None:
         """Take the two addresses (see `hosts`), the token and the account; nothing is sent yet.
 
         timeout_s: to connect, to send and for each wait for an answer. stream_silence_s: a stream without a byte for
-        so long is dead (heartbeats come every 5 s). datetime_format: how OANDA writes times, RFC3339 or UNIX.
+        so long is dead (heartbeats come every 5 s). requests_per_s: at most; OANDA's limits count for an address, so
+        that programs on one machine share them. surroundings: clock, sleep and chance of a simulation.
+        datetime_format: how OANDA writes times, RFC3339 or UNIX.
         Raises InputError for a malformed address.
         """
         self.account_id = account_id
@@ -92,6 +105,8 @@ class OandaClient:
             datetime_format=datetime_format,
             retry=retry or Backoff(),
             transport=transport,
+            requests_per_s=requests_per_s,
+            surroundings=surroundings,
         )
 
     # -- account
@@ -103,6 +118,15 @@ class OandaClient:
     def summary(self) -> AccountSummary:
         """Read the account's money and its last transaction id."""
         return self._get(f"{self._account}/summary", None, wire.summary)
+
+    def untradeable(self) -> str | None:
+        """Say why the account cannot be traded here: orders of MetaTrader accounts carry no client extensions."""
+        own = next((item for item in self.accounts() if item.account_id == self.account_id), None)
+        return f"account {self.account_id} is a MetaTrader 4 account" if own is not None and own.mt4 else None
+
+    def snapshot(self) -> AccountSnapshot:
+        """Read the account's money and its open trades with their exits, all of one moment."""
+        return self._get(self._account, None, wire.snapshot)
 
     def changes(self, since_id: int) -> AccountChanges:
         """Read what changed after a transaction id, and the price-dependent values now."""
@@ -219,6 +243,11 @@ class OandaClient:
             return instrument
         request = orders.exits_request(instrument, trade.units, stop_loss, take_profit, trailing_stop)
         return self._write("PUT", f"/trades/{trade.trade_id}/orders", request, outcomes.from_exits)
+
+    def mark_trade(self, trade_id: int, *, client_id: str, tag: str, comment: str) -> Outcome:
+        """Write a name, a tag and a comment on an open trade. Resting carries the trade's id."""
+        body = {"clientExtensions": {"id": client_id, "tag": tag, "comment": comment}}
+        return self._write("PUT", f"/trades/{trade_id}/clientExtensions", body, outcomes.from_mark)
 
     def open_trades(self) -> list[BrokerTrade]:
         """List the open trades with their exits."""

@@ -33,7 +33,11 @@ def quantised(order: AnyOrder, instrument: Instrument) -> AnyOrder:
     }
     match order:
         case MarketOrder():
-            return replace(order, price_bound=_bound(order.price_bound, units, instrument), **exits)
+            distances: Json = {
+                "stop_distance": _distance(order.stop_distance, instrument),
+                "target_distance": _distance(order.target_distance, instrument),
+            }
+            return replace(order, price_bound=_bound(order.price_bound, units, instrument), **distances, **exits)
         case LimitOrder():
             return replace(order, price=round_limit(order.price, units, instrument), **exits)
         case StopOrder():
@@ -43,7 +47,9 @@ def quantised(order: AnyOrder, instrument: Instrument) -> AnyOrder:
 
 def order_request(order: AnyOrder, style: DatetimeFormat = "RFC3339") -> Json:
     """Build the body of an order. The client id goes on the order and on the trade that it opens."""
-    extensions = {"id": order.client_id} | ({"comment": order.comment} if order.comment else {})
+    tag = order.tag if isinstance(order, MarketOrder) else ""
+    extensions = {"id": order.client_id, "tag": tag, "comment": order.comment}
+    extensions = {key: text for key, text in extensions.items() if text}
     body: Json = {
         "type": _TYPES[type(order)],
         "instrument": order.instrument,
@@ -63,6 +69,11 @@ def order_request(order: AnyOrder, style: DatetimeFormat = "RFC3339") -> Json:
         body["stopLossOnFill"] = {"price": _plain(order.stop_loss), "timeInForce": "GTC"}
     if order.take_profit is not None:
         body["takeProfitOnFill"] = {"price": _plain(order.take_profit), "timeInForce": "GTC"}
+    if isinstance(order, MarketOrder):
+        if order.stop_distance is not None:
+            body["stopLossOnFill"] = {"distance": _plain(order.stop_distance), "timeInForce": "GTC"}
+        if order.target_distance is not None:
+            body["takeProfitOnFill"] = {"distance": _plain(order.target_distance), "timeInForce": "GTC"}
     if order.trailing_stop is not None:
         body["trailingStopLossOnFill"] = {"distance": _plain(order.trailing_stop), "timeInForce": "GTC"}
     return {"order": body}
@@ -96,6 +107,10 @@ _TYPES: dict[type, str] = {MarketOrder: "MARKET", LimitOrder: "LIMIT", StopOrder
 
 def _bound(price: Decimal | None, units: Decimal, instrument: Instrument) -> Decimal | None:
     return None if price is None else round_limit(price, units, instrument)
+
+
+def _distance(distance: Decimal | None, instrument: Instrument) -> Decimal | None:
+    return None if distance is None else round_distance(distance, instrument)
 
 
 def _exit(key: str, value: Decimal) -> Json | None:

@@ -69,6 +69,16 @@ def from_exits(status: int, content: bytes) -> Outcome:
         return Unknown(f"HTTP {status} with an answer that cannot be read: {type(error).__name__}")
 
 
+def from_mark(status: int, content: bytes) -> Outcome:
+    """Read the answer to a mark written on a trade: Resting with the id of the transaction that wrote it."""
+    if not 200 <= status < 300:
+        return from_answer(status, content)
+    try:
+        return Resting(int(orjson.loads(content)["tradeClientExtensionsModifyTransaction"]["id"]))
+    except _UNREADABLE as error:
+        return Unknown(f"HTTP {status} with an answer that cannot be read: {type(error).__name__}")
+
+
 def from_transactions(client_id: str, items: Iterable[Transaction]) -> Outcome:
     """Find an order by its client id among transactions; Unknown(NOT_FOUND) when none carries it.
 
@@ -189,7 +199,7 @@ def _cancelled(cancel: Json) -> Cancelled:
 
 
 def _reject_of(reject: Json) -> Rejected:
-    return Rejected(reject["rejectReason"], reject.get("errorMessage", ""))
+    return Rejected(reject["rejectReason"], reject.get("errorMessage", ""), recorded=True)
 
 
 def _rejected(status: int, content: bytes) -> Rejected:
@@ -201,7 +211,7 @@ def _rejected(status: int, content: bytes) -> Rejected:
         return Rejected(_BARE.get(status, f"HTTP_{status}"), "")
     reasons = [part["rejectReason"] for part in body.values() if isinstance(part, dict) and "rejectReason" in part]
     reason = next(iter(reasons), None) or _BARE.get(status) or body.get("errorCode") or f"HTTP_{status}"
-    return Rejected(str(reason), str(body.get("errorMessage", "")))
+    return Rejected(str(reason), str(body.get("errorMessage", "")), recorded=bool(reasons))
 
 
 def _own_id(raw: Json) -> str:

@@ -6,7 +6,7 @@ decimal.InvalidOperation for an object without what a transaction must have.
 """
 
 from collections.abc import Mapping
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from sep_trader.broker.oanda.times import parse_time
@@ -25,6 +25,7 @@ from sep_trader.ledger.transactions import (
     TradePart,
     Transaction,
     Transfer,
+    Unreadable,
 )
 
 Json = Mapping[str, Any]
@@ -67,6 +68,29 @@ def transaction(raw: Json) -> Transaction:
     )
 
 
+def transaction_or_unreadable(raw: Json) -> Transaction:
+    """Read one entry; one that lacks what it must have is kept as it came. Raises for one without an id or a time."""
+    try:
+        return transaction(raw)
+    except (KeyError, ValueError, TypeError, AttributeError, InvalidOperation) as error:
+        cause = f"{type(error).__name__}: {error}"
+        return Transaction(
+            id=int(raw["id"]),
+            type=str(raw.get("type", "UNREADABLE")),
+            time=parse_time(raw["time"]),
+            event=Unreadable(cause),
+            balance=_readable_balance(raw),
+            raw=raw,
+        )
+
+
+def _readable_balance(raw: Json) -> Decimal | None:
+    try:
+        return _number(raw, "accountBalance")
+    except InvalidOperation:
+        return None
+
+
 def _event(raw: Json) -> Event:
     kind = raw["type"]
     if kind == "ORDER_FILL":
@@ -92,8 +116,13 @@ def _event(raw: Json) -> Event:
 
 
 def _fill(raw: Json) -> Fill:
-    """Read an ORDER_FILL. Its fees are stated once: the first trade that it touched carries them."""
-    fees = _amount(raw, "commission") + _amount(raw, "guaranteedExecutionFee")
+    """Read an ORDER_FILL. Its fees are stated once: the first trade that it touched carries them.
+
+    Source: OANDA v20. `pl` holds what the conversion into the home currency cost; some fills state it apart.
+    """
+    commission, guarantee = _amount(raw, "commission"), _amount(raw, "guaranteedExecutionFee")
+    fees = commission + guarantee
+    quote = raw.get("fullPrice") or {}
     opened, reduced = raw.get("tradeOpened"), raw.get("tradeReduced")
     closed = list(raw.get("tradesClosed") or ())
     touched = [part for part in (*closed, reduced, opened) if part]
@@ -108,10 +137,19 @@ def _fill(raw: Json) -> Fill:
         gross_pl=_amount(raw, "pl"),
         financing=_amount(raw, "financing"),
         fees=fees,
+        commission=commission,
+        conversion=_amount(raw, "homeConversionCost"),
+        bid=_best(quote.get("bids")),
+        ask=_best(quote.get("asks")),
+        instrument=_text(raw, "instrument"),
         opened=part(opened) if opened else None,
         closed=tuple(part(one) for one in closed),
         reduced=part(reduced) if reduced else None,
     )
+
+
+def _best(ladder: Any) -> Decimal | None:
+    return Decimal(str(ladder[0]["price"])) if ladder else None
 
 
 def _part(raw: Json, commission: Decimal) -> TradePart:
@@ -123,6 +161,7 @@ def _part(raw: Json, commission: Decimal) -> TradePart:
         financing=_amount(raw, "financing"),
         commission=commission,
         half_spread_cost=_amount(raw, "halfSpreadCost"),
+        conversion=_amount(raw, "homeConversionCost"),
     )
 
 

@@ -9,7 +9,7 @@ import random
 import socket
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from typing import Any, Self
@@ -17,6 +17,8 @@ from typing import Any, Self
 import httpx
 import orjson
 
+from sep_trader.broker.deadline import remaining
+from sep_trader.broker.oanda.deadline import DeadlineTransport
 from sep_trader.broker.oanda.limiter import RateLimiter
 from sep_trader.broker.oanda.times import DatetimeFormat
 from sep_trader.broker.port import BrokerNotFound
@@ -30,6 +32,7 @@ _BEFORE_SENDING = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, 
 
 # A change that waited longer than this for the rate limit would act on a price of the past: rather refuse it.
 _LONGEST_WRITE_WAIT_S = 2.0
+_KEEPALIVE_S = 30.0
 
 
 class NotSent(Exception):
@@ -64,10 +67,22 @@ class Backoff:
     cap_s: float = 5.0
     longest_wait_s: float = 30.0
 
-    def delay(self, failures: int) -> float:
+    def delay(self, failures: int, chance: random.Random | None = None) -> float:
         """Seconds to wait after so many failures (1 or more)."""
         ceiling = min(self.cap_s, self.base_s * 2.0 ** (failures - 1))
-        return ceiling * random.uniform(0.5, 1.0)  # noqa: S311 - jitter, not a secret
+        return ceiling * (chance or _CHANCE).uniform(0.5, 1.0)
+
+
+_CHANCE = random.Random()  # noqa: S311 - jitter, not a secret
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What the transport asks of its machine; a simulation brings its own. Seconds of a monotonic clock."""
+
+    clock: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], None] = time.sleep
+    chance: random.Random = _CHANCE
 
 
 class Transport:
@@ -84,6 +99,8 @@ class Transport:
         datetime_format: DatetimeFormat,
         retry: Backoff,
         transport: httpx.BaseTransport | None,
+        requests_per_s: int = 100,
+        surroundings: Surroundings | None = None,
     ) -> None:
         for url in (api_url, stream_url):
             if not url.startswith(("http://", "https://")):
@@ -93,8 +110,9 @@ class Transport:
         self.timeout_s = timeout_s
         self._stream_timeout = httpx.Timeout(timeout_s, read=stream_silence_s)
         self.retry = retry
-        self.requests = RateLimiter(100)
-        self.connections = RateLimiter(2)
+        self._around = around = surroundings or Surroundings()
+        self.requests = RateLimiter(requests_per_s, clock=around.clock, sleep=around.sleep)
+        self.connections = RateLimiter(2, clock=around.clock, sleep=around.sleep)
         self._http = httpx.Client(
             headers={
                 "Authorization": f"Bearer {token}",
@@ -102,8 +120,8 @@ class Transport:
                 "User-Agent": "sep-trader",
             },
             timeout=httpx.Timeout(timeout_s),
-            limits=httpx.Limits(max_connections=32, max_keepalive_connections=8, keepalive_expiry=30.0),
-            transport=transport,
+            transport=transport
+            or DeadlineTransport(max_connections=32, max_keepalive=8, keepalive_expiry_s=_KEEPALIVE_S),
         )
 
     def get(self, path: str, params: Params | None = None) -> Json:
@@ -115,7 +133,7 @@ class Transport:
         url = path if path.startswith("http") else f"{self.api_url}/v3{path}"
         cause = ""
         for failures in range(1, self.retry.attempts + 1):
-            wait_s = self.retry.delay(failures)
+            wait_s = self.retry.delay(failures, self._around.chance)
             try:
                 answer = self._send("GET", url, params=params)
                 body = _read(answer, path)
@@ -125,11 +143,15 @@ class Transport:
                 wait_s = wait_s if answer.retry_after_s is None else answer.retry_after_s
             except (NotSent, Lost) as error:
                 cause = str(error)
+            left = remaining()
             if wait_s > self.retry.longest_wait_s:
                 cause += f", to be tried again after {wait_s:.0f} s"
                 break
+            if left is not None and wait_s >= left:
+                cause += ", and no time is left"
+                break
             if failures < self.retry.attempts:
-                time.sleep(wait_s)
+                self._around.sleep(wait_s)
         raise BrokerUnavailable(
             f"OANDA did not answer GET {path} after {failures} tries: {cause}", "check the connection and try again"
         )
@@ -174,6 +196,9 @@ class Transport:
         content: bytes | None = None,
         max_wait_s: float | None = None,
     ) -> Answer:
+        left = remaining()
+        if left is not None:
+            max_wait_s = left if max_wait_s is None else min(max_wait_s, left)
         if not self.requests.acquire(max_wait_s):
             raise NotSent("no free slot within the rate limit")
         headers = {"Content-Type": "application/json"} if content is not None else None

@@ -7,10 +7,19 @@ have; the client turns these into one BrokerError (or, for an order's answer, in
 from decimal import Decimal
 from typing import Any
 
-from sep_trader.broker.oanda.record import transaction
+from sep_trader.broker.oanda.record import transaction, transaction_or_unreadable
 from sep_trader.broker.oanda.times import parse_time
 from sep_trader.broker.oanda.values import Account, AccountChanges, BrokerOrder, Position
-from sep_trader.broker.port import AccountSummary, BrokerTrade, Heartbeat, Price, Pricing, Transactions
+from sep_trader.broker.port import (
+    AccountSnapshot,
+    AccountSummary,
+    BrokerTrade,
+    GuaranteedStops,
+    Heartbeat,
+    Price,
+    Pricing,
+    Transactions,
+)
 from sep_trader.market.instrument import Instrument
 
 Json = dict[str, Any]
@@ -43,6 +52,19 @@ def summary(body: Json) -> AccountSummary:
         open_trade_count=int(item["openTradeCount"]),
         hedging_enabled=bool(item["hedgingEnabled"]),
         last_transaction_id=int(body.get("lastTransactionID", item.get("lastTransactionID"))),
+    )
+
+
+def snapshot(body: Json) -> AccountSnapshot:
+    """Read the answer of the account endpoint: exits stand beside the trades and are named there by their ids."""
+    item = body["account"]
+    orders = {order["id"]: order for order in item.get("orders", ())}
+    created = item.get("createdTime")
+    return AccountSnapshot(
+        summary=summary(body),
+        created_time=parse_time(created) if created else None,
+        guaranteed_stops=GuaranteedStops(item.get("guaranteedStopLossOrderMode", GuaranteedStops.DISABLED)),
+        trades=tuple(trade(one, orders) for one in item["trades"] if one.get("state", "OPEN") != "CLOSED"),
     )
 
 
@@ -98,8 +120,9 @@ def pricing(body: Json) -> Pricing:
 
 
 def transactions(body: Json) -> Transactions:
-    """Read the answer of sinceid or idrange, oldest first and without doubles."""
-    by_id = {item.id: item for item in map(transaction, body["transactions"])}
+    """Read the answer of sinceid or idrange, oldest first and without doubles; one that cannot be read stays a
+    transaction, as Unreadable."""
+    by_id = {item.id: item for item in map(transaction_or_unreadable, body["transactions"])}
     return Transactions(tuple(by_id[key] for key in sorted(by_id)), int(body["lastTransactionID"]))
 
 
@@ -132,10 +155,14 @@ def trade(item: Json, orders: dict[str, Json] | None = None) -> BrokerTrade:
         average_close_price=decimal(average) if average else None,
         unrealized_pl=decimal(unrealized) if unrealized is not None else None,
         trailing_stop=_field(exits["trailingStopLoss"], "distance"),
+        trailing_stop_price=_field(exits["trailingStopLoss"], "trailingStopValue"),
+        guaranteed_stop=_field(exits["guaranteedStopLoss"], "price"),
+        tag=item.get("clientExtensions", {}).get("tag"),
+        comment=item.get("clientExtensions", {}).get("comment"),
     )
 
 
-_EXITS = ("stopLoss", "takeProfit", "trailingStopLoss")
+_EXITS = ("stopLoss", "takeProfit", "trailingStopLoss", "guaranteedStopLoss")
 
 
 def order(item: Json) -> BrokerOrder:

@@ -6,14 +6,6 @@ VALUES (:id, :pair, :model_id, :granularity, :candle_time, :side, :confidence, :
     :target_distance, :horizon, :expires_at)
 ON CONFLICT DO NOTHING;
 
--- name: new_signals :many
--- Signals nobody has decided yet, oldest first; one that has an order is being decided.
-SELECT id, pair, model_id, granularity, candle_time, side, stop_distance, target_distance,
-    least(horizon, interval '100 years') AS horizon, expires_at
-FROM trading_signals s
-WHERE status = 'NEW' AND NOT EXISTS (SELECT 1 FROM trade_executions e WHERE e.signal_id = s.id)
-ORDER BY candle_time, pair;
-
 -- name: decide_signal :execute
 -- End a signal. Only NEW signals can be ended, except that an order found late turns a refusal into an execution.
 UPDATE trading_signals SET status = :status, reason_code = :reason_code, reason = :reason, decided_at = :decided_at

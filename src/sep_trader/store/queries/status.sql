@@ -41,14 +41,7 @@ SELECT (SELECT max(t) FROM (SELECT i.id, (SELECT c.time FROM market_candles c WH
 SELECT * FROM v_active_pairs ORDER BY pair;
 
 -- name: daily_performance :many
--- Per UTC day and pair: signals, trades, win rate, P&L, drawdown; the newest days that have any, newest first.
+-- Per broker day and pair: signals, trades, win rate, P&L, drawdown; the newest days that have any, newest first.
 SELECT * FROM v_daily_performance
 WHERE day > (SELECT max(day) FROM v_daily_performance) - :days::integer
 ORDER BY day DESC, pair;
-
--- name: refresh_performance :execute
--- Bring performance_metrics up to date for the days since one.
-INSERT INTO performance_metrics (day, pair, signals, trades, wins, gross_pl, net_pl, max_drawdown)
-SELECT day, pair, signals, trades, wins, gross_pl, net_pl, max_drawdown FROM v_daily_performance WHERE day >= :since
-ON CONFLICT (day, pair) DO UPDATE SET signals = excluded.signals, trades = excluded.trades, wins = excluded.wins,
-    gross_pl = excluded.gross_pl, net_pl = excluded.net_pl, max_drawdown = excluded.max_drawdown, updated_at = now();

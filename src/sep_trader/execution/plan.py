@@ -1,0 +1,157 @@
+"""What must be done, decided from one observation: the whole control of the trader as one pure function.
+
+The order of the result is the order of the acts: the switch in memory, exits and protection, what is booked, orders,
+notes. At most one act a trade, at most one order a pair. A part that was not seen forbids what would need it, and
+nothing is concluded from it: an account that cannot be read is not an account without trades.
+"""
+
+from collections.abc import Callable, Iterator
+
+from sep_trader.broker.port import BrokerTrade
+from sep_trader.execution.actions import Action, Answer, Close, Note, Protect, TurnDown
+from sep_trader.execution.exits import exit_of, may_try
+from sep_trader.execution.marks import Owner, owner_of
+from sep_trader.execution.observation import Observation, Seen, Unseen
+from sep_trader.execution.plan_books import book_keeping
+from sep_trader.execution.plan_signals import decide_signals
+from sep_trader.execution.rows import Execution, Request
+from sep_trader.execution.settings import TraderSettings
+from sep_trader.execution.trips import trips
+from sep_trader.states import ExitReason, TradingState
+
+_DEPTH = {TradingState.ACTIVE: 0, TradingState.REDUCING: 1, TradingState.HALTED: 2}
+
+
+def plan(observation: Observation, settings: TraderSettings) -> tuple[Action, ...]:
+    """The acts of one pass, in order, each with its cause. One that cannot be decided is told, and the rest goes on."""
+    turned = _guarded(lambda: trips(observation, settings), "trips", TurnDown)
+    state, why = effective(observation, [a for a in turned if isinstance(a, TurnDown)])
+    acts = list(turned)
+    acts += _guarded(lambda: _exits(observation, settings, state), "exits", Close)
+    acts += _guarded(lambda: book_keeping(observation, settings), "books", Note)
+    acts += _guarded(lambda: decide_signals(observation, settings, state, why), "signals", Note)
+    acts += _guarded(lambda: _requests_done(observation), "requests", Note)
+    acts += _guarded(lambda: _blindness(observation), "blindness", Note)
+    return tuple(acts)
+
+
+def effective(observation: Observation, turned: list[TurnDown]) -> tuple[TradingState | None, str]:
+    """The switch as it counts now, and why; None when nobody knows, since the books were never read.
+
+    That is the books' switch, the lower one that could not be written yet, or what this pass turns it to.
+    """
+    books, memory = observation.books, observation.memory
+    found: list[tuple[TradingState, str]] = []
+    if isinstance(books, Seen):
+        switch = books.value.switch
+        found.append((switch.state, f"{switch.reason} ({switch.changed_by})"))
+    elif memory.state is not None:
+        found.append((memory.state, "as it was when the books could be read"))
+    if memory.floor is not None:
+        found.append((memory.floor[0], f"{memory.floor[2]} ({memory.floor[1]})"))
+    found += [(action.state, f"{action.why} ({action.protection})") for action in turned]
+    return max(found, key=lambda one: _DEPTH[one[0]], default=(None, ""))
+
+
+def _guarded(decide: Callable[[], Iterator[Action]], what: str, kind: type[Action]) -> list[Action]:
+    """The acts of one part of the plan as far as they could be decided: an error in one part is told, not raised."""
+    acts: list[Action] = []
+    try:
+        acts.extend(decide())
+    except Exception as error:  # whatever it is, exits must not wait for it
+        text = f"the plan's {what} cannot be decided: {type(error).__name__}: {error}"
+        acts.append(Note("plan_failed", text, "error", key=f"plan {what}", context={"kind": kind.__name__}))
+    return acts
+
+
+def _exits(observation: Observation, settings: TraderSettings, state: TradingState | None) -> Iterator[Action]:
+    """Close and protect what is ours; while HALTED, only what a person asks."""
+    if isinstance(observation.account, Unseen):
+        return
+    by_trade, requests = _known(observation)
+    for trade in observation.account.value.trades:
+        execution = by_trade.get(trade.trade_id)
+        ours = execution is not None or owner_of(trade, observation.memory.database_id) is Owner.OURS
+        asked = _asked(trade, ours, requests)
+        try:
+            action = asked or (_needed(observation, settings, trade, execution) if ours else None)
+        except Exception as error:  # one trade that cannot be judged must not keep the others waiting
+            text = f"trade {trade.trade_id} cannot be judged: {type(error).__name__}: {error}"
+            action = Note("trade_failed", text, "error", key=f"trade {trade.trade_id}")
+        if state is TradingState.HALTED and asked is None:
+            if ours:
+                yield _halted_with(trade, settings)
+            continue
+        if action is None or isinstance(action, Note):
+            yield from [action] if action else []
+        elif may_try(
+            observation.memory.attempts.get(trade.trade_id), observation.mono, observation.price_of(trade.instrument)
+        ):
+            yield action
+
+
+def _known(observation: Observation) -> tuple[dict[int, Execution], tuple[Request, ...]]:
+    """What the books say of trades and requests; nothing where they were not read."""
+    if isinstance(observation.books, Unseen):
+        return {}, ()
+    books = observation.books.value
+    return {e.trade_id: e for e in books.executions if e.trade_id is not None}, books.requests
+
+
+def _asked(trade: BrokerTrade, ours: bool, requests: tuple[Request, ...]) -> Close | None:
+    """The close of a trade that a person asks for."""
+    for request in requests:
+        if not ours and not request.everything:
+            continue
+        if request.kind == "close" and request.trade_id == trade.trade_id:
+            return Close(trade, ExitReason.REQUESTED, f"{request.requested_by}: {request.reason}")
+        if request.kind == "flatten" and request.pair in (None, trade.instrument):
+            return Close(trade, ExitReason.FLATTENED, f"{request.requested_by}: {request.reason}")
+    return None
+
+
+def _needed(
+    observation: Observation, settings: TraderSettings, trade: BrokerTrade, execution: Execution | None
+) -> Close | Protect | Note | None:
+    """What a trade of ours needs by its terms."""
+    price = observation.price_of(trade.instrument)
+    instrument = observation.terms.get(trade.instrument)
+    return exit_of(trade, execution, observation.now, price, instrument, settings.exits)
+
+
+def _halted_with(trade: BrokerTrade, settings: TraderSettings) -> Note:
+    text = f"trading is HALTED, and trade {trade.trade_id} ({trade.units} {trade.instrument}) stays open unattended"
+    return Note("halted_with_open_trade", text, "error", key=f"halted {trade.trade_id}", every_s=settings.alarm_s)
+
+
+def _requests_done(observation: Observation) -> Iterator[Action]:
+    """End the requests of which nothing is open any more."""
+    if isinstance(observation.books, Unseen) or isinstance(observation.account, Unseen):
+        return
+    trades = observation.account.value.trades
+    pending = [e for e in observation.books.value.executions if e.trade_id is None]
+    for request in observation.books.value.requests:
+        named = [t for t in trades if t.trade_id == request.trade_id]
+        if request.kind == "close":
+            foreign = [t for t in named if owner_of(t, observation.memory.database_id) is not Owner.OURS]
+            if foreign and not request.everything:
+                yield Answer(request.id, False, f"trade {request.trade_id} is not ours: ask with --all")
+            elif not named:
+                yield Answer(request.id, True, f"trade {request.trade_id} is not open")
+            continue
+        mine = [t for t in trades if request.pair in (None, t.instrument)]
+        mine = [t for t in mine if request.everything or owner_of(t, observation.memory.database_id) is Owner.OURS]
+        under_way = [e for e in pending if request.pair in (None, e.pair)]
+        if not mine and not under_way:
+            yield Answer(request.id, True, "nothing is open")
+
+
+def _blindness(observation: Observation) -> Iterator[Action]:
+    """Say what cannot be seen."""
+    for part, cause in observation.unseen.items():
+        yield Note("blind", f"the {part} cannot be read: {cause}", "warning", key=f"blind {part}")
+    if observation.doubted_time is not None:
+        text = (
+            f"the broker told {observation.doubted_time:%Y-%m-%d %H:%M:%S} UTC, which is far off: it moves nothing yet"
+        )
+        yield Note("implausible_time", text, "warning", key="time")
