@@ -87,7 +87,7 @@ class Settings(BaseSettings):
     max_orders_a_minute: int = Field(10, alias="SEP_MAX_ORDERS_A_MINUTE", ge=1)
     risk_file: FilePath | None = Field(None, alias="SEP_RISK_FILE")
     news_file: FilePath | None = Field(None, alias="SEP_NEWS_FILE")
-    clock_tolerance_s: float = Field(5.0, alias="SEP_CLOCK_TOLERANCE_S", ge=1)
+    clock_tolerance_s: float = Field(5, alias="SEP_CLOCK_TOLERANCE_S", ge=1)
 
     copy_from_socket: bool = Field(True, alias="SEP_COPY_FROM_SOCKET")
     chunk_days: int = Field(1, alias="SEP_CHUNK_DAYS", ge=1)
@@ -129,6 +129,11 @@ class Settings(BaseSettings):
     def backup_folder(self) -> Path:
         """Where backups lie."""
         return self.backup_dir or self.data_folder / "backups"
+
+
+def service_socket() -> str | None:
+    """Where the service manager listens for signs of life (sd_notify); None where there is none."""
+    return os.environ.get("NOTIFY_SOCKET") or None
 
 
 def debug_is_on() -> bool:

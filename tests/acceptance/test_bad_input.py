@@ -87,7 +87,7 @@ def test_a_database_behind_on_migrations(database: Database, home: dict[str, str
 
 def test_a_wrong_token(home: dict[str, str], exchange_url: str) -> None:
     broker = {"OANDA_ENVIRONMENT": "custom", "OANDA_API_URL": exchange_url, "OANDA_ACCOUNT_ID": "101-001-0000001-001"}
-    done = sep("trade", "run", **home, **broker, OANDA_API_KEY="wrong")
+    done = sep("trade", "flatten", "--by", "Ada", "--reason", "test", **home, **broker, OANDA_API_KEY="wrong")
     one_line(done, 5, "token", "OANDA_API_KEY")
 
 

@@ -61,6 +61,7 @@ def test_candles_to_api(database: Database, data_dir: Path, tmp_path: Path) -> N
     environment = {
         **os.environ, "SEP_DATABASE_URL": database.url, "SEP_HOME": str(tmp_path), "OANDA_ENVIRONMENT": "custom",
         "OANDA_API_KEY": TOKEN, "OANDA_ACCOUNT_ID": ACCOUNT, "SEP_PRICE_MAX_AGE_S": "600",
+        "SEP_CLOCK_TOLERANCE_S": "1e9",
     }  # fmt: skip
 
     def run(*command: str, manager: bool = False) -> Any:

@@ -17,7 +17,7 @@ from sep_trader.exchange.market.tape import Tape
 from sep_trader.exchange.market.terms import offered
 from sep_trader.exchange.matching import closing, placing
 from sep_trader.exchange.matching.exchange import Exchange
-from sep_trader.ledger.entries import balance_difference, entry_of
+from sep_trader.ledger.entries import amount_of, balance_difference
 
 NOON, EUR = 1_767_787_200, "EUR_USD"
 UNITS = st.integers(-20_000, 20_000).filter(bool)
@@ -88,5 +88,5 @@ def test_our_books_follow_whatever_the_exchange_records(moves: list[int], orders
     for line in account.record.between(1, account.record.last):
         transaction = record.transaction(orjson.loads(line))
         assert balance_difference(balance, transaction) is None
-        balance += entry_of(transaction).amount
+        balance += amount_of(transaction)
     assert balance == account.balance

@@ -19,7 +19,7 @@ from sep_trader.execution.journal import TwoTraders
 from sep_trader.execution.listener import Listener
 from sep_trader.execution.settings import TraderSettings
 from sep_trader.execution.trader import Trader
-from sep_trader.settings import OandaEnvironment, Settings, load_settings
+from sep_trader.settings import OandaEnvironment, Settings, load_settings, service_socket
 from sep_trader.store.database import Database
 from sep_trader.store.migrations import migrate, pending
 
@@ -104,10 +104,12 @@ def _trade(
         feed = FeedKeeper(broker, one.newest, lambda text: render.errors.print(f"sep: {text}"))
         stack.callback(feed.stop)
 
+        address = service_socket()
+
         def after_pass() -> None:
             if one.stands_at is not None:
                 feed.keep(one.memory.pairs, one.stands_at)
-            systemd.notify("READY=1\nWATCHDOG=1")
+            systemd.notify(address, "READY=1\nWATCHDOG=1")
 
         one.run(stopping.is_set, after_pass)
 

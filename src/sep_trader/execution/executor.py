@@ -220,9 +220,11 @@ class Executor:
         for order in orders:
             intents: list[int] = []
             write = partial(self._intend, order, now, memory, intents)
-            if not self._in_books(write, "an intent", memory) or not intents:
+            if not self._in_books(write, "an intent", memory):
                 continue
-            done.acted = True
+            done.acted = True  # also where the signal or the switch had changed: the next look tells how
+            if not intents:
+                continue
             outcome = self._place(order, memory)
             if isinstance(outcome, Unknown):
                 self._in_books(partial(self._doubt, intents[0], outcome.cause, order.client_id), "an order", memory)

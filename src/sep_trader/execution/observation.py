@@ -102,6 +102,8 @@ class Observation:
     """The pairs whose prices were asked for."""
     memory: Memory = field(default_factory=Memory)
     doubted_time: datetime | None = None
+    last_account: AccountSnapshot | None = None
+    """The account as it was last seen, where it cannot be seen now: good for closing what has reached its end."""
     account_kind: str | None = None
     """Why an account of this kind cannot be traded; None when it can."""
 

@@ -24,6 +24,7 @@ from sep_trader.store.database import Database
 T = TypeVar("T")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _READS_S = 2.0
+_LONG_READS_S = 4.0
 _NO_PAIRS = "the terms of no pair are known yet"
 
 
@@ -54,6 +55,8 @@ class Observer:
         self._clock, self._broker_clock, self._newest, self._settings = clock, broker_clock, newest, settings
         self._terms = _Terms({}, {})
         self._last: Observation | None = None
+        self._last_account: AccountSnapshot | None = None
+        self._reads_s = _READS_S
         self.lock_pid: int | None = None
         """The session that holds the lock which keeps a second trader out."""
         self.lock_held = True
@@ -88,8 +91,11 @@ class Observer:
             reads.append(lambda: self._broker.pricing(pairs))
         if books is None:
             reads.append(lambda: self._books(mono))
-        results = self._calls.run(reads, _READS_S)
+        results = self._calls.run(reads, self._reads_s)
         account = _part(results[0], AccountSnapshot, mono)
+        # A broker that is slow for long is waited for a little longer; what has reached its end is closed meanwhile.
+        self._reads_s = _READS_S if isinstance(account, Seen) else _LONG_READS_S
+        self._last_account = account.value if isinstance(account, Seen) else self._last_account
         pricing = _part(results[1], Pricing, mono) if pairs else Unseen(_NO_PAIRS)
         if books is None:
             books = _books_part(results[-1])
@@ -111,6 +117,7 @@ class Observer:
             asked=frozenset(pairs),
             memory=memory.freeze(),
             doubted_time=self._broker_clock.doubted,
+            last_account=self._last_account,
             account_kind=self._terms.kind,
         )
 

@@ -19,19 +19,23 @@ from sep_trader.execution.settings import TraderSettings
 from sep_trader.execution.trips import trips
 from sep_trader.states import ExitReason, TradingState
 
+_WITHOUT_A_LOOK = frozenset({ExitReason.HORIZON, ExitReason.LATE, ExitReason.FLATTENED, ExitReason.REQUESTED})
+"""Closes that need no look at the account now: a trade that has ended meanwhile cannot be closed again."""
+PLAN_FAILED = "plan_failed"
 _DEPTH = {TradingState.ACTIVE: 0, TradingState.REDUCING: 1, TradingState.HALTED: 2}
 
 
 def plan(observation: Observation, settings: TraderSettings) -> tuple[Action, ...]:
     """The acts of one pass, in order, each with its cause. One that cannot be decided is told, and the rest goes on."""
-    turned = _guarded(lambda: trips(observation, settings), "trips", TurnDown)
+    turned = _guarded(lambda: trips(observation, settings), "trips")
     state, why = effective(observation, [a for a in turned if isinstance(a, TurnDown)])
     acts = list(turned)
-    acts += _guarded(lambda: _exits(observation, settings, state), "exits", Close)
-    acts += _guarded(lambda: book_keeping(observation, settings), "books", Note)
-    acts += _guarded(lambda: decide_signals(observation, settings, state, why), "signals", Note)
-    acts += _guarded(lambda: _requests_done(observation), "requests", Note)
-    acts += _guarded(lambda: _blindness(observation), "blindness", Note)
+    acts += _guarded(lambda: _exits(observation, settings, state), "exits")
+    acts += _guarded(lambda: book_keeping(observation, settings), "books")
+    if not any(isinstance(a, Note) and a.event == PLAN_FAILED for a in turned):  # what forbids an order is judged
+        acts += _guarded(lambda: decide_signals(observation, settings, state, why), "signals")
+    acts += _guarded(lambda: _requests_done(observation), "requests")
+    acts += _guarded(lambda: _blindness(observation), "blindness")
     return tuple(acts)
 
 
@@ -53,23 +57,23 @@ def effective(observation: Observation, turned: list[TurnDown]) -> tuple[Trading
     return max(found, key=lambda one: _DEPTH[one[0]], default=(None, ""))
 
 
-def _guarded(decide: Callable[[], Iterator[Action]], what: str, kind: type[Action]) -> list[Action]:
+def _guarded(decide: Callable[[], Iterator[Action]], what: str) -> list[Action]:
     """The acts of one part of the plan as far as they could be decided: an error in one part is told, not raised."""
     acts: list[Action] = []
     try:
         acts.extend(decide())
     except Exception as error:  # whatever it is, exits must not wait for it
         text = f"the plan's {what} cannot be decided: {type(error).__name__}: {error}"
-        acts.append(Note("plan_failed", text, "error", key=f"plan {what}", context={"kind": kind.__name__}))
+        acts.append(Note(PLAN_FAILED, text, "error", key=f"plan {what}"))
     return acts
 
 
 def _exits(observation: Observation, settings: TraderSettings, state: TradingState | None) -> Iterator[Action]:
     """Close and protect what is ours; while HALTED, only what a person asks."""
-    if isinstance(observation.account, Unseen):
-        return
+    seen = isinstance(observation.account, Seen)
+    snapshot = observation.account.value if isinstance(observation.account, Seen) else observation.last_account
     by_trade, requests = _known(observation)
-    for trade in observation.account.value.trades:
+    for trade in snapshot.trades if snapshot is not None else ():
         execution = by_trade.get(trade.trade_id)
         ours = execution is not None or owner_of(trade, observation.memory.database_id) is Owner.OURS
         asked = _asked(trade, ours, requests)
@@ -84,6 +88,8 @@ def _exits(observation: Observation, settings: TraderSettings, state: TradingSta
             continue
         if action is None or isinstance(action, Note):
             yield from [action] if action else []
+        elif not seen and not (isinstance(action, Close) and action.cause in _WITHOUT_A_LOOK):
+            continue
         elif may_try(
             observation.memory.attempts.get(trade.trade_id), observation.mono, observation.price_of(trade.instrument)
         ):

@@ -5,6 +5,7 @@ import os
 import threading
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -105,7 +106,7 @@ class World:
 
     def trader(self, *, look: bool = True, client: OandaClient | None = None, **settings: Any) -> Trader:
         """A trader after its first passes, unless it is not to look yet."""
-        given = {"environment": "custom", "status_s": 0, "limits": RiskLimits(**WIDE)} | settings
+        given: dict[str, Any] = {"environment": "custom", "status_s": 0, "limits": RiskLimits(**WIDE)} | settings
         trader = Trader(self.database, client or self.client(), TraderSettings(**given), clock=self.clock)
         self.traders.append(trader)
         if look:
@@ -169,14 +170,23 @@ def told(world: World, trader: Trader, event: Event, amount: str = "0", *, off: 
         gone = {part.trade_id for part in event.closed} if isinstance(event, Fill) else set()
         return replace(seen, summary=summary, trades=tuple(t for t in seen.trades if t.trade_id not in gone))
 
-    client.snapshot, client.transactions_since = agreeing, lambda since: Transactions((one,), one.id)  # type: ignore[method-assign]
+    fake: Any = client
+    fake.snapshot, fake.transactions_since = agreeing, lambda since: Transactions((one,), one.id)
     trader.settle()
 
 
-@pytest.fixture
-def world(database: Database) -> Iterator[World]:
-    """A migrated database with EUR_USD enabled and trading ACTIVE, and a fresh exchange at START."""
-    options = ["--token", TOKEN, "--account", ACCOUNT, "--clock", "stepped", "--start", START]
+def by_a_person(world: World, method: str, route: str, body: dict[str, Any]) -> Any:
+    """What a person does at the broker, beside the trader."""
+    headers = {"Authorization": f"Bearer {TOKEN}"}
+    answer = httpx.request(method, f"{world.url}/v3/accounts/{ACCOUNT}/{route}", json=body, headers=headers)
+    assert answer.is_success, answer.text
+    return answer.json()
+
+
+@contextmanager
+def world_at(database: Database, start: str = START) -> Iterator[World]:
+    """A migrated database with EUR_USD enabled and trading ACTIVE, and a fresh exchange at a time."""
+    options = ["--token", TOKEN, "--account", ACCOUNT, "--clock", "stepped", "--start", start]
     with launched(*options, *recorded.quotes("minute")) as exchange:
         made = World(database, exchange.url)
         enable(made)
@@ -186,6 +196,13 @@ def world(database: Database) -> Iterator[World]:
         for client in made.clients:
             client.close()
         exchange.kill()
+
+
+@pytest.fixture
+def world(database: Database) -> Iterator[World]:
+    """The world of a Thursday morning."""
+    with world_at(database) as made:
+        yield made
 
 
 def enable(world: World) -> None:

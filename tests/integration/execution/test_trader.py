@@ -1,6 +1,5 @@
 """The trader against a real exchange over HTTP and a real database."""
 
-from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -8,7 +7,7 @@ from typing import Any
 import httpx
 import psycopg
 import pytest
-from tests.integration.execution.conftest import ACCOUNT, TOKEN, WIDE, told
+from tests.integration.execution.conftest import ACCOUNT, TOKEN, WIDE, by_a_person, told
 from tests.support.waiting import wait_until
 
 from sep_trader.ledger.transactions import Fill, FillCause, TradePart
@@ -117,14 +116,6 @@ def test_the_schema_takes_no_signal_that_cannot_be_traded(world: Any, column: st
     signal = world.signal()
     with pytest.raises(psycopg.errors.CheckViolation, match="trading_signals_finite"):
         world.execute(f"UPDATE trading_signals SET {column} = %s WHERE id = %s", value, signal)
-
-
-def by_a_person(world: Any, method: str, route: str, body: dict[str, Any]) -> Any:
-    """What a person does at the broker, beside the trader."""
-    headers = {"Authorization": f"Bearer {TOKEN}"}
-    answer = httpx.request(method, f"{world.url}/v3/accounts/{ACCOUNT}/{route}", json=body, headers=headers)
-    assert answer.is_success, answer.text
-    return answer.json()
 
 
 def test_an_order_does_not_net_a_trade_that_a_person_opened_meanwhile(

@@ -1,6 +1,6 @@
 """What the broker's record means for our orders and trades."""
 
-from datetime import timedelta
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -63,7 +63,7 @@ def test_a_fill_that_turns_a_position_round_closes_before_it_opens() -> None:
 def test_an_order_that_only_reduced_others_opened_nothing() -> None:
     changes = changes_of(transaction(7, fill(reduced=part(3, -50, "1"))))
     assert changes == [
-        TradeChanged(3, NOON, part(3, -50, "1"), False, FillCause.ORDER),
+        TradeChanged(3, NOON, part(3, -50, "1"), False, FillCause.ORDER, 6),
         OrderCameToNothing("sep-1", 6, NOTHING_OPENED),
     ]
 
@@ -95,37 +95,66 @@ def test_what_concerns_no_order_or_trade_of_ours_changes_nothing(event: Other) -
     assert changes_of(transaction(7, event)) == []
 
 
+def test_a_fill_and_an_end_without_a_name_take_that_of_their_order() -> None:
+    opened = part(7, 100)
+    assert changes_of(transaction(7, fill(client_id=None, opened=opened)), "sep-1") == [
+        OrderFilled("sep-1", 6, NOON, opened)
+    ]
+    assert changes_of(transaction(7, fill(client_id=None, opened=opened))) == []
+    ended = changes_of(transaction(7, OrderEnded(6, None, "MARKET_HALTED")), "sep-1")
+    assert ended == [OrderCameToNothing("sep-1", 6, "MARKET_HALTED")]
+    both = changes_of(transaction(7, fill(client_id="sep-2", opened=opened)), "sep-1")
+    assert both == [OrderFilled("sep-2", 6, NOON, opened)]
+    assert changes_of(transaction(7, OrderEnded(6, "sep-2", "X")), "sep-1") == [OrderCameToNothing("sep-2", 6, "X")]
+
+
+def test_a_fill_keeps_the_quote_that_it_states() -> None:
+    quoted = replace(fill(opened=part(7, 100)), bid=Decimal("1.1"), ask=Decimal("1.2"))
+    (change,) = changes_of(transaction(7, quoted))
+    assert isinstance(change, OrderFilled)
+    assert (change.bid, change.ask) == (Decimal("1.1"), Decimal("1.2"))
+
+
 @pytest.mark.parametrize(
-    ("cause", "minutes", "reason"),
+    ("cause", "ours", "reason"),
     [
-        (FillCause.STOP_LOSS, 5, ExitReason.STOP_LOSS),
-        (FillCause.TAKE_PROFIT, 90, ExitReason.TAKE_PROFIT),
-        (FillCause.TRAILING_STOP, 5, ExitReason.TRAILING_STOP),
-        (FillCause.TRADE_CLOSE, 30, ExitReason.HORIZON),
-        (FillCause.TRADE_CLOSE, 29, ExitReason.MANUAL),
-        (FillCause.POSITION_CLOSE, 90, ExitReason.MANUAL),
-        (FillCause.MARGIN_CLOSEOUT, 5, ExitReason.MARGIN_CLOSEOUT),
-        (FillCause.OTHER, 90, ExitReason.MANUAL),
+        (FillCause.STOP_LOSS, ExitReason.HORIZON, ExitReason.STOP_LOSS),
+        (FillCause.TAKE_PROFIT, None, ExitReason.TAKE_PROFIT),
+        (FillCause.TRAILING_STOP, None, ExitReason.TRAILING_STOP),
+        (FillCause.TRADE_CLOSE, ExitReason.HORIZON, ExitReason.HORIZON),
+        (FillCause.TRADE_CLOSE, ExitReason.FLATTENED, ExitReason.FLATTENED),
+        (FillCause.TRADE_CLOSE, None, ExitReason.MANUAL),
+        (FillCause.POSITION_CLOSE, ExitReason.HORIZON, ExitReason.MANUAL),
+        (FillCause.MARGIN_CLOSEOUT, None, ExitReason.MARGIN_CLOSEOUT),
+        (FillCause.OTHER, None, ExitReason.MANUAL),
     ],
 )
-def test_the_reason_of_an_exit(cause: FillCause, minutes: int, reason: ExitReason) -> None:
-    assert exit_reason(cause, NOON + timedelta(minutes=minutes), NOON + timedelta(minutes=30)) is reason
-    if cause is FillCause.TRADE_CLOSE:
-        assert exit_reason(cause, NOON, None) is ExitReason.MANUAL
+def test_the_reason_of_an_exit(cause: FillCause, ours: ExitReason | None, reason: ExitReason) -> None:
+    assert exit_reason(cause, ours) is reason
 
 
-def test_a_hole_in_the_record_keeps_everything_back() -> None:
+def test_a_hole_in_the_record_keeps_back_what_follows_it() -> None:
     items = [transaction(n) for n in (8, 9, 12)]
-    assert to_apply(7, items).missing == (10, 11)
-    assert to_apply(7, items).transactions == ()
-    assert to_apply(6, items[:2]).missing == (7,)
-    assert to_apply(7, items[:2]).transactions == tuple(items[:2])
-    assert to_apply(7, []).transactions == ()
+    assert to_apply(7, items) == tuple(items[:2])
+    assert to_apply(6, items) == ()
+    assert to_apply(8, items) == (items[1],)
+    assert to_apply(7, []) == ()
+    assert to_apply(7, [items[1], items[0], items[0]]) == tuple(items[:2])
 
 
 def test_differences_between_our_books_and_the_brokers() -> None:
     ours = {1: Decimal(100), 2: Decimal(50)}
     theirs = [trade(1, 60), trade(3, 10, "sep-abc"), trade(4, 10, "by hand")]
-    texts = [d.text for d in compare_open_trades(ours, theirs)]
-    assert [t.split(" ")[1] for t in texts] == ["2", "1", "3"]  # the trade made by hand is not ours to judge
-    assert compare_open_trades({1: Decimal(60)}, theirs[:1]) == []
+    found = compare_open_trades(ours, theirs, "db")
+    assert [(d.trade_id, d.text) for d in found] == [
+        (2, "trade 2 is open in our books and not at the broker"),
+        (1, "trade 1 has 60 units at the broker, 100 in our books"),
+        (3, "trade 3 carries our mark sep-abc and is not in our books"),
+    ]  # the trade made by hand is not ours to judge
+    assert compare_open_trades({1: Decimal(60)}, theirs[:1], "db") == []
+
+
+def test_a_trade_of_another_database_is_not_compared() -> None:
+    theirs = [replace(trade(3, 10, "sep-abc"), tag="sep:other")]
+    assert compare_open_trades({}, theirs, "db") == []
+    assert len(compare_open_trades({}, theirs, "other")) == 1

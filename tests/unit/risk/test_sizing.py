@@ -29,7 +29,13 @@ def test_the_risked_share_is_lost_at_the_stop() -> None:
 @pytest.mark.parametrize("value", [Decimal(0), Decimal(-1)])
 def test_without_a_rate_there_is_no_size(factor: str, value: Decimal) -> None:
     refused = size(**{factor: value})
-    assert refused == Refused(Reason.NO_CONVERSION_RATE, "no rate from USD to the account's currency")
+    currency = "USD" if factor == "loss_factor" else "EUR"
+    assert refused == Refused(Reason.NO_CONVERSION_RATE, f"no rate from {currency} to the account's currency")
+
+
+def test_no_more_than_is_asked_for() -> None:
+    assert size(at_most=Decimal(100)) == 100
+    assert size(at_most=Decimal(60_000)) == 50_000
 
 
 def test_margin_that_just_suffices_is_enough_and_a_cent_less_is_not() -> None:

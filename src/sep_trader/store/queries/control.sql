@@ -16,12 +16,6 @@ WHERE state = 'ACTIVE';
 UPDATE trading_state SET state = 'HALTED', reason = :reason, changed_by = :changed_by, changed_at = now()
 WHERE state <> 'HALTED';
 
--- name: pair_right :one
--- Whether a pair may trade, with which model, and by which right.
-SELECT p.enabled, p.model_id, p.verdict, p.override_reason,
-    coalesce(m.artifact->'costs'->'spread'->>'source', 'unknown') AS spread
-FROM trading_pairs p LEFT JOIN models m ON m.id = p.model_id WHERE p.pair = :pair;
-
 -- name: control_changes :many
 -- Changes of the switch and of pairs' rights, newest first, of one pair where given.
 SELECT id, changed_at, change, pair, before, after, changed_by, reason FROM control_changes

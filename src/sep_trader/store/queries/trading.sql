@@ -17,8 +17,8 @@ INSERT INTO trade_executions (signal_id, account_id, pair, client_id, status, un
     expected_price, stop_price, target_price, stop_distance, target_distance, price_bound, deadline, quote_bid, quote_ask,
     quote_time)
 VALUES (:signal_id, :account_id, :pair, :client_id, 'INTENT', :units, :intent_time, :intent_transaction_id,
-    :expected_price, :expected_price - sign(:units) * :stop_distance,
-    :expected_price + sign(:units) * :target_distance::numeric, :stop_distance, :target_distance, :price_bound, :deadline,
+    :expected_price, :expected_price - sign(:units::numeric) * :stop_distance,
+    :expected_price + sign(:units::numeric) * :target_distance::numeric, :stop_distance, :target_distance, :price_bound, :deadline,
     :quote_bid, :quote_ask, :quote_time)
 RETURNING id;
 
@@ -50,8 +50,8 @@ WHERE e.account_id = :account_id AND e.trade_id = :trade_id;
 -- The order was filled and opened a trade; late where it had been given up or refused.
 UPDATE trade_executions SET status = 'OPEN', late = status IN ('GIVEN_UP', 'REJECTED'), order_id = :order_id,
     trade_id = :trade_id, units = :units, open_units = :units, entry_time = :entry_time, entry_price = :entry_price,
-    stop_price = CASE WHEN stop_distance IS NULL THEN stop_price ELSE :entry_price - sign(:units) * stop_distance END,
-    target_price = CASE WHEN target_distance IS NULL THEN target_price ELSE :entry_price + sign(:units) * target_distance END,
+    stop_price = CASE WHEN stop_distance IS NULL THEN stop_price ELSE :entry_price - sign(:units::numeric) * stop_distance END,
+    target_price = CASE WHEN target_distance IS NULL THEN target_price ELSE :entry_price + sign(:units::numeric) * target_distance END,
     horizon_at = :horizon_at, fill_bid = :fill_bid, fill_ask = :fill_ask, gross_pl = gross_pl + :gross_pl,
     financing = financing + :financing, commission = commission + :commission, conversion = conversion + :conversion,
     half_spread_cost = half_spread_cost + :half_spread_cost, reason = NULL, updated_at = now()
@@ -99,10 +99,6 @@ SELECT * FROM v_open_trades ORDER BY id;
 SELECT id, pair, CASE WHEN units > 0 THEN 'BUY' ELSE 'SELL' END AS side, units, entry_time, entry_price, exit_time,
     exit_price, exit_reason, gross_pl, financing, commission, net_pl, half_spread_cost, expected_price, trade_id
 FROM trade_executions WHERE status = 'CLOSED' ORDER BY exit_time DESC, id DESC LIMIT :limit;
-
--- name: ledger_account :one
--- How far the ledger of an account has read, and its balance there.
-SELECT last_transaction_id, balance FROM ledger_accounts WHERE account_id = :account_id;
 
 -- name: open_ledger :execute
 -- Begin the ledger of an account.

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from sep_trader.broker.oanda.record import transaction
-from sep_trader.ledger.entries import entry_of
+from sep_trader.ledger.entries import amount_of
 from sep_trader.ledger.transactions import (
     Adjustment,
     ExitKind,
@@ -56,7 +56,7 @@ def test_the_parts_of_a_fill_add_up_to_it_and_the_first_carries_the_fees() -> No
     found = transaction({"id": "45", "time": TIME, **CLOSE})
     assert isinstance(found.event, Fill) and found.event.opened is not None
     parts = [*found.event.closed, found.event.opened]
-    assert sum(p.gross_pl + p.financing - p.commission for p in parts) == entry_of(found).amount
+    assert sum(p.gross_pl + p.financing - p.commission for p in parts) == amount_of(found)
     assert [p.commission for p in parts] == [Decimal("1.2"), 0, 0]
 
 

@@ -128,7 +128,7 @@ def test_the_wait_grows_while_nothing_comes_and_starts_again_after_a_line(
     asked: list[int] = []
 
     class Noting(Backoff):
-        def delay(self, failures: int) -> float:
+        def delay(self, failures: int, chance: object = None) -> float:
             asked.append(failures)
             return 0.01
 

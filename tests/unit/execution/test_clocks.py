@@ -1,0 +1,118 @@
+"""The broker's clock: its time goes on by itself, and one bad line does not move it."""
+
+from datetime import UTC, datetime, timedelta
+
+from sep_trader.execution.clocks import BrokerClock, ClockRules
+
+NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
+SECOND = timedelta(seconds=1)
+
+
+class Here:
+    """This machine's seconds."""
+
+    def __init__(self) -> None:
+        self.at = 100.0
+
+    def __call__(self) -> float:
+        return self.at
+
+
+def clock(**rules: float) -> tuple[BrokerClock, Here]:
+    here = Here()
+    return BrokerClock(here, ClockRules(**rules) if rules else None), here  # type: ignore[arg-type]
+
+
+def test_it_is_not_known_before_rest_has_told_it() -> None:
+    broker, _ = clock()
+    assert broker.now() is None
+    assert not broker.told(NOON, stream=True)
+    assert broker.now() is None
+    assert broker.told(NOON)
+    assert broker.now() == NOON
+
+
+def test_it_goes_on_by_itself() -> None:
+    """Findings A1, B11: it stood when the streams stood."""
+    broker, here = clock()
+    broker.told(NOON)
+    here.at += 40
+    assert broker.now() == NOON + 40 * SECOND
+
+
+def test_small_corrections_are_taken_both_ways() -> None:
+    broker, here = clock()
+    broker.told(NOON)
+    here.at += 10
+    assert broker.told(NOON + 15 * SECOND)
+    assert broker.now() == NOON + 15 * SECOND
+    here.at += 10
+    assert broker.told(NOON + 20 * SECOND)
+    assert broker.now() == NOON + 20 * SECOND
+
+
+def test_a_stream_moves_it_forward_a_little_and_nothing_else() -> None:
+    """Finding A11: one line two hours ahead closed everything."""
+    broker, _ = clock()
+    broker.told(NOON)
+    assert not broker.told(NOON + 7200 * SECOND, stream=True)
+    assert not broker.told(NOON - SECOND, stream=True)
+    assert not broker.told(NOON, stream=True)
+    assert broker.now() == NOON
+    assert broker.doubted is None
+    assert broker.told(NOON + 5 * SECOND, stream=True)
+    assert broker.now() == NOON + 5 * SECOND
+    assert not broker.told(NOON + 11 * SECOND, stream=True)
+
+
+def test_a_jump_needs_rest_twice_ten_seconds_apart() -> None:
+    broker, here = clock()
+    broker.told(NOON)
+    there = NOON + 7200 * SECOND
+    assert not broker.told(there)
+    assert broker.doubted == there
+    here.at += 9.9
+    assert not broker.told(there + 9.9 * SECOND)
+    assert broker.now() == NOON + 9.9 * SECOND
+    here.at += 0.1
+    assert broker.told(there + 10 * SECOND)
+    assert broker.now() == there + 10 * SECOND
+    assert broker.doubted is None
+
+
+def test_a_clock_that_stands_still_confirms_nothing() -> None:
+    """A frozen answer: what it tells falls further behind, and does not go on as a clock does."""
+    broker, here = clock()
+    broker.told(NOON)
+    for _ in range(10):
+        here.at += 10
+        broker.told(NOON)
+    assert broker.now() == NOON + 100 * SECOND
+
+
+def test_a_right_answer_between_two_wrong_ones_ends_the_doubt() -> None:
+    broker, here = clock()
+    broker.told(NOON)
+    broker.told(NOON + 7200 * SECOND)
+    here.at += 5
+    assert broker.told(NOON + 5 * SECOND)
+    assert broker.doubted is None
+    here.at += 5
+    assert not broker.told(NOON + 7210 * SECOND)
+
+
+def test_the_edges_of_the_tolerance() -> None:
+    broker, _ = clock()
+    broker.told(NOON)
+    assert broker.told(NOON + 5 * SECOND)
+    assert broker.told(NOON)
+    assert not broker.told(NOON + 5.001 * SECOND)
+    assert not broker.told(NOON - 5.001 * SECOND)
+
+
+def test_a_simulated_exchange_may_run_faster() -> None:
+    broker, here = clock(tolerance_s=1e9)
+    broker.told(NOON)
+    here.at += 1
+    assert broker.told(NOON + 600 * SECOND)
+    assert broker.now() == NOON + 600 * SECOND
