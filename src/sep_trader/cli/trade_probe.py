@@ -15,7 +15,7 @@ from psycopg.types.json import Jsonb
 from sep_trader.broker.port import Broker
 from sep_trader.cli import render
 from sep_trader.cli.options import Json
-from sep_trader.cli.trade_run import trader_settings
+from sep_trader.cli.trade_run import log_to_stderr, trader_settings
 from sep_trader.cli.wiring import open_broker, open_database
 from sep_trader.errors import InputError, NotAllowed, SepError
 from sep_trader.execution.clocks import ClockRules
@@ -45,6 +45,7 @@ def probe(
 ) -> None:
     """Send one small test trade through the whole path, on a practice or simulated account, and report each step."""
     settings = load_settings()
+    log_to_stderr("warning")
     if settings.oanda_environment is OandaEnvironment.LIVE:
         raise NotAllowed("a probe trades, and this is a live account", "set OANDA_ENVIRONMENT=practice")
     if side not in _SIDES:
