@@ -37,7 +37,7 @@ sep-halt() {
         echo "usage: sep-halt REASON" >&2
         return 2
     fi
-    sep-droplet trade state halted --by "$(id -un)" --reason "$*"
+    sep-droplet trade halt --by "$(id -un)" --reason "$*"
 }
 
 sep-help() {

@@ -26,6 +26,9 @@ def trips(observation: Observation, settings: TraderSettings) -> Iterator[Action
         yield TurnDown(protection, settings.consequences[protection], why)
     if at_one_id(observation):
         yield from _explained(observation)
+        # Told whether or not the switch was turned by it: it may be HALTED already.
+        for text in _differences(observation):
+            yield Note("reconcile_mismatch", text, "error", key=f"mismatch {text}", every_s=300)
 
 
 def at_one_id(observation: Observation) -> bool:
@@ -111,9 +114,8 @@ def _at_one_id(observation: Observation, settings: TraderSettings) -> Iterator[t
     if isinstance(account, Unseen) or isinstance(books, Unseen) or books.value.ledger is None:
         return
     snapshot = account.value
-    ours = {e.trade_id: e.open_units for e in books.value.executions if e.trade_id is not None}
-    for one in compare_open_trades(ours, snapshot.trades, books.value.database_id):
-        yield Protection.BOOKS, one.text
+    for text in _differences(observation):
+        yield Protection.BOOKS, text
     stated, booked = snapshot.summary.balance, books.value.ledger.balance
     if not same_balance(booked, stated):
         yield Protection.BALANCE, f"the broker's balance is {stated}, our books say {booked}"
@@ -121,6 +123,15 @@ def _at_one_id(observation: Observation, settings: TraderSettings) -> Iterator[t
     reached = None if seen is None else losses(snapshot.summary.nav, seen.marks, settings.limits)
     if reached is not None:
         yield OF_LOSSES[reached.code], reached.text
+
+
+def _differences(observation: Observation) -> list[str]:
+    """What differs between our open trades and the broker's."""
+    account, books = observation.account, observation.books
+    if isinstance(account, Unseen) or isinstance(books, Unseen):
+        return []
+    ours = {e.trade_id: e.open_units for e in books.value.executions if e.trade_id is not None}
+    return [one.text for one in compare_open_trades(ours, account.value.trades, books.value.database_id)]
 
 
 def _explained(observation: Observation) -> Iterator[Action]:
