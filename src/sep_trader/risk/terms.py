@@ -29,6 +29,7 @@ _SIDES = {"buy": frozenset({1}), "sell": frozenset({-1}), "both": frozenset({-1,
 _SPAN = re.compile(r"(?P<first>[a-z]{3})(?:-(?P<last>[a-z]{3}))? (?P<h1>\d\d):(?P<m1>\d\d)-(?P<h2>\d\d):(?P<m2>\d\d)")
 _OF_FILE = {protection.name.lower(): protection for protection in CHOSEN}
 _NUMBERS = {f.name: f.type for f in fields(RiskLimits) if f.name not in ("pairs", "news")}
+_MAY_BE_NONE = ("min_stop_pips", "min_stop_spreads", "margin_headroom", "losing_streak", "cooldown_minutes")
 _MOST_RISK = Decimal("0.05")
 _EXITS = ("break_even_at", "trailing", "least_step")
 
@@ -52,7 +53,7 @@ def read_terms(text: str, name: str, base: RiskLimits) -> RiskTerms:
     unknown = sorted(content.keys() - {"limits", "pairs", "trips", "exits"})
     if unknown:
         raise InputError(f"{name}: unknown table [{unknown[0]}]", "expected limits, pairs, trips, exits")
-    limits = replace(base, **_limits(content.get("limits", {}), name))
+    limits = replace(base, **_limits(dict(_items(content, "limits", name)), name))
     if limits.risk_per_trade > _MOST_RISK:
         raise InputError(f"{name} [limits] risk_per_trade is {limits.risk_per_trade}", f"at most {_MOST_RISK}")
     pairs = {
@@ -105,7 +106,9 @@ def _limits(content: Mapping[str, Any], name: str) -> dict[str, Any]:
         if kind is None:
             raise InputError(f"{name} [limits]: unknown limit {key}", f"expected {', '.join(sorted(_NUMBERS))}")
         number = _number(value, f"{name} [limits] {key}")
-        if kind in (int, "int"):
+        if not number and key not in _MAY_BE_NONE:
+            raise InputError(f"{name} [limits] {key} is 0: nothing would be traded", "expected a number above 0")
+        if kind is int:
             if number != int(number):
                 raise InputError(f"{name} [limits] {key} is {value}", "expected a whole number")
             found[key] = int(number)
@@ -121,7 +124,8 @@ def _number(value: object, where: str) -> Decimal:
     except InvalidOperation:
         number = None
     if number is None or not number.is_finite() or number < 0:
-        raise InputError(f"{where} is {value!r}", "expected a number, 0 or more")
+        shown = str(value) if isinstance(value, Decimal) else repr(value)
+        raise InputError(f"{where} is {shown}", "expected a number, 0 or more")
     return number
 
 

@@ -20,13 +20,28 @@ def start_embedded(home: Path) -> str:
     the `embedded` extra is missing, StoreUnavailable when the server does not start.
     """
     server = _server(home, start=True)
-    url = str(server.get_uri())
-    with psycopg.connect(url, autocommit=True) as connection:
+    try:
+        connection = psycopg.connect(str(server.get_uri()), autocommit=True, connect_timeout=5)
+    except psycopg.OperationalError:
+        # The wheel remembers what this process started, and does not look whether it still runs.
+        connection = _again(server, home)
+    with connection:
         exists = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", (DATABASE,)).fetchone()
         if exists is None:
             statement = sql.SQL("CREATE DATABASE {} ENCODING 'UTF8' TEMPLATE template0")
             connection.execute(statement.format(sql.Identifier(DATABASE)))
     return str(server.get_uri(database=DATABASE))
+
+
+def _again(server: Any, home: Path) -> "psycopg.Connection[Any]":
+    """Start a server again that has died. Raises StoreUnavailable."""
+    try:
+        server.start()
+        return psycopg.connect(str(server.get_uri()), autocommit=True, connect_timeout=5)
+    except Exception as error:
+        raise StoreUnavailable(
+            f"the embedded server under {home} does not start: {error}", f"see {home}/postgres/log"
+        ) from error
 
 
 def stop_embedded(home: Path) -> bool:

@@ -116,3 +116,32 @@ def test_a_simulated_exchange_may_run_faster() -> None:
     here.at += 1
     assert broker.told(NOON + 600 * SECOND)
     assert broker.now() == NOON + 600 * SECOND
+
+
+def test_a_correction_of_a_fraction_of_a_second_is_taken_of_a_stream_too() -> None:
+    broker, _ = clock()
+    broker.told(NOON)
+    assert broker.told(NOON + 0.5 * SECOND, stream=True)
+    assert broker.now() == NOON + 0.5 * SECOND
+
+
+def test_three_confirmations_where_the_rules_ask_for_them() -> None:
+    broker, here = clock(confirmations=3)
+    broker.told(NOON)
+    there = NOON + 7200 * SECOND
+    for waited, accepted in ((0, False), (10, False), (5, False), (5, True)):
+        here.at += waited
+        there += waited * SECOND
+        assert broker.told(there) is accepted
+
+
+def test_a_doubted_time_that_drifts_is_still_the_same_doubt() -> None:
+    broker, here = clock()
+    broker.told(NOON)
+    assert not broker.told(NOON + 7200 * SECOND)
+    here.at += 10
+    assert broker.told(NOON + 7215 * SECOND), "5 s off is within the tolerance"
+    here.at += 1
+    assert not broker.told(NOON)
+    here.at += 10
+    assert not broker.told(NOON + 15.1 * SECOND), "what does not go on as a clock begins a new doubt"

@@ -145,3 +145,35 @@ def test_live_trading_needs_the_owner_to_have_turned_it_on() -> None:
     assert isinstance(
         decided(permission=replace(PERMISSION, environment="live", live_allowed=True, pair_ready=True)), Approved
     )
+
+
+def test_refusals_word_for_word() -> None:
+    live = replace(PERMISSION, environment="live")
+    words = {
+        "a probe is for practice and simulated accounts": decided(replace(SIGNAL, probe=True), live),
+        "SEP_LIVE_TRADING is not set": decided(permission=live),
+        "EUR_USD is not READY; an override does not hold on a live account": decided(
+            permission=replace(live, live_allowed=True)
+        ),
+        "the broker quotes no price of EUR_USD": decided(market=replace(MARKET, price=None)),
+        "EUR_USD is not tradeable, last price 2014-05-15 07:59:58 UTC": decided(
+            market=replace(MARKET, price=replace(PRICE, tradeable=False))
+        ),
+        "side 2, distances 0.00100, 0.00150: expected -1 or 1, and above 0": decided(replace(SIGNAL, side=2)),
+        "risking 0.5% of 10000 over 9999999.00000 buys 0 units at 1.37015, the smallest trade is 1": decided(
+            replace(SIGNAL, stop_distance=Decimal(9_999_999))
+        ),
+    }
+    assert {text: found.text if isinstance(found, Refused) else "" for text, found in words.items()} == {
+        text: text for text in words
+    }
+
+
+def test_news_are_told_by_the_time_of_the_market() -> None:
+    from sep_trader.risk.limits import NewsWindow
+
+    window = NewsWindow(NOW, NOW + timedelta(minutes=1), frozenset(), "news")
+    found = decided(limits=replace(LIMITS, news=(window,)))
+    assert isinstance(found, Refused)
+    assert found.code == "NEWS_WINDOW"
+    assert isinstance(decided(limits=replace(LIMITS, news=(replace(window, start=window.end),))), Approved)

@@ -178,3 +178,27 @@ def test_a_closed_market_is_tried_again_only_when_it_is_seen_open() -> None:
     assert not may_try(closed, MONO + 10_000, None)
     assert may_try(closed, MONO, PRICE)
     assert may_try(None, MONO, None)
+
+
+def test_a_short_trade_takes_the_lower_of_two_stops_that_follow() -> None:
+    both = ExitRules(break_even_at=Decimal(1), trailing=Decimal(2))
+    far = replace(PRICE, bid=Decimal("1.36490"), ask=Decimal("1.36500"))
+    found = needed(sold(), price=far, rules=both)
+    assert isinstance(found, Protect)
+    assert (found.stop, found.why) == (Decimal("1.37"), "break-even: its stop moves from 1.37400 to 1.37")
+    deeper = needed(sold(), price=replace(far, ask=Decimal("1.35500")), rules=both)
+    assert isinstance(deeper, Protect)
+    assert deeper.stop == Decimal("1.36300")
+
+
+def test_without_a_price_nothing_follows_and_a_trade_of_one_unit_is_a_trade() -> None:
+    assert needed(trade(), price=None, rules=TRAILING) is None
+    assert needed(trade(units=Decimal(1))) is None
+    bare = trade(units=Decimal(1), stop_loss=None)
+    assert needed(bare) == Protect(bare, Decimal("1.36600"), "it had no stop: it is put at 1.36600")
+    assert needed(trade(stop_loss=None, trailing_stop=Decimal("0.004")), rules=BREAK_EVEN) is None
+    two = trade(units=Decimal(1), guaranteed_stop=Decimal("1.36500"))
+    assert standing_stop(two) == Decimal("1.36600")
+    note = needed(trade(comment=None), known=None)
+    assert isinstance(note, Note)
+    assert note.every_s == 300

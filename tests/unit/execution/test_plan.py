@@ -661,3 +661,98 @@ def test_the_order_of_the_acts() -> None:
     kinds = [type(a) for a in found]
     assert kinds.index(Close) < kinds.index(Doubt) < kinds.index(See) < kinds.index(Refuse)
     assert found[kinds.index(See)].snapshot.summary.account_id == ACCOUNT  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    ("name", "what"),
+    [("_exits", "exits"), ("book_keeping", "books"), ("decide_signals", "signals"), ("_requests_done", "requests"),
+     ("_blindness", "blindness")],
+)  # fmt: skip
+def test_each_part_of_the_plan_that_fails_is_named(name: str, what: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: Any) -> Any:
+        raise RuntimeError("nobody thought of it")
+
+    monkeypatch.setattr(f"sep_trader.execution.plan.{name}", broken)
+    found = [a for a in plan(observation(), SETTINGS) if isinstance(a, Note)]
+    text = f"the plan's {what} cannot be decided: RuntimeError: nobody thought of it"
+    assert found == [Note("plan_failed", text, "error", key=f"plan {what}")]
+
+
+def test_what_is_told_word_for_word() -> None:
+    blind = [a for a in plan(observation(books=BLIND, record=BLIND), SETTINGS) if isinstance(a, Note)]
+    assert blind == [
+        Note("blind", "the record cannot be read: no answer", "warning", key="blind record"),
+        Note("blind", "the books cannot be read: no answer", "warning", key="blind books"),
+    ]
+    (time,) = notes(observation(doubted_time=LATER), "implausible_time")
+    text = "the broker told 2014-05-15 08:31:30 UTC, which is far off: it moves nothing yet"
+    assert time == Note("implausible_time", text, "warning", key="time")
+    poisoned = trade(stop_loss=None, price=Decimal("NaN"))
+    (failed,) = notes(observation(poisoned, of=books(executions=(execution(),))), "trade_failed")
+    text = "trade 31 cannot be judged: InvalidOperation: [<class 'decimal.InvalidOperation'>]"
+    assert failed == Note("trade_failed", text, "error", key="trade 31")
+    required = replace(snapshot(), guaranteed_stops=GuaranteedStops.REQUIRED)
+    (turn,) = acts(observation(account=Seen(required, MONO)), TurnDown)
+    assert turn.why == "the account requires guaranteed stops, which this system does not set"
+    off = books(executions=(execution(open_units=Decimal(7)),))
+    (mismatch,) = notes(observation(trade(), of=off), "reconcile_mismatch")
+    text = "trade 31 has 1000 units at the broker, 7 in our books"
+    assert mismatch == Note("reconcile_mismatch", text, "error", key=f"mismatch {text}", every_s=300)
+    unnamed = replace(closeout(), event=replace(closeout().event, instrument=None))
+    assert acts(told(unnamed), TurnDown)[0].why == "the broker closed a trade for want of margin (transaction 41)"
+
+
+def test_two_trades_are_both_looked_after_whatever_the_first_needs() -> None:
+    two = books(switch=HALTED, executions=(execution(), execution(2)))
+    assert len(notes(observation(trade(), trade(32), of=two), "halted_with_open_trade")) == 2
+    blind: dict[str, Any] = {"account": BLIND, "record": BLIND}
+    ended = (execution(), execution(2, horizon_at=NOW))
+    seen = snapshot(trade(stop_loss=None), trade(32))
+    (closed,) = acts(observation(of=books(executions=ended), last_account=seen, **blind))
+    assert closed.trade.trade_id == 32
+
+
+def test_a_refusal_names_its_signal() -> None:
+    for one in (signal(7, stop_distance=Decimal("NaN")), signal(7, granularity="M7"), signal(7, ordered=True)):
+        (refused,) = decided(one)
+        assert (refused.signal_id, refused.pair) == (UUID(int=7), "EUR_USD")
+    (odd,) = decided(signal(7, granularity="M7"))
+    assert odd.refused.text.startswith("InputError: unknown granularity 'M7'")
+    (poisoned,) = decided(signal(7), books={"signals": (), "unreadable_signals": ((UUID(int=8), "ValueError: x"),)})
+    assert (poisoned.pair, poisoned.refused.text) == ("", "ValueError: x")
+    (before,) = decided(signal(7, ordered=True))
+    assert before.refused.text == f"the broker's record has an order sep-{UUID(int=7).hex} already"
+    (missing,) = decided(signal(7), no_terms={"EUR_USD": "not offered"})
+    assert (missing.signal_id, missing.refused.text) == (UUID(int=7), "not offered")
+    (late,) = decided(signal(7, expires_at=NOW - timedelta(seconds=1)))
+    assert (late.signal_id, late.pair) == (UUID(int=7), "EUR_USD")
+    (busy,) = decided(signal(7), books={"last_exits": {"EUR_USD": NOW}})
+    assert (busy.signal_id, busy.pair) == (UUID(int=7), "EUR_USD")
+
+
+def test_a_signal_is_decided_with_its_target_its_confidence_and_the_accounts_marks() -> None:
+    (order,) = decided(signal(target_distance=None))
+    assert order.order.target_distance is None
+    (order,) = decided()
+    assert order.order.target_distance == Decimal("0.00600")
+    from sep_trader.risk.limits import PairLimits
+
+    sure = replace(SETTINGS, limits=RiskLimits(pairs={"EUR_USD": PairLimits(min_confidence=Decimal("0.6"))}))
+    found = acts(observation(of=books(signals=(signal(),))), Refuse, sure)
+    assert found[0].refused.code is Reason.LOW_CONFIDENCE
+    low = SeenAccount(BEGAN, Decimal(20_000), broker_day(NOW), Decimal(10_000), broker_week(NOW), Decimal(10_000))
+    (refused,) = [a for a in acts(observation(of=books(seen=low, signals=(signal(),)))) if isinstance(a, Refuse)]
+    assert refused.refused.code is Reason.TRADING_REDUCING, "the pass that sees the drawdown turns the switch first"
+
+
+def test_an_account_in_another_currency() -> None:
+    """Rates are those into the account's own currency, for the size, the exposure and the margin."""
+    euros = snapshot(currency="EUR")
+    rates = {"USD": (Decimal("0.72"), Decimal("0.74"))}
+    given: dict[str, Any] = {"account": Seen(euros, MONO), "pricing": Seen(pricing(home_conversions=rates), MONO)}
+    (order,) = decided(**given)
+    assert order.order.units == int(50 / (Decimal("0.0040") * Decimal("0.74")))
+    tight = replace(SETTINGS, limits=RiskLimits(max_currency_exposure=Decimal("1.5")))
+    (refused,) = acts(observation(of=books(signals=(signal(),)), **given), Refuse, tight)
+    assert refused.refused.code is Reason.CURRENCY_LIMIT
+    assert refused.refused.text.startswith("exposure in USD")

@@ -158,3 +158,9 @@ def test_a_trade_of_another_database_is_not_compared() -> None:
     theirs = [replace(trade(3, 10, "sep-abc"), tag="sep:other")]
     assert compare_open_trades({}, theirs, "db") == []
     assert len(compare_open_trades({}, theirs, "other")) == 1
+
+
+def test_a_fill_that_closes_names_the_trade_the_order_and_the_cause() -> None:
+    closed = part(3, -50, "1")
+    stop = replace(fill(closed, client_id=None), cause=FillCause.STOP_LOSS)
+    assert changes_of(transaction(7, stop)) == [TradeChanged(3, NOON, closed, True, FillCause.STOP_LOSS, 6)]

@@ -113,16 +113,18 @@ class Transport:
         self._around = around = surroundings or Surroundings()
         self.requests = RateLimiter(requests_per_s, clock=around.clock, sleep=around.sleep)
         self.connections = RateLimiter(2, clock=around.clock, sleep=around.sleep)
-        self._http = httpx.Client(
-            headers={
-                "Authorization": f"Bearer {token}",
-                "Accept-Datetime-Format": datetime_format,
-                "User-Agent": "sep-trader",
-            },
-            timeout=httpx.Timeout(timeout_s),
-            transport=transport
-            or DeadlineTransport(max_connections=32, max_keepalive=8, keepalive_expiry_s=_KEEPALIVE_S),
-        )
+        headers = {
+            "Authorization": f"Bearer {token}",
+            "Accept-Datetime-Format": datetime_format,
+            "User-Agent": "sep-trader",
+        }
+
+        def pool() -> httpx.Client:
+            own = transport or DeadlineTransport(max_connections=32, max_keepalive=8, keepalive_expiry_s=_KEEPALIVE_S)
+            return httpx.Client(headers=headers, timeout=httpx.Timeout(timeout_s), transport=own)
+
+        # A stream keeps its connection for hours: it must not take one that a read or an order would use again.
+        self._http, self._streams = pool(), pool()
 
     def get(self, path: str, params: Params | None = None) -> Json:
         """Read a JSON object, with retries.
@@ -164,7 +166,7 @@ class Transport:
     def stream(self, path: str, params: Params | None = None) -> "StreamConnection":
         """Open a stream. Raises BrokerUnavailable, BrokerAuthError or BrokerError; a stream is never retried here."""
         self.requests.acquire()
-        request = self._http.build_request(
+        request = self._streams.build_request(
             "GET",
             f"{self.stream_url}/v3{path}",
             params=params,
@@ -173,7 +175,7 @@ class Transport:
             extensions={"trace": self._trace},
         )
         try:
-            response = self._http.send(request, stream=True)
+            response = self._streams.send(request, stream=True)
             if response.status_code != 200:
                 with closing(response):
                     content = response.read()
@@ -186,6 +188,7 @@ class Transport:
     def close(self) -> None:
         """Close every connection."""
         self._http.close()
+        self._streams.close()
 
     def _send(
         self,
