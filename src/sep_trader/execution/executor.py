@@ -127,7 +127,7 @@ class Executor:
         what = "close" if isinstance(action, Close) else "protect"
         if isinstance(action, Close) and (failure is None or isinstance(outcome, Unknown)):
             order_id = outcome.order_id if isinstance(outcome, Filled) else None
-            memory.closings[trade_id] = Closing(action.cause, order_id)
+            memory.closings[trade_id] = Closing(action.cause, order_id, self._monotonic())
             keep = partial(self._note_closing, trade_id=trade_id, closing=memory.closings[trade_id])
             self._in_books(keep, "why a trade was closed", memory)
         told = f"{action.trade.instrument} trade {trade_id}: {action.why}"

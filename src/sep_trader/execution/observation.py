@@ -55,10 +55,11 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class Closing:
-    """A close that we sent, and why."""
+    """A close that we sent, when, and why. order_id: None where its answer was lost."""
 
     cause: ExitReason
     order_id: int | None
+    at: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,8 @@ T = TypeVar("T")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _READS_S = 2.0
 _LONG_READS_S = 4.0
+_LEAST_READ_S = 0.5
+_TERMS_AGAIN_S = 10.0
 _NO_PAIRS = "the terms of no pair are known yet"
 
 
@@ -36,6 +38,7 @@ class _Terms:
     refused: dict[str, str]
     kind: str | None = None
     read_at: float | None = None
+    tried_at: float = float("-inf")
 
 
 class Observer:
@@ -76,12 +79,18 @@ class Observer:
             memory.pairs |= _pairs_of(books)
             if quick and not touched and (reused := self._reused(books, mono, memory)) is not None:
                 return reused
-        if first or mono - (self._terms.read_at or 0.0) >= self._settings.terms_s:
+        if self._terms_due(mono):
             self._read_terms(mono)
         self._read_missing_terms(memory)
         observation = self._full(mono, books, memory)
         self._last = observation
         return observation
+
+    def _terms_due(self, mono: float) -> bool:
+        """Whether the instruments are to be read: at first, then seldom; after a failure not in every pass."""
+        read_at = self._terms.read_at
+        old = read_at is None or mono - read_at >= self._settings.terms_s
+        return old and (read_at is None or mono - self._terms.tried_at >= _TERMS_AGAIN_S)
 
     def _full(self, mono: float, books: Seen[Books] | Unseen | None, memory: Recollection) -> Observation:
         """Read the account, the prices and, unless they were, the books, side by side; then the record."""
@@ -174,12 +183,14 @@ class Observer:
         booked = books.value.ledger.last_transaction_id if books.value.ledger is not None else last
         if last <= booked:
             return Seen(Transactions((), last), mono)
-        (result,) = self._calls.run([lambda: self._broker.transactions_since(booked)], _READS_S)
+        left = max(_LEAST_READ_S, self._reads_s - (self._clock.monotonic() - mono))
+        (result,) = self._calls.run([lambda: self._broker.transactions_since(booked)], left)
         return _part(result, Transactions, mono)
 
     def _read_terms(self, mono: float) -> None:
         """Read the instruments of the account, and whether it can be traded; margin and financing are live data."""
         reads: Sequence[Callable[[], object]] = [self._broker.instruments, self._broker.untradeable]
+        self._terms.tried_at = mono
         found, kind = self._calls.run(reads, _READS_S)
         if isinstance(found, list):
             self._terms.known |= {instrument.name: instrument for instrument in found}

@@ -55,8 +55,8 @@ class Recollection:
         if isinstance(observation.account, Seen):
             open_ids = {trade.trade_id for trade in observation.account.value.trades}
             self.attempts = {i: a for i, a in self.attempts.items() if i in open_ids}
-            recent = {i for i, c in self.closings.items() if i in open_ids or mono - self._closed_at(i) < _KEPT_S}
-            self.closings = {i: c for i, c in self.closings.items() if i in recent}
+            kept = {i: c for i, c in self.closings.items() if i in open_ids or mono - c.at < _KEPT_S}
+            self.closings = kept
 
     def lower(self, state: TradingState, protection: Protection, why: str) -> None:
         """Remember a lower state until the database has it."""
@@ -73,10 +73,6 @@ class Recollection:
         if len(self.said) > 1000:
             self.said = {k: at for k, at in self.said.items() if mono - at < _KEPT_S}
         return True
-
-    def _closed_at(self, trade_id: int) -> float:
-        attempt = self.attempts.get(trade_id)
-        return attempt.at if attempt is not None else float("inf")
 
     def _learn_record(self, observation: Observation) -> None:
         """Since when the broker's record has had a hole."""

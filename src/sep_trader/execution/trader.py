@@ -86,7 +86,9 @@ class Trader:
         self._keep_lock(observation)
         actions = plan(observation, self._settings)
         done = self._executor.carry_out(actions, observation, self.memory)
-        self._touched = done.acted or not self.memory.pairs <= observation.asked
+        # A pair that has come since is looked at at once, unless the broker has not told its terms.
+        missing = (self.memory.pairs & observation.terms.keys()) - observation.asked
+        self._touched = done.acted or (bool(missing) and not observation.unseen)
         self._tell_streams(observation)
         self._begin(observation)
         self.sign_of_life("running", observation)

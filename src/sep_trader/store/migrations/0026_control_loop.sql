@@ -56,7 +56,6 @@ BEGIN
 END $$;
 CREATE TRIGGER forward BEFORE UPDATE OF status ON trading_signals FOR EACH ROW EXECUTE FUNCTION signal_goes_forward();
 
-CREATE INDEX trade_executions_closed ON trade_executions (account_id, pair, exit_time DESC) WHERE status = 'CLOSED';
 CREATE INDEX trade_executions_intents ON trade_executions (account_id, intent_time DESC);
 
 -- A signal says where it came from: a model, a person's probe of the path, or a person's trade taken over.

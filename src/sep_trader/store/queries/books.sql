@@ -26,10 +26,11 @@ SELECT t.state, t.reason, t.changed_by, t.changed_at,
             'verdict', p.verdict, 'override_reason', p.override_reason,
             'spread', coalesce(m.artifact->'costs'->'spread'->>'source', 'unknown'))), '{}')::text
         FROM trading_pairs p LEFT JOIN models m ON m.id = p.model_id) AS rights,
-    (SELECT coalesce(json_object_agg(p.pair, c.exit_time), '{}')::text
-        FROM (SELECT pair FROM trading_pairs UNION SELECT pair FROM trading_signals WHERE status = 'NEW') p
-        CROSS JOIN LATERAL (SELECT exit_time FROM trade_executions WHERE account_id = :account_id AND pair = p.pair
-            AND status = 'CLOSED' ORDER BY exit_time DESC LIMIT 1) c) AS last_exits,
+    -- Only an exit after a new signal's candle matters to it: the newest ones are enough, however long the history is.
+    (SELECT coalesce(json_object_agg(x.pair, x.exit_time), '{}')::text FROM (
+        SELECT pair, max(exit_time) AS exit_time FROM (SELECT pair, exit_time FROM trade_executions
+            WHERE account_id = :account_id AND status = 'CLOSED' ORDER BY exit_time DESC LIMIT 200) newest
+        GROUP BY pair) x) AS last_exits,
     (SELECT coalesce(json_agg(json_build_object('id', r.id, 'kind', r.kind, 'pair', r.pair, 'trade_id', r.trade_id,
             'everything', r.everything, 'requested_by', r.requested_by, 'reason', r.reason) ORDER BY r.id), '[]')::text
         FROM trading_requests r WHERE r.status = 'NEW' AND r.account_id = :account_id) AS requests,
