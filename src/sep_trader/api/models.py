@@ -92,7 +92,7 @@ class Status(BaseModel):
 
 
 class DailyPerformance(BaseModel):
-    """One UTC day (broker time) of one pair."""
+    """One broker day (from 17:00 New York) of one pair."""
 
     day: date
     pair: str
@@ -106,7 +106,10 @@ class DailyPerformance(BaseModel):
 
 
 class OpenTrade(BaseModel):
-    """An order that has, or may have, a trade open at the broker."""
+    """An order that has, or may have, a trade open at the broker.
+
+    Units and exits are those that the broker showed `age_s` ago, where the trade was `seen`, else those of the books.
+    """
 
     id: int
     pair: str
@@ -122,6 +125,8 @@ class OpenTrade(BaseModel):
     account_id: str
     signal_id: UUID
     confidence: Decimal
+    seen: bool
+    age_s: float | None
 
 
 class ClosedTrade(BaseModel):
@@ -157,7 +162,7 @@ class RecentSignal(BaseModel):
     target_distance: Decimal | None
     expires_at: datetime
     granularity: str
-    model_id: str
+    model_id: str | None
 
 
 class Pair(BaseModel):

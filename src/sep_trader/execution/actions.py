@@ -47,6 +47,17 @@ class Protect:
 
 
 @dataclass(frozen=True, slots=True)
+class Mark:
+    """Write our marks on a trade of ours that does not carry them."""
+
+    trade: BrokerTrade
+    client_id: str
+    tag: str
+    comment: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class Book:
     """Copy the broker's transactions and what they change."""
 
@@ -141,5 +152,18 @@ class Note:
 
 
 Action = (
-    TurnDown | Close | Protect | OpenLedger | Book | Explain | Doubt | GiveUp | Refuse | Order | Answer | See | Note
+    TurnDown
+    | Close
+    | Protect
+    | Mark
+    | OpenLedger
+    | Book
+    | Explain
+    | Doubt
+    | GiveUp
+    | Refuse
+    | Order
+    | Answer
+    | See
+    | Note
 )

@@ -24,6 +24,7 @@ from sep_trader.execution.actions import (
     Doubt,
     Explain,
     GiveUp,
+    Mark,
     Note,
     OpenLedger,
     Order,
@@ -87,7 +88,7 @@ class Executor:
         turns = [a for a in actions if isinstance(a, TurnDown)]
         for turn in turns:
             memory.lower(turn.state, turn.protection, turn.why)
-        self._exits([a for a in actions if isinstance(a, Close | Protect)], memory, now, done)
+        self._exits([a for a in actions if isinstance(a, Close | Protect | Mark)], memory, now, done)
         for turn in turns:
             self._in_books(partial(self._turn, turn=turn, now=now), "the switch", memory)
         self._retry_floor(turns, memory, now)
@@ -100,7 +101,7 @@ class Executor:
     # -- group 1: exits and protection
 
     def _exits(
-        self, actions: Sequence[Close | Protect], memory: Recollection, now: datetime | None, done: Done
+        self, actions: Sequence[Close | Protect | Mark], memory: Recollection, now: datetime | None, done: Done
     ) -> None:
         for start in range(0, len(actions), _SIDE_BY_SIDE):
             batch = actions[start : start + _SIDE_BY_SIDE]
@@ -110,13 +111,16 @@ class Executor:
                 self._learn_exit(action, outcome, memory, now)
                 done.acted = True
 
-    def _send_exit(self, action: Close | Protect) -> Outcome:
+    def _send_exit(self, action: Close | Protect | Mark) -> Outcome:
         if isinstance(action, Close):
             return self._broker.close_trade(action.trade.trade_id)
+        if isinstance(action, Mark):
+            marks = {"client_id": action.client_id, "tag": action.tag, "comment": action.comment}
+            return self._broker.mark_trade(action.trade.trade_id, **marks)
         return self._broker.change_exits(action.trade, stop_loss=action.stop)
 
     def _learn_exit(
-        self, action: Close | Protect, outcome: Outcome, memory: Recollection, now: datetime | None
+        self, action: Close | Protect | Mark, outcome: Outcome, memory: Recollection, now: datetime | None
     ) -> None:
         """Remember what became of it, keep why we closed, and tell what failed, once for each cause."""
         trade_id = action.trade.trade_id
@@ -124,7 +128,7 @@ class Executor:
         failure, closed_market = _failure_of(action, outcome)
         failures = 0 if failure is None else (before.failures if before else 0) + 1
         memory.attempts[trade_id] = Attempt(self._monotonic(), failures, failure or "", closed_market)
-        what = "close" if isinstance(action, Close) else "protect"
+        what = {Close: "close", Protect: "protect", Mark: "mark"}[type(action)]
         if isinstance(action, Close) and (failure is None or isinstance(outcome, Unknown)):
             order_id = outcome.order_id if isinstance(outcome, Filled) else None
             memory.closings[trade_id] = Closing(action.cause, order_id, self._monotonic())
@@ -379,7 +383,7 @@ class Executor:
             return False
 
 
-def _failure_of(action: Close | Protect, outcome: Outcome) -> tuple[str | None, bool]:
+def _failure_of(action: Close | Protect | Mark, outcome: Outcome) -> tuple[str | None, bool]:
     """Why an exit came to nothing (None when it did not), and whether that is a closed market."""
     match outcome:
         case Filled() | Resting():

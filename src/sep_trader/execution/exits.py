@@ -9,8 +9,8 @@ from datetime import datetime
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
 from sep_trader.broker.port import BrokerTrade, Price
-from sep_trader.execution.actions import Close, Note, Protect
-from sep_trader.execution.marks import Terms, terms_of
+from sep_trader.execution.actions import Close, Mark, Note, Protect
+from sep_trader.execution.marks import Terms, carries, comment_of, tag_of, terms_of
 from sep_trader.execution.observation import Attempt
 from sep_trader.execution.rows import Execution
 from sep_trader.market.instrument import Instrument
@@ -59,6 +59,17 @@ def exit_of(
     if instrument is None:
         return None
     return _stop_of(trade, terms, price, instrument, rules)
+
+
+def mark_of(trade: BrokerTrade, execution: Execution | None, database_id: str | None) -> Mark | None:
+    """The marks that a trade of the books does not carry at the broker; None where it carries them."""
+    if execution is None or database_id is None:
+        return None
+    terms = terms_by(execution, trade)
+    if terms is None or carries(trade, execution.client_id, database_id, terms):
+        return None
+    why = "it does not carry our marks: they are written on it"
+    return Mark(trade, execution.client_id, tag_of(database_id), comment_of(terms), why)
 
 
 def _stop_of(

@@ -65,6 +65,11 @@ def terms_of(comment: str | None) -> Terms | None:
         return None
 
 
+def carries(trade: BrokerTrade, client_id: str, database_id: str, terms: Terms) -> bool:
+    """Whether a trade carries these marks at the broker."""
+    return (trade.client_id, trade.tag, trade.comment) == (client_id, tag_of(database_id), comment_of(terms))
+
+
 def owner_of(trade: BrokerTrade, database_id: str | None) -> Owner:
     """Whose trade it is, by its marks. Without a database at hand (None) every marked trade counts as ours."""
     tag = trade.tag or ""

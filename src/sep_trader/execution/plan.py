@@ -8,8 +8,8 @@ nothing is concluded from it: an account that cannot be read is not an account w
 from collections.abc import Callable, Iterator
 
 from sep_trader.broker.port import BrokerTrade
-from sep_trader.execution.actions import Action, Answer, Close, Note, Protect, TurnDown
-from sep_trader.execution.exits import exit_of, may_try
+from sep_trader.execution.actions import Action, Answer, Close, Mark, Note, Protect, TurnDown
+from sep_trader.execution.exits import exit_of, mark_of, may_try
 from sep_trader.execution.marks import Owner, owner_of
 from sep_trader.execution.observation import Observation, Seen, Unseen
 from sep_trader.execution.plan_books import book_keeping
@@ -118,11 +118,12 @@ def _asked(trade: BrokerTrade, ours: bool, requests: tuple[Request, ...]) -> Clo
 
 def _needed(
     observation: Observation, settings: TraderSettings, trade: BrokerTrade, execution: Execution | None
-) -> Close | Protect | Note | None:
-    """What a trade of ours needs by its terms."""
+) -> Close | Protect | Mark | Note | None:
+    """What a trade of ours needs by its terms, and else by its marks."""
     price = observation.price_of(trade.instrument)
     instrument = observation.terms.get(trade.instrument)
-    return exit_of(trade, execution, observation.now, price, instrument, settings.exits)
+    needed = exit_of(trade, execution, observation.now, price, instrument, settings.exits)
+    return needed or mark_of(trade, execution, observation.memory.database_id)
 
 
 def _halted_with(trade: BrokerTrade, settings: TraderSettings) -> Note:

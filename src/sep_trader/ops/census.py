@@ -9,6 +9,8 @@ from sep_trader.store.database import Connection
 
 VIEWS = ("v_open_trades",)
 """Views that are compared as well: what the trader would act on."""
+_GOES_ON = ("age_s",)
+"""Columns that are another value at every look."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +76,19 @@ def differences(before: dict[str, Count], after: dict[str, Count]) -> list[str]:
 
 
 def _count(connection: Connection, name: str) -> Count:
-    statement = sql.SQL("SELECT count(*) AS rows, coalesce(sum(hash_record_extended(t, 0)), 0)::text AS hash FROM {} t")
-    (row,) = connection.execute(statement.format(sql.Identifier(name))).fetchall()
+    statement = sql.SQL(
+        "SELECT count(*) AS rows, coalesce(sum(hash_record_extended(t, 0)), 0)::text AS hash FROM (SELECT {} FROM {}) t"
+    )
+    columns = sql.SQL(", ").join(map(sql.Identifier, _columns(connection, name))) if name in VIEWS else sql.SQL("*")
+    (row,) = connection.execute(statement.format(columns, sql.Identifier(name))).fetchall()
     return Count(row["rows"], row["hash"])
+
+
+def _columns(connection: Connection, name: str) -> list[str]:
+    rows = connection.execute(
+        "SELECT attname AS name FROM pg_attribute WHERE attrelid = %s::regclass AND attnum > 0 ORDER BY attnum", [name]
+    ).fetchall()
+    return [row["name"] for row in rows if row["name"] not in _GOES_ON]
 
 
 def only_value(connection: Connection, statement: str, *parameters: Any) -> Any:

@@ -157,6 +157,24 @@ def test_a_persons_trade_is_left_alone() -> None:
     assert seen.owners == {50: Owner.PERSON}
 
 
+def test_a_trade_of_the_books_gets_the_marks_that_it_does_not_carry() -> None:
+    ours = books(executions=(execution(),))
+    for changes in ({"tag": None}, {"client_id": "sep-9"}, {"comment": "by hand"}):
+        (mark,) = acts(observation(trade(**changes), of=ours))
+        text = "until 2014-05-15T08:30:30Z stop 0.0040"
+        assert (mark.client_id, mark.tag, mark.comment) == ("sep-1", "sep:db-1", text)
+        assert mark.why == "it does not carry our marks: they are written on it"
+        halted = books(executions=(execution(),), switch=HALTED)
+        assert acts(observation(trade(**changes), of=halted)) == []
+        just = remembered(attempts={31: Attempt(MONO, 1, "x")})
+        assert acts(observation(trade(**changes), of=ours, memory=just)) == []
+    nameless = observation(trade(tag=None), of=ours, memory=Memory())
+    assert acts(nameless) == []
+    assert acts(observation(trade(comment=None), of=books(executions=(execution(stop_distance=None),)))) == []
+    unseen: dict[str, Any] = {"account": BLIND, "record": BLIND, "last_account": snapshot(trade(tag=None))}
+    assert acts(observation(of=ours, **unseen)) == []
+
+
 def test_what_the_books_have_is_ours_whatever_its_marks() -> None:
     unmarked = trade(ours=False)
     (closed,) = acts(observation(unmarked, of=books(executions=(execution(),)), now=LATER), Close)

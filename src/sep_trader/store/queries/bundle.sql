@@ -6,7 +6,7 @@ SELECT system_identifier::text FROM pg_control_system();
 -- Undecided signals that no acknowledged bundle carried to the target, as one JSON array.
 SELECT coalesce(jsonb_agg(to_jsonb(s) ORDER BY s.candle_time, s.pair, s.id), '[]')::text
 FROM trading_signals s
-WHERE s.status = 'NEW' AND NOT EXISTS (
+WHERE s.status = 'NEW' AND s.origin = 'model' AND NOT EXISTS (
     SELECT 1 FROM bundle_exports e
     WHERE e.target = :target AND e.acknowledged_at IS NOT NULL AND s.id = ANY(e.signal_ids));
 
