@@ -175,4 +175,6 @@ def _tradeable(pair: str, market: MarketView, limits: RiskLimits) -> Refused | N
     age = price_age_s(price.time, market.now)
     if age > limits.price_max_age_s:
         return Refused(Reason.STALE_PRICE, f"the price is {age:.0f} s old, {limits.price_max_age_s} allowed")
+    if age < -limits.price_max_age_s:
+        return Refused(Reason.STALE_PRICE, f"the price is {-age:.0f} s ahead of the broker's clock")
     return None

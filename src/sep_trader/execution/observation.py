@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Generic, TypeVar
 
 from sep_trader.broker.port import AccountSnapshot, Price, Pricing, Transactions
@@ -12,6 +12,8 @@ from sep_trader.risk.protections import Protection
 from sep_trader.states import ExitReason, TradingState
 
 T = TypeVar("T")
+AHEAD = timedelta(seconds=5)
+"""How far a quote may be ahead of the broker's clock as we know it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,10 +111,13 @@ class Observation:
     """Why an account of this kind cannot be traded; None when it can."""
 
     def price_of(self, pair: str) -> Price | None:
-        """The newest quote of a pair, of the pricing answer or of the stream."""
+        """The newest quote of a pair, of the pricing answer or of the stream. A streamed one from the future is none:
+        it would pass as the newest for ever."""
         known = [p for p in self.pricing.value.prices if p.instrument == pair] if isinstance(self.pricing, Seen) else []
         streamed = self.streams.prices.get(pair)
-        return max(known + ([streamed[0]] if streamed else []), key=lambda p: p.time, default=None)
+        if streamed is not None and (self.now is None or streamed[0].time <= self.now + AHEAD):
+            known.append(streamed[0])
+        return max(known, key=lambda p: p.time, default=None)
 
     @property
     def unseen(self) -> dict[str, str]:

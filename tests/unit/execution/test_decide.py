@@ -127,6 +127,14 @@ def test_the_edges_of_time_are_still_in_time() -> None:
     assert refused == Refused(refused.code, "expired 7 s ago by the broker's clock")  # type: ignore[union-attr]
 
 
+def test_a_quote_from_the_future_is_stale_too() -> None:
+    edge = replace(PRICE, time=NOW + timedelta(seconds=60))
+    assert isinstance(decided(market=replace(MARKET, price=edge)), Approved)
+    found = decided(market=replace(MARKET, price=replace(PRICE, time=NOW + timedelta(seconds=61))))
+    assert isinstance(found, Refused)
+    assert (found.code, found.text) == ("STALE_PRICE", "the price is 61 s ahead of the broker's clock")
+
+
 def test_exposure_and_the_pairs_own_limits_are_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     busy = decided(exposure=replace(EXPOSURE, unsettled_pairs=frozenset({"EUR_USD"})))
     assert isinstance(busy, Refused)

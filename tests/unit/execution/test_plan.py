@@ -642,6 +642,18 @@ def test_the_newest_quote_decides_that_of_the_stream_included() -> None:
     assert order.quote == PRICE
 
 
+def test_a_streamed_quote_from_the_future_is_none() -> None:
+    """It would be the newest one for two hours, and never be stale."""
+    ahead = replace(PRICE, time=NOW + timedelta(seconds=6), ask=Decimal("1.37020"))
+    (order,) = decided(streams=Streams({"EUR_USD": (ahead, MONO)}))
+    assert order.quote == PRICE
+    edge = replace(ahead, time=NOW + timedelta(seconds=5))
+    (order,) = decided(streams=Streams({"EUR_USD": (edge, MONO)}))
+    assert order.quote == edge
+    assert observation(now=None, streams=Streams({"EUR_USD": (ahead, MONO)})).price_of("EUR_USD") == ahead
+    assert observation(pricing=BLIND).price_of("EUR_USD") is None
+
+
 def test_a_price_is_as_old_as_the_brokers_clock_says() -> None:
     """Finding A8: a frozen answer does not tell its own age."""
     late = NOW + timedelta(seconds=60)

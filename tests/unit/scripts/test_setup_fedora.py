@@ -174,7 +174,7 @@ def test_halting_wants_a_reason_and_passes_it_on_whole(fedora: Fedora) -> None:
     fedora.shell("sep-halt news; ")
     fedora.shell("sep-halt 'it is; $(late)'")
     first, second = fedora.calls()
-    assert first.startswith("ssh [me@trader] [sep trade state halted --by ")
+    assert first.startswith("ssh [me@trader] [sep trade halt --by ")
     assert second.endswith(r"--reason it\ is\;\ \$\(late\)]")
 
 
