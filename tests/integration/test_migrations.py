@@ -5,6 +5,7 @@ import subprocess
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -140,6 +141,51 @@ def test_books_of_an_earlier_version_get_their_balance_and_the_switch_its_first_
     assert [(r["account_id"], r["balance"]) for r in books] == [("a", 96), ("b", 7)]
     assert [r["client_id"] for r in names] == [None] * 4
     assert changes == [{"change": "SWITCHED", "after": "HALTED", "changed_by": "installation"}]
+
+
+OLD_BOOKS = """
+INSERT INTO research_runs VALUES (gen_random_uuid(), 'EUR_USD', 'M1', now(), now(), 1, 'd', 'v', '{}', 1, 1, 'READY', '',
+    '{}');
+INSERT INTO models SELECT 'm', 'EUR_USD', 'M1', id, '{}' FROM research_runs;
+INSERT INTO ledger_accounts (account_id, environment, currency, opening_balance, balance, opening_transaction_id,
+    last_transaction_id) VALUES ('a', 'practice', 'USD', 100, 104, 1, 4);
+INSERT INTO broker_transactions (account_id, id, time, type, amount, is_profit, raw) VALUES
+    ('a', 2, now(), 'ORDER_FILL', -3, true, '{"instrument": "EUR_USD"}'),
+    ('a', 3, now(), 'TRANSFER_FUNDS', 7, false, '{}'), ('a', 4, now(), 'MARKET_ORDER', 0, true, '{}');
+INSERT INTO performance_metrics VALUES ('2014-01-02', 'EUR_USD', 9, 5, 3, 10, 9, 2);
+"""
+OLD_TRADE = """
+WITH s AS (
+    INSERT INTO trading_signals (id, pair, model_id, granularity, candle_time, side, confidence, metrics, stop_distance,
+        horizon, expires_at, status, reason_code)
+    VALUES (gen_random_uuid(), 'EUR_USD', 'm', 'M1', %(at)s, 1, 0.5, '{}', 0.001, '1 hour', %(at)s, 'EXECUTED', 'FILLED')
+    RETURNING id)
+INSERT INTO trade_executions (signal_id, account_id, pair, client_id, status, units, intent_time, intent_transaction_id,
+    expected_price, trade_id, entry_price, exit_time, gross_pl, commission)
+SELECT id, 'a', 'EUR_USD', %(n)s::text, 'CLOSED', 1, %(at)s, 1, 1, %(n)s, 1, %(at)s, %(gross)s, 0.5 FROM s
+"""
+
+
+def test_books_of_an_earlier_version_get_two_sides_and_days_of_the_broker(bare: NewDatabase) -> None:
+    """A close at 21:30 UTC in May belongs to the next broker day; what nobody can compute any more stays as it was."""
+    with bare() as database:
+        migrate(database, up_to=25)
+        with database.transaction() as connection:
+            connection.execute(OLD_BOOKS)
+            for number, (at, gross) in enumerate([("20:30", -4), ("21:30", 5), ("21:40", -2), ("21:50", 1)]):
+                connection.execute(OLD_TRADE, {"at": f"2014-05-15 {at}Z", "n": number, "gross": gross})
+        migrate(database)
+        with database.transaction() as connection:
+            entries = connection.execute("SELECT transaction_id, entry, amount FROM ledger_entries ORDER BY 1, 2")
+            sides = [tuple(row.values()) for row in entries.fetchall()]
+            days = connection.execute("SELECT * FROM v_daily_performance ORDER BY day").fetchall()
+    assert sides == [(2, "cash", -3), (2, "trading", 3), (3, "cash", 7), (3, "transfers", -7)]
+    assert [str(d["day"]) for d in days] == ["2014-01-02", "2014-05-15", "2014-05-16"]
+    assert [(d["signals"], d["trades"], d["wins"], d["net_pl"]) for d in days] == [
+        (9, 5, 3, 9), (1, 1, 0, Decimal("-4.5")), (3, 3, 2, Decimal("2.5")),
+    ]  # fmt: skip
+    assert days[2]["max_drawdown"] == Decimal("2.5"), "from the day's peak of 4.5 down to 2"
+    assert days[2]["commission"] == Decimal("1.5")
 
 
 def test_candles_of_an_earlier_version_get_their_rollups(bare: NewDatabase) -> None:
