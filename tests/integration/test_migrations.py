@@ -144,8 +144,8 @@ def test_books_of_an_earlier_version_get_their_balance_and_the_switch_its_first_
 
 
 OLD_BOOKS = """
-INSERT INTO research_runs VALUES (gen_random_uuid(), 'EUR_USD', 'M1', now(), now(), 1, 'd', 'v', '{}', 1, 1, 'READY', '',
-    '{}');
+INSERT INTO research_runs VALUES (gen_random_uuid(), 'EUR_USD', 'M1', now(), now(), 1, 'd', 'v', '{}', 1, 1, 'READY',
+    '', '{}');
 INSERT INTO models SELECT 'm', 'EUR_USD', 'M1', id, '{}' FROM research_runs;
 INSERT INTO ledger_accounts (account_id, environment, currency, opening_balance, balance, opening_transaction_id,
     last_transaction_id) VALUES ('a', 'practice', 'USD', 100, 104, 1, 4);
@@ -158,7 +158,8 @@ OLD_TRADE = """
 WITH s AS (
     INSERT INTO trading_signals (id, pair, model_id, granularity, candle_time, side, confidence, metrics, stop_distance,
         horizon, expires_at, status, reason_code)
-    VALUES (gen_random_uuid(), 'EUR_USD', 'm', 'M1', %(at)s, 1, 0.5, '{}', 0.001, '1 hour', %(at)s, 'EXECUTED', 'FILLED')
+    VALUES (gen_random_uuid(), 'EUR_USD', 'm', 'M1', %(at)s, 1, 0.5, '{}', 0.001, '1 hour', %(at)s, 'EXECUTED',
+        'FILLED')
     RETURNING id)
 INSERT INTO trade_executions (signal_id, account_id, pair, client_id, status, units, intent_time, intent_transaction_id,
     expected_price, trade_id, entry_price, exit_time, gross_pl, commission)

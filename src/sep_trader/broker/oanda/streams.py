@@ -20,7 +20,7 @@ from sep_trader.broker.port import EventSink, FeedEvent, Price, StreamState, Tra
 
 Json = dict[str, Any]
 
-RECONNECT = Backoff(base_s=0.5, cap_s=30.0)
+RECONNECT = Backoff(base_s=0.5, cap_s=5.0)
 
 
 class Source(Protocol):
