@@ -38,7 +38,7 @@ from sep_trader.execution.codes import MARKET_CLOSED, reason_of
 from sep_trader.execution.exits import standing_stop
 from sep_trader.execution.journal import Journal, TwoTraders
 from sep_trader.execution.marks import Terms, comment_of, tag_of
-from sep_trader.execution.observation import Attempt, Closing, Observation, Seen
+from sep_trader.execution.observation import Attempt, Closing, Observation, Seen, Unseen
 from sep_trader.execution.recollection import Recollection
 from sep_trader.execution.settings import TraderSettings
 from sep_trader.risk.limits import Reason
@@ -63,6 +63,17 @@ class Done:
     acted: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class _Sent:
+    """An exit that was sent, and the line that tells of it; none where it was told before."""
+
+    trade_id: int
+    closing: Closing | None
+    event: str
+    text: str
+    level: str
+
+
 class Executor:
     """The hands of the trader. Everything that is sent to the broker, or written, goes through here."""
 
@@ -80,18 +91,23 @@ class Executor:
         self._settings, self._log, self._monotonic = settings, log, monotonic
         self._seen_at = float("-inf")
         self._seen: See | None = None
+        self._blind = False
+        """Whether the books could not be read in this pass: nothing is waited for them then."""
         self.lock_pid: int | None = None
 
     def carry_out(self, actions: Sequence[Action], observation: Observation, memory: Recollection) -> Done:
         """Do all of it. Raises TwoTraders when somebody else books the account; nothing else."""
         done, now = Done(), observation.now
+        self._blind = isinstance(observation.books, Unseen)
         turns = [a for a in actions if isinstance(a, TurnDown)]
         for turn in turns:
             memory.lower(turn.state, turn.protection, turn.why)
-        self._exits([a for a in actions if isinstance(a, Close | Protect | Mark)], memory, now, done)
+        sent = self._exits([a for a in actions if isinstance(a, Close | Protect | Mark)], memory, done)
         for turn in turns:
             self._in_books(partial(self._turn, turn=turn, now=now), "the switch", memory)
         self._retry_floor(turns, memory, now)
+        if sent:
+            self._in_books(partial(self._write_exits, sent, now), "what became of exits", memory)
         for action in actions:
             self._keep_books(action, observation, memory, done)
         self._orders([a for a in actions if isinstance(a, Order)], now, memory, done)
@@ -100,16 +116,17 @@ class Executor:
 
     # -- group 1: exits and protection
 
-    def _exits(
-        self, actions: Sequence[Close | Protect | Mark], memory: Recollection, now: datetime | None, done: Done
-    ) -> None:
+    def _exits(self, actions: Sequence[Close | Protect | Mark], memory: Recollection, done: Done) -> list[_Sent]:
+        """Send all of them, some side by side; what became of each is written later, since no exit waits for a row."""
+        sent: list[_Sent] = []
         for start in range(0, len(actions), _SIDE_BY_SIDE):
             batch = actions[start : start + _SIDE_BY_SIDE]
             results = self._calls.run([partial(self._send_exit, action) for action in batch], _EXIT_S)
             for action, result in zip(batch, results, strict=True):
                 outcome = result if not isinstance(result, Exception) else Unknown(str(result))
-                self._learn_exit(action, outcome, memory, now)
+                sent.append(self._learn_exit(action, outcome, memory))
                 done.acted = True
+        return sent
 
     def _send_exit(self, action: Close | Protect | Mark) -> Outcome:
         if isinstance(action, Close):
@@ -119,33 +136,42 @@ class Executor:
             return self._broker.mark_trade(action.trade.trade_id, **marks)
         return self._broker.change_exits(action.trade, stop_loss=action.stop)
 
-    def _learn_exit(
-        self, action: Close | Protect | Mark, outcome: Outcome, memory: Recollection, now: datetime | None
-    ) -> None:
-        """Remember what became of it, keep why we closed, and tell what failed, once for each cause."""
+    def _learn_exit(self, action: Close | Protect | Mark, outcome: Outcome, memory: Recollection) -> _Sent:
+        """Remember what became of it; a failure is told once for each cause."""
         trade_id = action.trade.trade_id
         before = memory.attempts.get(trade_id)
         failure, closed_market = _failure_of(action, outcome)
         failures = 0 if failure is None else (before.failures if before else 0) + 1
         memory.attempts[trade_id] = Attempt(self._monotonic(), failures, failure or "", closed_market)
-        what = {Close: "close", Protect: "protect", Mark: "mark"}[type(action)]
+        closing = None
         if isinstance(action, Close) and (failure is None or isinstance(outcome, Unknown)):
             order_id = outcome.order_id if isinstance(outcome, Filled) else None
-            memory.closings[trade_id] = Closing(action.cause, order_id, self._monotonic())
-            keep = partial(self._note_closing, trade_id=trade_id, closing=memory.closings[trade_id])
-            self._in_books(keep, "why a trade was closed", memory)
+            closing = memory.closings[trade_id] = Closing(action.cause, order_id, self._monotonic())
+        what = {Close: "close", Protect: "protect", Mark: "mark"}[type(action)]
         told = f"{action.trade.instrument} trade {trade_id}: {action.why}"
         if failure is None:
-            self._in_books(partial(self._line, f"{what}_sent", told, "info", now), "the log", memory)
-        elif before is None or before.cause != failure:
-            line = partial(self._line, f"{what}_failed", f"{told}; {failure}", "warning", now)
-            self._in_books(line, "the log", memory)
+            return _Sent(trade_id, closing, f"{what}_sent", told, "info")
+        known = before is not None and before.cause == failure
+        text = f"{told}; {failure}"
+        sent = _Sent(trade_id, closing, f"{what}_failed", "" if known else text, "warning")
+        if self._blind and not known:
+            self._log.write(None, sent.event, text, level="warning")
+        return sent
 
-    def _note_closing(self, connection: Connection, *, trade_id: int, closing: Closing) -> None:
-        if closing.order_id is not None:
-            account, order_id = self._broker.account_id, closing.order_id
-            values = {"account_id": account, "trade_id": trade_id, "order_id": order_id, "cause": closing.cause}
-            queries.execute(connection, "note_closing", **values)
+    def _write_exits(self, sent: Sequence[_Sent], now: datetime | None, connection: Connection) -> None:
+        """Keep why trades were closed, and with which orders; tell the rest."""
+        for one in sent:
+            if one.closing is not None and one.closing.order_id is not None:
+                queries.execute(
+                    connection,
+                    "note_closing",
+                    account_id=self._broker.account_id,
+                    trade_id=one.trade_id,
+                    order_id=one.closing.order_id,
+                    cause=one.closing.cause,
+                )
+            if one.text:
+                self._log.write(connection, one.event, one.text, level=one.level, broker_time=now)
 
     # -- group 2: the switch
 
@@ -370,7 +396,12 @@ class Executor:
         self._log.write(connection, event, text, level=level, broker_time=now, **context)
 
     def _in_books(self, write: Callable[[Connection], None], what: str, memory: Recollection) -> bool:
-        """Write in one transaction; tell whether it stands. A database that does not take it is told on the console."""
+        """Write in one transaction; tell whether it stands. A database that does not take it is told on the console.
+
+        One that could not be read in this pass is not asked.
+        """
+        if self._blind:
+            return False
         try:
             with self._database.transaction() as connection:
                 write(connection)

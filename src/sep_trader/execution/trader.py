@@ -15,7 +15,7 @@ from sep_trader.execution.clocks import BrokerClock, Clock, ClockRules, SystemCl
 from sep_trader.execution.executor import Executor
 from sep_trader.execution.journal import Journal, TwoTraders
 from sep_trader.execution.newest import Newest, Wake
-from sep_trader.execution.observation import Observation, Seen
+from sep_trader.execution.observation import Observation, Seen, Unseen
 from sep_trader.execution.observer import Observer
 from sep_trader.execution.plan import plan
 from sep_trader.execution.recollection import Recollection
@@ -202,6 +202,8 @@ class Trader:
         mono = self._clock.monotonic()
         if observation is not None and mono - self._status_at < self._settings.status_s:
             return
+        if observation is not None and isinstance(observation.books, Unseen):
+            return  # there is nobody to tell
         self._status_at = mono
         now = self.broker_clock.now()
         streams = self.newest.streams()
