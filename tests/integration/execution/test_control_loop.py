@@ -91,7 +91,8 @@ def test_the_stop_is_counted_from_the_fill_and_the_price_is_bounded(world: World
 def test_a_price_that_has_moved_beyond_the_bound_is_not_taken(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     client = world.client()
     place = client.place
-    monkeypatch.setattr(client, "place", lambda order: place(replace(order, price_bound=order.price_bound * Decimal("0.9"))))
+    worse = Decimal("0.9")
+    monkeypatch.setattr(client, "place", lambda o: place(replace(o, price_bound=o.price_bound * worse)))
     trader = world.trader(client=client)
     signal = world.signal(**WIDE_STOP)
     trader.settle()
