@@ -162,7 +162,7 @@ def test_killing_the_whole_machine_loses_no_committed_execution(site: Site) -> N
 
 
 def open_trade(site: Site) -> str:
-    return site.sql("SELECT pair, side, status, trade_id FROM v_open_trades ORDER BY trade_id")
+    return site.sql("SELECT pair, side, status, trade_id FROM v_open_trades WHERE status = 'OPEN' ORDER BY trade_id")
 
 
 def handed_over(site: Site) -> str:
