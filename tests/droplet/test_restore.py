@@ -150,7 +150,7 @@ def test_a_rebuilt_machine_adopts_the_volume(site: Site) -> None:
     assert "Format the blank volume" not in printed
     wait_until_up(site)
     after = _census(site)
-    grown = {"system_logs", "component_status"}  # the trader starts, and says so
+    grown = {"system_logs", "component_status", "broker_accounts"}  # the trader starts, looks, and says so
     assert {t: n for t, n in after.items() if t not in grown} == {t: n for t, n in before.items() if t not in grown}
     assert int(after["system_logs"].split("|")[0]) > int(before["system_logs"].split("|")[0])
     assert open_trade(site) == trades != ""
