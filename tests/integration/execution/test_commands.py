@@ -82,7 +82,7 @@ def test_flatten_works_while_the_trader_hangs(world: World, tmp_path: Path) -> N
         process.suspend()
         began = time.monotonic()
         done = sep(world, "trade", "flatten", *SIGNED, "--wait", "1")
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 15
         assert done["by"] == "hand"
         assert len(done["closed"]) == 1
         assert world.account()["openTradeCount"] == 0

@@ -14,7 +14,7 @@ def test_a_transaction_that_takes_too_long_is_cut_and_the_next_one_works(databas
         began = time.monotonic()
         with pytest.raises(StoreUnavailable), own.transaction() as connection:
             connection.execute("SELECT pg_sleep(30)")
-        assert time.monotonic() - began < 1.5
+        assert time.monotonic() - began < 5
         with own.transaction() as connection:
             assert connection.execute("SELECT 1 AS one").fetchone() == {"one": 1}
 
