@@ -120,6 +120,11 @@ class Observation:
         return max(known, key=lambda p: p.time, default=None)
 
     @property
+    def database_id(self) -> str | None:
+        """What our database is called on its trades: as it says now, else as last read; None when it never was."""
+        return self.books.value.database_id if isinstance(self.books, Seen) else self.memory.database_id
+
+    @property
     def unseen(self) -> dict[str, str]:
         """The parts that could not be read, with the reason."""
         parts = {"account": self.account, "record": self.record, "pricing": self.pricing, "books": self.books}

@@ -75,7 +75,7 @@ def _exits(observation: Observation, settings: TraderSettings, state: TradingSta
     by_trade, requests = _known(observation)
     for trade in snapshot.trades if snapshot is not None else ():
         execution = by_trade.get(trade.trade_id)
-        ours = execution is not None or owner_of(trade, observation.memory.database_id) is Owner.OURS
+        ours = execution is not None or owner_of(trade, observation.database_id) is Owner.OURS
         asked = _asked(trade, ours, requests)
         try:
             action = asked or (_needed(observation, settings, trade, execution) if ours else None)
@@ -123,7 +123,7 @@ def _needed(
     price = observation.price_of(trade.instrument)
     instrument = observation.terms.get(trade.instrument)
     needed = exit_of(trade, execution, observation.now, price, instrument, settings.exits)
-    return needed or mark_of(trade, execution, observation.memory.database_id)
+    return needed or mark_of(trade, execution, observation.database_id)
 
 
 def _halted_with(trade: BrokerTrade, settings: TraderSettings) -> Note:
@@ -140,14 +140,14 @@ def _requests_done(observation: Observation) -> Iterator[Action]:
     for request in observation.books.value.requests:
         named = [t for t in trades if t.trade_id == request.trade_id]
         if request.kind == "close":
-            foreign = [t for t in named if owner_of(t, observation.memory.database_id) is not Owner.OURS]
+            foreign = [t for t in named if owner_of(t, observation.database_id) is not Owner.OURS]
             if foreign and not request.everything:
                 yield Answer(request.id, False, f"trade {request.trade_id} is not ours: ask with --all")
             elif not named:
                 yield Answer(request.id, True, f"trade {request.trade_id} is not open")
             continue
         mine = [t for t in trades if request.pair in (None, t.instrument)]
-        mine = [t for t in mine if request.everything or owner_of(t, observation.memory.database_id) is Owner.OURS]
+        mine = [t for t in mine if request.everything or owner_of(t, observation.database_id) is Owner.OURS]
         under_way = [e for e in pending if request.pair in (None, e.pair)]
         if not mine and not under_way:
             yield Answer(request.id, True, "nothing is open")

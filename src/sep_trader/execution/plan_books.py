@@ -68,7 +68,7 @@ def see(snapshot: AccountSnapshot, before: SeenAccount | None, observation: Obse
     now = observation.now
     assert now is not None  # noqa: S101 - asked for with a known time only
     nav, day, week = snapshot.summary.nav, broker_day(now), broker_week(now)
-    database_id = observation.memory.database_id
+    database_id = observation.database_id
     return See(
         snapshot,
         {trade.trade_id: owner_of(trade, database_id) for trade in snapshot.trades},

@@ -59,7 +59,7 @@ def _causes(observation: Observation, settings: TraderSettings) -> Iterator[tupl
 def _of_account(snapshot: AccountSnapshot, observation: Observation) -> Iterator[tuple[Protection, str]]:
     if snapshot.guaranteed_stops is GuaranteedStops.REQUIRED:
         yield Protection.ACCOUNT_KIND, "the account requires guaranteed stops, which this system does not set"
-    database_id = observation.memory.database_id
+    database_id = observation.database_id
     for trade in snapshot.trades:
         if owner_of(trade, database_id) is Owner.ANOTHER:
             why = f"trade {trade.trade_id} was opened by another database ({trade.tag}), ours is {database_id}"

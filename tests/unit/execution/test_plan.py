@@ -168,8 +168,7 @@ def test_a_trade_of_the_books_gets_the_marks_that_it_does_not_carry() -> None:
         assert acts(observation(trade(**changes), of=halted)) == []
         just = remembered(attempts={31: Attempt(MONO, 1, "x")})
         assert acts(observation(trade(**changes), of=ours, memory=just)) == []
-    nameless = observation(trade(tag=None), of=ours, memory=Memory())
-    assert acts(nameless) == []
+    assert len(acts(observation(trade(tag=None), of=ours, memory=Memory()))) == 1
     assert acts(observation(trade(comment=None), of=books(executions=(execution(stop_distance=None),)))) == []
     unseen: dict[str, Any] = {"account": BLIND, "record": BLIND, "last_account": snapshot(trade(tag=None))}
     assert acts(observation(of=ours, **unseen)) == []
@@ -377,6 +376,12 @@ def test_two_databases_on_one_account_halt() -> None:
     assert acts(found, TurnDown)[0].why == "trade 31 was opened by another database (sep:db-2), ours is db-1"
     assert acts(found, Close) == []
     assert acts(observation(trade(tag="sep:db-2", stop_loss=None), now=LATER), Protect) == []
+    first = observation(trade(tag="sep:db-2", stop_loss=None), now=LATER, memory=Memory())
+    assert turned(first) == [(Protection.TWO_DATABASES, Consequence.HALT)]
+    assert acts(first, Close) == [], "the first pass of a process knows its own database, too"
+    assert acts(first, See)[0].owners == {31: Owner.ANOTHER}
+    asleep = observation(trade(tag="sep:db-2"), books=BLIND, record=BLIND, now=LATER)
+    assert acts(asleep, Close) == [], "as it was last read"
 
 
 def test_an_account_that_cannot_be_traded_halts() -> None:
