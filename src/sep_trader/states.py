@@ -14,7 +14,12 @@ class TradingState(StrEnum):
     REDUCING = "REDUCING"
     """Trades are closed, and none is opened."""
     HALTED = "HALTED"
-    """No order is sent. Stops and targets rest at the broker."""
+    """Nothing is sent but what a person asks. Stops and targets rest at the broker."""
+
+    @property
+    def depth(self) -> int:
+        """How far down the switch is: 0 for ACTIVE. A protection only turns to a greater depth."""
+        return list(TradingState).index(self)
 
 
 class SignalStatus(StrEnum):
@@ -24,6 +29,31 @@ class SignalStatus(StrEnum):
     EXECUTED = "EXECUTED"
     REFUSED = "REFUSED"
     EXPIRED = "EXPIRED"
+
+
+class Origin(StrEnum):
+    """Where a signal came from (trading_signals.origin)."""
+
+    MODEL = "model"
+    PROBE = "probe"
+    """A person tries the path with a small trade."""
+    ADOPTED = "adopted"
+    """A person's trade that was taken over."""
+
+
+class RequestKind(StrEnum):
+    """What is asked of the trader (trading_requests.kind)."""
+
+    FLATTEN = "flatten"
+    CLOSE = "close"
+
+
+class RequestStatus(StrEnum):
+    """What became of a request (trading_requests.status)."""
+
+    NEW = "NEW"
+    DONE = "DONE"
+    REFUSED = "REFUSED"
 
 
 class ExecutionStatus(StrEnum):

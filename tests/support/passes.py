@@ -29,7 +29,7 @@ from sep_trader.execution.rows import (
 from sep_trader.execution.settings import TraderSettings
 from sep_trader.market.instrument import standard_instrument
 from sep_trader.risk.days import broker_day, broker_week
-from sep_trader.states import ExecutionStatus, SpreadSource, TradingState, Verdict
+from sep_trader.states import ExecutionStatus, Origin, SpreadSource, TradingState, Verdict
 
 NOW = datetime(2014, 5, 15, 8, 0, 30, tzinfo=UTC)
 BEGAN = datetime(2014, 1, 1, tzinfo=UTC)
@@ -56,7 +56,7 @@ def signal(number: int = 1, **changes: Any) -> NewSignal:
         "id": UUID(int=number), "pair": "EUR_USD", "model_id": MODEL, "granularity": "M1",
         "candle_time": NOW.replace(second=0) - timedelta(minutes=1), "side": 1, "confidence": Decimal("0.5"),
         "stop_distance": Decimal("0.0040"), "target_distance": Decimal("0.0060"), "horizon": timedelta(minutes=30),
-        "expires_at": NOW + timedelta(minutes=2), "origin": "model", "max_units": None, "ordered": False,
+        "expires_at": NOW + timedelta(minutes=2), "origin": Origin.MODEL, "max_units": None, "ordered": False,
     }  # fmt: skip
     return NewSignal(**{**given, **changes})
 

@@ -20,7 +20,7 @@ from sep_trader.execution.adoption import adopt_trade
 from sep_trader.execution.person import Closed, close_by_hand, wanted
 from sep_trader.market.instrument import parse_pair
 from sep_trader.settings import Settings, load_settings
-from sep_trader.states import ExitReason
+from sep_trader.states import ExitReason, RequestKind, RequestStatus
 from sep_trader.store.database import Database
 from sep_trader.store.queries import Row, queries
 
@@ -32,7 +32,7 @@ _EVERY_S = 0.1
 class _Asked:
     """What a person asks for."""
 
-    kind: str
+    kind: RequestKind
     by: str
     why: str
     pair: str | None = None
@@ -50,7 +50,7 @@ def flatten(
 ) -> None:
     """Close every trade of ours now, and open none after it. Works without streams, and while the trader hangs."""
     name, why = switch.signed(by, reason)
-    _do(_Asked("flatten", name, why, parse_pair(pair) if pair else None, None, everything), wait, json)
+    _do(_Asked(RequestKind.FLATTEN, name, why, parse_pair(pair) if pair else None, None, everything), wait, json)
 
 
 def close(
@@ -63,7 +63,7 @@ def close(
 ) -> None:
     """Close one trade now."""
     name, why = switch.signed(by, reason)
-    _do(_Asked("close", name, why, None, trade, everything), wait, json)
+    _do(_Asked(RequestKind.CLOSE, name, why, None, trade, everything), wait, json)
 
 
 def adopt(
@@ -126,9 +126,9 @@ def _through_trader(settings: Settings, account_id: str, asked: _Asked, wait_s: 
             while time.monotonic() < end:
                 with database.transaction() as connection:
                     row = queries.only(connection, "request", Row, id=number)
-                if row["status"] == "REFUSED":
+                if row["status"] == RequestStatus.REFUSED:
                     raise InputError(str(row["answer"]))
-                if row["status"] == "DONE":
+                if row["status"] == RequestStatus.DONE:
                     return str(row["answer"]), database_id
                 time.sleep(_EVERY_S)
             return None, database_id
@@ -144,7 +144,7 @@ def _ask(connection: "psycopg.Connection[dict[str, object]]", account_id: str, a
         connection, account_id, kind=asked.kind, by=asked.by, why=asked.why, pair=asked.pair,
         trade_id=asked.trade_id, everything=asked.everything,
     )  # fmt: skip
-    if asked.kind == "flatten" and asked.pair is None:
+    if asked.kind is RequestKind.FLATTEN and asked.pair is None:
         switch.reduce(connection, by=asked.by, why=f"flatten: {asked.why}")
     return number
 
@@ -159,7 +159,7 @@ def _directly(settings: Settings, broker: Broker, asked: _Asked, database_id: st
         render.errors.print(f"sep: trade {one.trade.trade_id} ({one.trade.units} {one.trade.instrument}): {one.text}")
 
     results = close_by_hand(broker, choose, tell)
-    cause = ExitReason.FLATTENED if asked.kind == "flatten" else ExitReason.REQUESTED
+    cause = ExitReason.FLATTENED if asked.kind is RequestKind.FLATTEN else ExitReason.REQUESTED
     if database_id is not None:
         _keep(settings, broker.account_id, results, cause)
     return results

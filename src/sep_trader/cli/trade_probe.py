@@ -24,6 +24,7 @@ from sep_trader.execution.fence import Fence
 from sep_trader.execution.trader import Trader
 from sep_trader.market.instrument import parse_pair
 from sep_trader.settings import OandaEnvironment, Settings, load_settings
+from sep_trader.states import ExecutionStatus, Origin, SignalStatus
 from sep_trader.store.database import Database
 from sep_trader.store.queries import Row, queries
 
@@ -96,9 +97,9 @@ def _write(
             # Counted from the end of a candle that ended up to a minute ago: the person means from now.
             horizon=now - candle - _MINUTE + timedelta(minutes=horizon),
             expires_at=now + min(_VALID, timedelta(minutes=horizon)),
-            origin="probe",
+            origin=Origin.PROBE,
             max_units=units,
-            status="NEW",
+            status=SignalStatus.NEW,
             reason_code=None,
             reason=None,
             decided_at=None,
@@ -118,18 +119,18 @@ def _follow(database: Database, signal_id: UUID, end: float, step: Callable[[str
     while time.monotonic() < end:
         with database.transaction() as connection:
             now = queries.only(connection, "probe_progress", Row, id=signal_id)
-        if now["status"] in ("REFUSED", "EXPIRED"):
+        if now["status"] in (SignalStatus.REFUSED, SignalStatus.EXPIRED):
             tell("refused", f"{now['reason_code']}: {now['reason']}")
             return False
         if now["order_status"] is not None:
             tell("intent", f"committed, expected at {now['expected_price']}")
-        if now["order_status"] == "UNKNOWN":
+        if now["order_status"] == ExecutionStatus.UNKNOWN:
             tell("unknown", "the order's answer was lost: it is looked for")
         if now["trade_id"] is not None:
             tell("filled", f"trade {now['trade_id']}: {now['units']} at {now['entry_price']}")
         if now["seen"] and now["standing_stop"] is not None:
             tell("protected", f"the broker shows its stop at {now['standing_stop']}")
-        if now["order_status"] == "CLOSED":
+        if now["order_status"] == ExecutionStatus.CLOSED:
             tell("closed", f"{now['exit_reason']} at {now['exit_price']}")
             tell("booked", f"net {now['net_pl']:+}")
             return True

@@ -21,6 +21,13 @@ class TurnDown:
     protection: Protection
     consequence: Consequence
     why: str
+    flatten: bool = False
+    """Whether a request is written, in the same transaction, that every trade of ours be closed."""
+
+    @property
+    def flattens(self) -> bool:
+        """Whether it closes every trade of ours, too."""
+        return self.consequence is Consequence.FLATTEN
 
     @property
     def state(self) -> TradingState:

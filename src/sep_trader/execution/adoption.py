@@ -13,7 +13,7 @@ from sep_trader.execution.decide import up_to_tick
 from sep_trader.execution.marks import Owner, Terms, client_id_of, comment_of, owner_of, tag_of
 from sep_trader.market.instrument import Instrument
 from sep_trader.risk.limits import Reason
-from sep_trader.states import SignalStatus
+from sep_trader.states import Origin, SignalStatus
 from sep_trader.store.database import Connection, Database
 from sep_trader.store.logs import Log
 from sep_trader.store.queries import queries
@@ -85,7 +85,7 @@ def _write(
         stop_distance=terms.stop_distance,
         horizon=terms.horizon_at - candle - _MINUTE,
         expires_at=now,
-        origin="adopted",
+        origin=Origin.ADOPTED,
         max_units=None,
         status=SignalStatus.EXECUTED,
         reason_code=Reason.FILLED,

@@ -18,7 +18,7 @@ from sep_trader.execution.rows import (
     SeenAccount,
     Switch,
 )
-from sep_trader.states import ExecutionStatus, SpreadSource, TradingState, Verdict
+from sep_trader.states import ExecutionStatus, Origin, RequestKind, SpreadSource, TradingState, Verdict
 from sep_trader.store.database import Connection
 from sep_trader.store.locks import Lock
 from sep_trader.store.queries import queries
@@ -72,7 +72,7 @@ def read_books(connection: Connection, account_id: str, now: datetime, lock_pid:
         unreadable_signals=unreadable,
         rights={pair: _right(item) for pair, item in _load(row.rights).items()},
         last_exits={pair: datetime.fromisoformat(text) for pair, text in _load(row.last_exits).items()},
-        requests=tuple(Request(**item) for item in _load(row.requests)),
+        requests=tuple(_request(item) for item in _load(row.requests)),
         elsewhere=tuple(_load(row.elsewhere)),
         orders_last_minute=row.orders_last_minute,
         unknown_lately=row.unknown_lately,
@@ -80,6 +80,10 @@ def read_books(connection: Connection, account_id: str, now: datetime, lock_pid:
         last_loss=_time(streak["at"]),
     )
     return books, row.lock_held
+
+
+def _request(item: Json) -> Request:
+    return Request(**{**item, "kind": RequestKind(item["kind"])})
 
 
 def _load(text: str) -> Any:
@@ -177,7 +181,7 @@ def _signal(item: Json) -> NewSignal:
         target_distance=_maybe(item["target_distance"]),
         horizon=timedelta(seconds=float(item["horizon"])),
         expires_at=datetime.fromisoformat(item["expires_at"]),
-        origin=item["origin"],
+        origin=Origin(item["origin"]),
         max_units=_maybe(item["max_units"]),
         ordered=item["ordered"],
     )

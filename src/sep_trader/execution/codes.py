@@ -28,6 +28,10 @@ MARKET_CLOSED = frozenset({"MARKET_HALTED", "INSTRUMENT_NOT_TRADEABLE"})
 """The broker's words for a closed market."""
 
 
+GONE = frozenset({"TRADE_DOESNT_EXIST", "NO_SUCH_TRADE"})
+"""The broker's words for a trade that is closed already."""
+
+
 def reason_of(words: str) -> Reason:
     """The reason code for a broker's words; BROKER_REFUSED for any that have none of their own."""
     return _OF_WORDS.get(words, Reason.BROKER_REFUSED)

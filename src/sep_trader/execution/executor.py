@@ -34,7 +34,7 @@ from sep_trader.execution.actions import (
     TurnDown,
 )
 from sep_trader.execution.calls import Calls
-from sep_trader.execution.codes import MARKET_CLOSED, reason_of
+from sep_trader.execution.codes import GONE, MARKET_CLOSED, reason_of
 from sep_trader.execution.exits import standing_stop
 from sep_trader.execution.journal import Journal, TwoTraders
 from sep_trader.execution.marks import Terms, comment_of, tag_of
@@ -43,7 +43,7 @@ from sep_trader.execution.recollection import Recollection
 from sep_trader.execution.settings import TraderSettings
 from sep_trader.risk.limits import Reason
 from sep_trader.risk.protections import Consequence
-from sep_trader.states import ExecutionStatus, SignalStatus, TradingState
+from sep_trader.states import ExecutionStatus, RequestKind, RequestStatus, SignalStatus, TradingState
 from sep_trader.store.database import Connection, Database
 from sep_trader.store.locks import Lock
 from sep_trader.store.logs import Log
@@ -54,13 +54,6 @@ _ORDER_S = 5.0
 _SIDE_BY_SIDE = 4
 _SEEN_AGAIN_S = 0.9
 _FAULTS = (SepError, psycopg.Error)
-
-
-@dataclass(slots=True)
-class Done:
-    """What a pass did: whether anything was sent or booked, so that the next look comes at once."""
-
-    acted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,30 +86,33 @@ class Executor:
         self._seen: See | None = None
         self._blind = False
         """Whether the books could not be read in this pass: nothing is waited for them then."""
+        self._acted = False
         self.lock_pid: int | None = None
 
-    def carry_out(self, actions: Sequence[Action], observation: Observation, memory: Recollection) -> Done:
-        """Do all of it. Raises TwoTraders when somebody else books the account; nothing else."""
-        done, now = Done(), observation.now
+    def carry_out(self, actions: Sequence[Action], observation: Observation, memory: Recollection) -> bool:
+        """Do all of it; tell whether anything was sent or booked, so that the next look comes at once.
+
+        Raises TwoTraders when somebody else books the account; nothing else.
+        """
+        self._acted, now = False, observation.now
         self._blind = isinstance(observation.books, Unseen)
         turns = [a for a in actions if isinstance(a, TurnDown)]
         for turn in turns:
             memory.lower(turn.state, turn.protection, turn.why)
-        sent = self._exits([a for a in actions if isinstance(a, Close | Protect | Mark)], memory, done)
-        for turn in turns:
-            self._in_books(partial(self._turn, turn=turn, now=now), "the switch", memory)
-        self._retry_floor(turns, memory, now)
-        if sent:
-            self._in_books(partial(self._write_exits, sent, now), "what became of exits", memory)
+        sent = self._exits([a for a in actions if isinstance(a, Close | Protect | Mark)], memory)
+        self._turn_down(turns, memory, now)
+        if sent and not self._in_books(partial(self._write_exits, sent, now), "what became of exits", memory):
+            for one in (one for one in sent if one.text):
+                self._log.write(None, one.event, one.text, level=one.level)
         for action in actions:
-            self._keep_books(action, observation, memory, done)
-        self._orders([a for a in actions if isinstance(a, Order)], now, memory, done)
+            self._keep_books(action, observation, memory)
+        self._orders([a for a in actions if isinstance(a, Order)], now, memory)
         self._tell(actions, observation, memory)
-        return done
+        return self._acted
 
     # -- group 1: exits and protection
 
-    def _exits(self, actions: Sequence[Close | Protect | Mark], memory: Recollection, done: Done) -> list[_Sent]:
+    def _exits(self, actions: Sequence[Close | Protect | Mark], memory: Recollection) -> list[_Sent]:
         """Send all of them, some side by side; what became of each is written later, since no exit waits for a row."""
         sent: list[_Sent] = []
         for start in range(0, len(actions), _SIDE_BY_SIDE):
@@ -125,7 +121,7 @@ class Executor:
             for action, result in zip(batch, results, strict=True):
                 outcome = result if not isinstance(result, Exception) else Unknown(str(result))
                 sent.append(self._learn_exit(action, outcome, memory))
-                done.acted = True
+                self._acted = True
         return sent
 
     def _send_exit(self, action: Close | Protect | Mark) -> Outcome:
@@ -152,11 +148,7 @@ class Executor:
         if failure is None:
             return _Sent(trade_id, closing, f"{what}_sent", told, "info")
         known = before is not None and before.cause == failure
-        text = f"{told}; {failure}"
-        sent = _Sent(trade_id, closing, f"{what}_failed", "" if known else text, "warning")
-        if self._blind and not known:
-            self._log.write(None, sent.event, text, level="warning")
-        return sent
+        return _Sent(trade_id, closing, f"{what}_failed", "" if known else f"{told}; {failure}", "warning")
 
     def _write_exits(self, sent: Sequence[_Sent], now: datetime | None, connection: Connection) -> None:
         """Keep why trades were closed, and with which orders; tell the rest."""
@@ -175,41 +167,42 @@ class Executor:
 
     # -- group 2: the switch
 
-    def _turn(self, connection: Connection, *, turn: TurnDown, now: datetime | None) -> None:
-        by = str(turn.protection)
-        down = switch.halt if turn.state is TradingState.HALTED else switch.reduce
-        if not down(connection, by=by, why=turn.why):
-            return
-        text = f"{turn.state}: {turn.why}"
-        self._log.write(connection, "trading_state", text, level="error", broker_time=now, by=by)
-        if turn.consequence is Consequence.FLATTEN:
-            switch.ask(connection, self._broker.account_id, kind="flatten", by=by, why=turn.why)
-
-    def _retry_floor(self, turns: Sequence[TurnDown], memory: Recollection, now: datetime | None) -> None:
-        """Write a turn of an earlier pass that the database did not take."""
-        if memory.floor is None or turns:
+    def _turn_down(self, turns: Sequence[TurnDown], memory: Recollection, now: datetime | None) -> None:
+        """Write this pass's turns, or one of an earlier pass that the database did not take."""
+        if memory.floor is None:
             return
         state, protection, why = memory.floor
-        consequence = self._settings.consequences[protection]
-        turn = TurnDown(protection, Consequence.HALT if state is TradingState.HALTED else consequence, why)
-        self._in_books(partial(self._turn, turn=turn, now=now), "the switch", memory)
+        consequence = Consequence.HALT if state is TradingState.HALTED else Consequence.REDUCE
+        held = [] if any(turn.state is state for turn in turns) else [TurnDown(protection, consequence, why)]
+        stand = [self._in_books(partial(self._turn, turn, now), "the switch", memory) for turn in (*turns, *held)]
+        if all(stand):
+            memory.floor = None  # written: what a person turns from now on counts
+
+    def _turn(self, turn: TurnDown, now: datetime | None, connection: Connection) -> None:
+        by = str(turn.protection)
+        down = switch.halt if turn.state is TradingState.HALTED else switch.reduce
+        if down(connection, by=by, why=turn.why):
+            text = f"{turn.state}: {turn.why}"
+            self._log.write(connection, "trading_state", text, level="error", broker_time=now, by=by)
+        if turn.flatten:
+            switch.ask(connection, self._broker.account_id, kind=RequestKind.FLATTEN, by=by, why=turn.why)
 
     # -- group 3: the books
 
-    def _keep_books(self, action: Action, observation: Observation, memory: Recollection, done: Done) -> None:
+    def _keep_books(self, action: Action, observation: Observation, memory: Recollection) -> None:
         now = observation.now
         match action:
             case OpenLedger(snapshot=snapshot):
                 environment = self._settings.environment
                 open_it = partial(self._journal.open, snapshot=snapshot, environment=environment)
-                done.acted |= self._in_books(open_it, "the ledger", memory)
+                self._acted |= self._in_books(open_it, "the ledger", memory)
             case Book():
-                done.acted |= self._in_books(partial(self._book, action, observation, memory), "the record", memory)
+                self._acted |= self._in_books(partial(self._book, action, observation, memory), "the record", memory)
             case Explain(transaction_id=number, amount=amount) if now is not None:
                 explain = partial(self._journal.explain, transaction_id=number, amount=amount, when=now)
-                done.acted |= self._in_books(explain, "the balance", memory)
+                self._acted |= self._in_books(explain, "the balance", memory)
             case Doubt() | GiveUp():
-                done.acted |= self._in_books(partial(self._settle, action), "an order", memory)
+                self._acted |= self._in_books(partial(self._settle, action), "an order", memory)
             case Refuse() if now is not None:
                 self._in_books(partial(self._refuse, action, now), "a signal", memory)
             case Answer():
@@ -224,8 +217,7 @@ class Executor:
     def _settle(self, action: Doubt | GiveUp, connection: Connection) -> None:
         execution = action.execution
         if isinstance(action, Doubt):
-            queries.execute(connection, "doubt_execution", id=execution.id, reason=action.why)
-            self._log.write(connection, "order_unknown", action.why, level="error", client_id=execution.client_id)
+            self._doubt(execution.id, action.why, execution.client_id, connection)
             return
         queries.execute(connection, "give_up_execution", id=execution.id, reason=action.why)
         _end(connection, execution.signal_id, SignalStatus.REFUSED, Reason.ORDER_NOT_FOUND, action.why, None)
@@ -239,20 +231,20 @@ class Executor:
         self._log.write(connection, "signal_refused", said, broker_time=now, code=code, signal=action.signal_id)
 
     def _answer(self, action: Answer, connection: Connection) -> None:
-        status = "DONE" if action.done else "REFUSED"
+        status = RequestStatus.DONE if action.done else RequestStatus.REFUSED
         queries.execute(connection, "answer_request", id=action.request_id, status=status, answer=action.text)
         self._log.write(connection, "request_answered", action.text, request=action.request_id, status=status)
 
     # -- group 4: orders
 
-    def _orders(self, orders: Sequence[Order], now: datetime | None, memory: Recollection, done: Done) -> None:
+    def _orders(self, orders: Sequence[Order], now: datetime | None, memory: Recollection) -> None:
         """Send the orders, one after the other. After one whose end nobody knows, no other in this pass."""
         for order in orders:
             intents: list[int] = []
             write = partial(self._intend, order, now, memory, intents)
             if not self._in_books(write, "an intent", memory):
                 continue
-            done.acted = True  # also where the signal or the switch had changed: the next look tells how
+            self._acted = True  # also where the signal or the switch had changed: the next look tells how
             if not intents:
                 continue
             outcome = self._place(order, memory)
@@ -344,7 +336,7 @@ class Executor:
 
         def write(connection: Connection) -> None:
             for note in notes:
-                self._line(note.event, note.text, note.level, observation.now, connection, **note.context)
+                self._note(note, observation.now, connection)
             for sight in sights:
                 self._see(sight, observation.now, connection)
 
@@ -352,7 +344,10 @@ class Executor:
             self._seen, self._seen_at = (sights[-1], mono) if sights else (self._seen, self._seen_at)
         else:
             for note in notes:
-                self._line(note.event, note.text, note.level, observation.now, None)
+                self._note(note, observation.now, None)
+
+    def _note(self, note: Note, now: datetime | None, connection: Connection | None) -> None:
+        self._log.write(connection, note.event, note.text, level=note.level, broker_time=now, **note.context)
 
     def _is_news(self, sight: See, mono: float) -> bool:
         return (
@@ -384,17 +379,6 @@ class Executor:
 
     # -- shared
 
-    def _line(
-        self,
-        event: str,
-        text: str,
-        level: str,
-        now: datetime | None,
-        connection: Connection | None,
-        **context: object,
-    ) -> None:
-        self._log.write(connection, event, text, level=level, broker_time=now, **context)
-
     def _in_books(self, write: Callable[[Connection], None], what: str, memory: Recollection) -> bool:
         """Write in one transaction; tell whether it stands. A database that does not take it is told on the console.
 
@@ -422,7 +406,7 @@ def _failure_of(action: Close | Protect | Mark, outcome: Outcome) -> tuple[str |
         case Cancelled(reason=reason):
             return reason, reason in MARKET_CLOSED
         case Rejected(reason=reason, message=message):
-            gone = isinstance(action, Close) and reason in ("TRADE_DOESNT_EXIST", "NO_SUCH_TRADE")
+            gone = isinstance(action, Close) and reason in GONE
             return (None if gone else f"{reason} {message}".strip()), reason in MARKET_CLOSED
         case Unknown(cause=cause):
             return f"no answer: {cause}", False

@@ -70,15 +70,14 @@ class Memory:
 
     unsettled_since: since when an order's end is not known, by execution. floor: a state that the switch could not be
     turned to yet, since the database was out of reach. incomplete_since: since when the broker's record has a hole.
-    blind_since: since when a part cannot be read. state, database_id: as last read.
+    behind_since: since when the account has ended before the books. state, database_id: as last read.
     """
 
     attempts: Mapping[int, Attempt] = field(default_factory=dict)
-    closings: Mapping[int, Closing] = field(default_factory=dict)
     unsettled_since: Mapping[int, float] = field(default_factory=dict)
     floor: tuple[TradingState, Protection, str] | None = None
     incomplete_since: float | None = None
-    blind_since: Mapping[str, float] = field(default_factory=dict)
+    behind_since: float | None = None
     database_id: str | None = None
     state: TradingState | None = None
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from sep_trader.broker.deadline import deadline
 from sep_trader.broker.port import Broker, BrokerTrade, Cancelled, Filled, Outcome, Rejected, Unknown
+from sep_trader.execution.codes import GONE
 from sep_trader.execution.marks import Owner, owner_of
 
 _READ_S = 10.0
@@ -67,7 +68,7 @@ def _result(trade: BrokerTrade, outcome: Outcome) -> Closed:
         case Cancelled(reason=reason):
             return Closed(trade, False, f"not closed: {reason}")
         case Rejected(reason=reason, message=message):
-            gone = reason in ("TRADE_DOESNT_EXIST", "NO_SUCH_TRADE")
+            gone = reason in GONE
             return Closed(trade, gone, "was closed already" if gone else f"not closed: {reason} {message}".strip())
         case Unknown(cause=cause):
             return Closed(trade, False, f"no answer: {cause}; look again")

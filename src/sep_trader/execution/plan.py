@@ -6,6 +6,7 @@ nothing is concluded from it: an account that cannot be read is not an account w
 """
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 from sep_trader.broker.port import BrokerTrade
 from sep_trader.execution.actions import Action, Answer, Close, Mark, Note, Protect, TurnDown
@@ -17,20 +18,23 @@ from sep_trader.execution.plan_signals import decide_signals
 from sep_trader.execution.rows import Execution, Request
 from sep_trader.execution.settings import TraderSettings
 from sep_trader.execution.trips import trips
-from sep_trader.states import ExitReason, TradingState
+from sep_trader.risk.protections import Protection
+from sep_trader.states import ExitReason, RequestKind, TradingState
 
 _WITHOUT_A_LOOK = frozenset({ExitReason.HORIZON, ExitReason.LATE, ExitReason.FLATTENED, ExitReason.REQUESTED})
 """Closes that need no look at the account now: a trade that has ended meanwhile cannot be closed again."""
+_PROTECTIONS = frozenset(str(protection) for protection in Protection)
 PLAN_FAILED = "plan_failed"
-_DEPTH = {TradingState.ACTIVE: 0, TradingState.REDUCING: 1, TradingState.HALTED: 2}
 
 
 def plan(observation: Observation, settings: TraderSettings) -> tuple[Action, ...]:
     """The acts of one pass, in order, each with its cause. One that cannot be decided is told, and the rest goes on."""
     turned = _guarded(lambda: trips(observation, settings), "trips")
-    state, why = effective(observation, [a for a in turned if isinstance(a, TurnDown)])
-    acts = list(turned)
-    acts += _guarded(lambda: _exits(observation, settings, state), "exits")
+    turns = [a for a in turned if isinstance(a, TurnDown)]
+    state, why = effective(observation, turns)
+    flat = None if state is TradingState.HALTED else next((t for t in turns if t.flattens), None)
+    acts = [replace(flat, flatten=_asks(observation)) if flat is not None and a is flat else a for a in turned]
+    acts += _guarded(lambda: _exits(observation, settings, state, flat), "exits")
     acts += _guarded(lambda: book_keeping(observation, settings), "books")
     if not any(isinstance(a, Note) and a.event == PLAN_FAILED for a in turned):  # what forbids an order is judged
         acts += _guarded(lambda: decide_signals(observation, settings, state, why), "signals")
@@ -54,7 +58,7 @@ def effective(observation: Observation, turned: list[TurnDown]) -> tuple[Trading
     if memory.floor is not None:
         found.append((memory.floor[0], f"{memory.floor[2]} ({memory.floor[1]})"))
     found += [(action.state, f"{action.why} ({action.protection})") for action in turned]
-    return max(found, key=lambda one: _DEPTH[one[0]], default=(None, ""))
+    return max(found, key=lambda one: one[0].depth, default=(None, ""))
 
 
 def _guarded(decide: Callable[[], Iterator[Action]], what: str) -> list[Action]:
@@ -68,15 +72,28 @@ def _guarded(decide: Callable[[], Iterator[Action]], what: str) -> list[Action]:
     return acts
 
 
-def _exits(observation: Observation, settings: TraderSettings, state: TradingState | None) -> Iterator[Action]:
-    """Close and protect what is ours; while HALTED, only what a person asks."""
+def _asks(observation: Observation) -> bool:
+    """Whether a request to close everything is to be written: a trade of ours is open, and none is pending."""
+    if isinstance(observation.books, Unseen) or isinstance(observation.account, Unseen):
+        return False
+    pending = any(r.kind is RequestKind.FLATTEN and r.pair is None for r in observation.books.value.requests)
+    ours = (owner_of(t, observation.database_id) is Owner.OURS for t in observation.account.value.trades)
+    return not pending and any(ours)
+
+
+def _exits(
+    observation: Observation, settings: TraderSettings, state: TradingState | None, flat: TurnDown | None
+) -> Iterator[Action]:
+    """Close and protect what is ours; while HALTED, only what a person asks. flat: a protection closes everything."""
     seen = isinstance(observation.account, Seen)
     snapshot = observation.account.value if isinstance(observation.account, Seen) else observation.last_account
-    by_trade, requests = _known(observation)
+    by_trade, requests = _known(observation, state)
     for trade in snapshot.trades if snapshot is not None else ():
         execution = by_trade.get(trade.trade_id)
         ours = execution is not None or owner_of(trade, observation.database_id) is Owner.OURS
         asked = _asked(trade, ours, requests)
+        if asked is None and flat is not None and ours:
+            asked = Close(trade, ExitReason.FLATTENED, f"{flat.protection}: {flat.why}")
         try:
             action = asked or (_needed(observation, settings, trade, execution) if ours else None)
         except Exception as error:  # one trade that cannot be judged must not keep the others waiting
@@ -96,12 +113,13 @@ def _exits(observation: Observation, settings: TraderSettings, state: TradingSta
             yield action
 
 
-def _known(observation: Observation) -> tuple[dict[int, Execution], tuple[Request, ...]]:
-    """What the books say of trades and requests; nothing where they were not read."""
+def _known(observation: Observation, state: TradingState | None) -> tuple[dict[int, Execution], tuple[Request, ...]]:
+    """What the books say of trades and requests, nothing where they were not read. While HALTED only people ask."""
     if isinstance(observation.books, Unseen):
         return {}, ()
     books = observation.books.value
-    return {e.trade_id: e for e in books.executions if e.trade_id is not None}, books.requests
+    asked = tuple(r for r in books.requests if not (state is TradingState.HALTED and r.requested_by in _PROTECTIONS))
+    return {e.trade_id: e for e in books.executions if e.trade_id is not None}, asked
 
 
 def _asked(trade: BrokerTrade, ours: bool, requests: tuple[Request, ...]) -> Close | None:
@@ -109,9 +127,9 @@ def _asked(trade: BrokerTrade, ours: bool, requests: tuple[Request, ...]) -> Clo
     for request in requests:
         if not ours and not request.everything:
             continue
-        if request.kind == "close" and request.trade_id == trade.trade_id:
+        if request.kind is RequestKind.CLOSE and request.trade_id == trade.trade_id:
             return Close(trade, ExitReason.REQUESTED, f"{request.requested_by}: {request.reason}")
-        if request.kind == "flatten" and request.pair in (None, trade.instrument):
+        if request.kind is RequestKind.FLATTEN and request.pair in (None, trade.instrument):
             return Close(trade, ExitReason.FLATTENED, f"{request.requested_by}: {request.reason}")
     return None
 
@@ -139,7 +157,7 @@ def _requests_done(observation: Observation) -> Iterator[Action]:
     pending = [e for e in observation.books.value.executions if e.trade_id is None]
     for request in observation.books.value.requests:
         named = [t for t in trades if t.trade_id == request.trade_id]
-        if request.kind == "close":
+        if request.kind is RequestKind.CLOSE:
             foreign = [t for t in named if owner_of(t, observation.database_id) is not Owner.OURS]
             if foreign and not request.everything:
                 yield Answer(request.id, False, f"trade {request.trade_id} is not ours: ask with --all")

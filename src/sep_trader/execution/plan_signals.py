@@ -17,7 +17,7 @@ from sep_trader.execution.settings import TraderSettings
 from sep_trader.execution.trips import at_one_id
 from sep_trader.market.instrument import Instrument
 from sep_trader.risk.limits import Approved, Exposure, Marks, Reason, Refused
-from sep_trader.states import SpreadSource, TradingState, Verdict
+from sep_trader.states import Origin, SpreadSource, TradingState, Verdict
 
 
 @dataclass(slots=True)
@@ -146,6 +146,6 @@ def to_trade(signal: NewSignal) -> SignalToTrade:
         candle_end=end,
         horizon_end=end + signal.horizon,
         confidence=signal.confidence,
-        probe=signal.origin == "probe",
+        probe=signal.origin is Origin.PROBE,
         max_units=signal.max_units,
     )

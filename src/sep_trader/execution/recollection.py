@@ -7,7 +7,6 @@ from sep_trader.execution.trips import at_one_id
 from sep_trader.risk.protections import Protection
 from sep_trader.states import ExecutionStatus, TradingState
 
-_DEPTH = {TradingState.ACTIVE: 0, TradingState.REDUCING: 1, TradingState.HALTED: 2}
 _KEPT_S = 3600.0
 
 
@@ -20,6 +19,7 @@ class Recollection:
     unsettled_since: dict[int, float] = field(default_factory=dict)
     floor: tuple[TradingState, Protection, str] | None = None
     incomplete_since: float | None = None
+    behind_since: float | None = None
     blind_since: dict[str, float] = field(default_factory=dict)
     database_id: str | None = None
     state: TradingState | None = None
@@ -30,11 +30,10 @@ class Recollection:
         """The view of it that a plan is made from."""
         return Memory(
             attempts=dict(self.attempts),
-            closings=dict(self.closings),
             unsettled_since=dict(self.unsettled_since),
             floor=self.floor,
             incomplete_since=self.incomplete_since,
-            blind_since=dict(self.blind_since),
+            behind_since=self.behind_since,
             database_id=self.database_id,
             state=self.state,
         )
@@ -49,7 +48,7 @@ class Recollection:
             self.database_id, self.state = books.database_id, books.switch.state
             unsettled = [e.id for e in books.executions if e.status is not ExecutionStatus.OPEN]
             self.unsettled_since = {i: self.unsettled_since.get(i, mono) for i in unsettled}
-            if self.floor is not None and _DEPTH[books.switch.state] >= _DEPTH[self.floor[0]]:
+            if self.floor is not None and books.switch.state.depth >= self.floor[0].depth:
                 self.floor = None
         self._learn_record(observation)
         if isinstance(observation.account, Seen):
@@ -60,7 +59,7 @@ class Recollection:
 
     def lower(self, state: TradingState, protection: Protection, why: str) -> None:
         """Remember a lower state until the database has it."""
-        if self.floor is None or _DEPTH[state] > _DEPTH[self.floor[0]]:
+        if self.floor is None or state.depth > self.floor[0].depth:
             self.floor = (state, protection, why)
 
     def is_new(self, key: str, every_s: float, mono: float) -> bool:
@@ -80,6 +79,10 @@ class Recollection:
         if not isinstance(record, Seen) or not isinstance(books, Seen) or books.value.ledger is None:
             return
         booked = books.value.ledger.last_transaction_id
+        if record.value.last_id >= booked:
+            self.behind_since = None
+        elif self.behind_since is None:
+            self.behind_since = observation.mono
         if at_one_id(observation) or record.value.complete_since(booked):
             self.incomplete_since = None
         elif self.incomplete_since is None:

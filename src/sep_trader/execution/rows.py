@@ -8,7 +8,7 @@ from uuid import UUID
 
 from sep_trader.market.granularity import Granularity
 from sep_trader.risk.limits import Marks
-from sep_trader.states import ExecutionStatus, SpreadSource, TradingState, Verdict
+from sep_trader.states import ExecutionStatus, Origin, RequestKind, SpreadSource, TradingState, Verdict
 
 
 def candle_end(time: datetime, granularity: str) -> datetime:
@@ -44,7 +44,7 @@ class NewSignal:
     target_distance: Decimal | None
     horizon: timedelta
     expires_at: datetime
-    origin: str
+    origin: Origin
     max_units: Decimal | None
     ordered: bool
 
@@ -130,7 +130,7 @@ class Request:
     """What a person asks: close a trade (`trade_id`), or all of ours; everything: a person's own, too."""
 
     id: int
-    kind: str
+    kind: RequestKind
     pair: str | None
     trade_id: int | None
     everything: bool

@@ -15,8 +15,9 @@ class TraderSettings:
     pass_s: between two passes; idle_s: while flat and the market is closed. least_s: between two passes at least.
     unknown_patience_s: an order that the complete record does not hold is given up after it. unknown_counts_s: an order
     whose end is not known counts towards the limit of unknown orders after it. record_patience_s: a record with a hole
-    halts trading after it. reuse_s: a signal is decided on a look that is no older. alarm_s: between two alarms that
-    HALTED leaves trades open. status_s: between two signs of life.
+    halts trading after it. behind_patience_s: an account whose record ends before our books is another one after it,
+    and not only an answer that lags. reuse_s: a signal is decided on a look that is no older. alarm_s: between two
+    alarms that HALTED leaves trades open. status_s: between two signs of life.
     """
 
     environment: str
@@ -30,6 +31,7 @@ class TraderSettings:
     unknown_patience_s: float = 30.0
     unknown_counts_s: float = 10.0
     record_patience_s: float = 60.0
+    behind_patience_s: float = 10.0
     reuse_s: float = 2.0
     alarm_s: float = 300.0
     status_s: float = 2.0

@@ -6,7 +6,7 @@ word. The database records every turn as a row of control_changes, in the same t
 
 from sep_trader.errors import InputError
 from sep_trader.execution.rows import Switch
-from sep_trader.states import TradingState
+from sep_trader.states import RequestKind, TradingState
 from sep_trader.store.database import Connection
 from sep_trader.store.queries import queries
 
@@ -37,14 +37,14 @@ def ask(
     connection: Connection,
     account_id: str,
     *,
-    kind: str,
+    kind: RequestKind,
     by: str | None,
     why: str | None,
     pair: str | None = None,
     trade_id: int | None = None,
     everything: bool = False,
 ) -> int:
-    """Ask the trader to close one trade (kind `close`), or those of a pair or all (`flatten`); return the request's id.
+    """Ask the trader to close one trade, or those of a pair or all; return the request's id.
 
     everything: a person's own trades, too. Raises InputError without a name or a reason.
     """

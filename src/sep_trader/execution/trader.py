@@ -85,10 +85,10 @@ class Trader:
             self.stands_at = observation.books.value.ledger.last_transaction_id
         self._keep_lock(observation)
         actions = plan(observation, self._settings)
-        done = self._executor.carry_out(actions, observation, self.memory)
+        acted = self._executor.carry_out(actions, observation, self.memory)
         # A pair that has come since is looked at at once, unless the broker has not told its terms.
         missing = (self.memory.pairs & observation.terms.keys()) - observation.asked
-        self._touched = done.acted or (bool(missing) and not observation.unseen)
+        self._touched = acted or (bool(missing) and not observation.unseen)
         self._tell_streams(observation)
         self._begin(observation)
         self.sign_of_life("running", observation)

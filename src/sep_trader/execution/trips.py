@@ -74,7 +74,9 @@ def _of_books(books: Books, observation: Observation, settings: TraderSettings) 
         snapshot = observation.account.value
         last, booked = snapshot.summary.last_transaction_id, books.ledger.last_transaction_id
         began = books.seen.created_time if books.seen is not None else None
-        if last < booked:
+        since = observation.memory.behind_since
+        lasting = since is not None and observation.mono - since >= settings.behind_patience_s
+        if last < booked and lasting:
             why = f"its record ends at {last}, our books are at {booked}"
             yield Protection.NEW_ACCOUNT, f"the account is another one than that which we booked: {why}"
         elif began is not None and snapshot.created_time is not None and began != snapshot.created_time:

@@ -135,7 +135,7 @@ def test_a_quote_from_the_future_is_stale_too() -> None:
     assert (found.code, found.text) == ("STALE_PRICE", "the price is 61 s ahead of the broker's clock")
 
 
-def test_exposure_and_the_pairs_own_limits_are_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_exposure_and_the_pairs_own_limits_are_asked() -> None:
     busy = decided(exposure=replace(EXPOSURE, unsettled_pairs=frozenset({"EUR_USD"})))
     assert isinstance(busy, Refused)
     assert busy.code == "PAIR_BUSY"

@@ -54,7 +54,7 @@ from sep_trader.ledger.transactions import Fill, FillCause, Transfer, Unreadable
 from sep_trader.risk.days import broker_day, broker_week
 from sep_trader.risk.limits import Reason, RiskLimits
 from sep_trader.risk.protections import CONSEQUENCES, Consequence, Protection
-from sep_trader.states import ExecutionStatus, ExitReason, TradingState
+from sep_trader.states import ExecutionStatus, ExitReason, Origin, RequestKind, TradingState
 
 HALTED = replace(SWITCH, state=TradingState.HALTED, reason="I look at it")
 REDUCING = replace(SWITCH, state=TradingState.REDUCING, reason="enough")
@@ -200,7 +200,7 @@ def test_halted_sends_nothing_but_what_a_person_asks_and_an_alarm() -> None:
     (alarm,) = notes(halted, "halted_with_open_trade")
     assert (alarm.level, alarm.key, alarm.every_s) == ("error", "halted 31", SETTINGS.alarm_s)
     assert "trade 31 (1000 EUR_USD)" in alarm.text
-    asked = replace(of, requests=(Request(1, "flatten", None, None, False, "Ada", "enough"),))
+    asked = replace(of, requests=(Request(1, RequestKind.FLATTEN, None, None, False, "Ada", "enough"),))
     (closed,) = acts(observation(trade(), of=asked, now=LATER))
     assert (closed.cause, closed.why) == (ExitReason.FLATTENED, "Ada: enough")
 
@@ -210,7 +210,7 @@ def test_halted_sends_nothing_but_what_a_person_asks_and_an_alarm() -> None:
 
 def request(kind: str = "flatten", **changes: Any) -> Request:
     given = {"pair": None, "trade_id": None, "everything": False, "requested_by": "Ada", "reason": "enough"}
-    return Request(id=1, kind=kind, **{**given, **changes})
+    return Request(id=1, kind=RequestKind(kind), **{**given, **changes})
 
 
 def asked(*trades: Any, of: Any = (), want: Request) -> list[Any]:
@@ -311,6 +311,35 @@ def test_losses_turn_the_switch_in_the_pass_in_which_they_are_true() -> None:
     assert turned(observation(of=books(seen=None), account=Seen(snapshot(nav=Decimal(1)), MONO))) == []
 
 
+FLATTENS = replace(SETTINGS, consequences={**CONSEQUENCES, Protection.DAILY_LOSS: Consequence.FLATTEN})
+
+
+def test_a_protection_that_flattens_closes_at_once_and_asks_once_whatever_the_switch_was() -> None:
+    """It asked only where it turned the switch: one that was REDUCING already kept its trades."""
+    bad: dict[str, Any] = {"account": Seen(snapshot(trade(), trade(50, ours=False), nav=Decimal(9700)), MONO)}
+    for switch in (SWITCH, REDUCING):
+        of = books(executions=(execution(),), switch=switch)
+        turn, closed = acts(observation(of=of, **bad), None, FLATTENS)
+        assert (turn.flatten, closed.trade.trade_id, closed.cause) == (True, 31, ExitReason.FLATTENED)
+        assert closed.why == "daily loss limit: NAV is 9700 after 10000 at the start of the day, 3.0% may be lost"
+    by = request(requested_by="daily loss limit")
+    pending = books(executions=(execution(),), requests=(by,))
+    assert [a.flatten for a in acts(observation(of=pending, **bad), TurnDown, FLATTENS)] == [False]
+    blind = observation(of=books(executions=(execution(),)), **{**bad, "record": BLIND})
+    assert acts(blind, Close, FLATTENS) == []
+    nothing: dict[str, Any] = {"account": Seen(snapshot(trade(50, ours=False), nav=Decimal(9700)), MONO)}
+    assert [a.flatten for a in acts(observation(**nothing), TurnDown, FLATTENS)] == [False]
+
+
+def test_halted_a_protection_flattens_nothing() -> None:
+    bad: dict[str, Any] = {"account": Seen(snapshot(trade(), nav=Decimal(9700)), MONO)}
+    by = request(requested_by="daily loss limit")
+    of = books(executions=(execution(),), switch=HALTED, requests=(by,))
+    assert [a.flatten for a in acts(observation(of=of, **bad), None, FLATTENS)] == [False]
+    person = replace(of, requests=(request(),))
+    assert len(acts(observation(of=person, **bad), Close, FLATTENS)) == 1
+
+
 def told(*items: Any, **changes: Any) -> Observation:
     last = items[-1].id
     return observation(
@@ -354,7 +383,11 @@ def test_the_orders_of_another_account_halt() -> None:
 
 def test_an_account_begun_anew_halts_and_is_not_booked() -> None:
     """Finding B5."""
-    shorter = observation(account=Seen(snapshot(last_transaction_id=BOOKED - 1), MONO))
+    short: dict[str, Any] = {"account": Seen(snapshot(last_transaction_id=BOOKED - 1), MONO)}
+    for since in (None, MONO - 9.9):
+        lagging = observation(memory=remembered(behind_since=since), of=books(signals=(signal(),)), **short)
+        assert acts(lagging) == [], "an answer that lags is no other account, and nothing is concluded from it"
+    shorter = observation(memory=remembered(behind_since=MONO - 10), **short)
     assert turned(shorter) == [(Protection.NEW_ACCOUNT, Consequence.HALT)]
     assert "its record ends at 39, our books are at 40" in acts(shorter, TurnDown)[0].why
     anew = replace(snapshot(last_transaction_id=BOOKED + 1), created_time=BEGAN + timedelta(seconds=1))
@@ -576,12 +609,12 @@ def test_a_live_account_needs_more() -> None:
 
     unknown = books(signals=(signal(),), rights={"EUR_USD": replace(RIGHT, spread=SpreadSource.UNKNOWN)})
     assert acts(observation(of=unknown), Refuse, allowed)[0].refused.code is Reason.NO_SPREAD
-    probe = books(signals=(signal(origin="probe", model_id=None),))
+    probe = books(signals=(signal(origin=Origin.PROBE, model_id=None),))
     assert acts(observation(of=probe), Refuse, allowed)[0].refused.code is Reason.PROBE_ON_LIVE
 
 
 def test_a_probe_is_traded_by_its_own_size() -> None:
-    (order,) = decided(signal(origin="probe", model_id=None, max_units=Decimal(100)), books={"rights": {}})
+    (order,) = decided(signal(origin=Origin.PROBE, model_id=None, max_units=Decimal(100)), books={"rights": {}})
     assert order.order.units == 100
 
 
