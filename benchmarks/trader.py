@@ -30,6 +30,7 @@ import httpx
 import psutil
 import psycopg
 from tests.support.exchange import launched
+from tests.support.waiting import wait_until
 
 from sep_trader.broker.oanda.client import OandaClient
 from sep_trader.broker.oanda.transport import Backoff, NotSent
@@ -219,7 +220,7 @@ def crash(rounds: int = 5) -> dict[str, Any]:
                 insert(connection, url, PAIRS[number])
                 began = time.perf_counter()
                 process = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
-                _wait(partial(_so_many, connection, number + 1))
+                wait_until(partial(_so_many, connection, number + 1))
                 took.append(time.perf_counter() - began)
         process.terminate()
         process.wait()
@@ -229,14 +230,6 @@ def crash(rounds: int = 5) -> dict[str, Any]:
 def _so_many(connection: "psycopg.Connection[Any]", count: int) -> bool:
     opened = "SELECT count(*) FROM trade_executions WHERE status = 'OPEN'"
     return connection.execute(opened).fetchone() == (count,)
-
-
-def _wait(condition: Callable[[], bool], timeout_s: float = 30) -> None:
-    end = time.monotonic() + timeout_s
-    while not condition():
-        if time.monotonic() > end:
-            raise TimeoutError
-        time.sleep(0.01)
 
 
 def booking(count: int) -> dict[str, Any]:

@@ -1,6 +1,9 @@
 """People query this database: every table, view and column says what it is."""
 
+from datetime import UTC, datetime, timedelta
+
 from sep_trader.market.granularity import Granularity
+from sep_trader.risk.days import broker_day
 from sep_trader.store.database import Database
 
 UNEXPLAINED = """
@@ -35,3 +38,15 @@ def test_granularity_codes_are_the_enums(database: Database) -> None:
     with database.transaction() as connection:
         rows = connection.execute("SELECT code, name, seconds FROM granularities ORDER BY code").fetchall()
     assert [(r["code"], r["name"], r["seconds"]) for r in rows] == [(g.code, g.value, g.seconds) for g in Granularity]
+
+
+def test_the_brokers_day_is_the_same_in_the_database_and_in_the_limits(database: Database) -> None:
+    """Every hour of two weeks around each change of the clocks in New York, and the moments beside 17:00."""
+    around = [datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 10, 25, tzinfo=UTC)]
+    moments = [start + timedelta(hours=n, seconds=s) for start in around for n in range(336) for s in (-1, 0)]
+    with database.transaction() as connection:
+        rows = connection.execute(
+            "SELECT broker_day(at) AS day FROM unnest(%s::timestamptz[]) WITH ORDINALITY AS m (at, n) ORDER BY n",
+            [moments],
+        ).fetchall()
+    assert [r["day"] for r in rows] == [broker_day(moment) for moment in moments]
