@@ -109,7 +109,11 @@ def _do(asked: _Asked, wait_s: float, json: bool) -> None:
         )
     elif answer is not None:
         render.console.print(f"The trader: {answer}")
-    elif not results:
+    elif results:
+        render.console.print(
+            f"{len(results) - len(left)} of {len(results)} trades closed, by hand: no trader answered."
+        )
+    else:
         render.console.print("Nothing to close is open.")
     if left:
         raise SepError(f"{len(left)} trades are still open", "; ".join(one.text for one in left))
@@ -159,6 +163,8 @@ def _directly(settings: Settings, broker: Broker, asked: _Asked, database_id: st
         render.errors.print(f"sep: trade {one.trade.trade_id} ({one.trade.units} {one.trade.instrument}): {one.text}")
 
     results = close_by_hand(broker, choose, tell)
+    if asked.kind is RequestKind.CLOSE and not results:
+        raise InputError(f"no trade {asked.trade_id} of ours is open", "with --all, a person's own is closed, too")
     cause = ExitReason.FLATTENED if asked.kind is RequestKind.FLATTEN else ExitReason.REQUESTED
     if database_id is not None:
         _keep(settings, broker.account_id, results, cause)

@@ -15,6 +15,8 @@ from sep_trader.errors import InputError
 from sep_trader.settings import load_settings
 from sep_trader.store.queries import Row, queries
 
+_OLD_S = 30.0
+"""What the broker showed longer ago may be over."""
 _TAX_COLUMNS = (
     "trade_id", "account_id", "currency", "pair", "side", "units", "entry_time", "entry_price", "exit_time",
     "exit_price", "exit_reason", "gross_pl", "financing", "commission", "conversion", "net_pl", "broker_day",
@@ -42,13 +44,16 @@ def trades(
         return
     columns = ["Trade>", "Pair", "Side", "Units>", "Status", "Entry>", "Stop>", "Target>", "Until (UTC)"]
     rows = [(*_open_cells(t),) for t in open_now]
-    ages = [t["age_s"] for t in open_now if t["age_s"] is not None]
+    ages = [t["age_s"] for t in (*open_now, *persons) if t["age_s"] is not None]
     title = f"Open trades, seen {min(ages):,.0f} s ago" if ages else "Open trades"
     render.print_table(title, columns, rows, empty="none", tight=True)
+    if ages and min(ages) > _OLD_S:
+        render.console.print("[yellow]Nobody has looked since: is the trader running? What is shown may be over.[/]")
     if persons:
         columns = ["Trade>", "Pair", "Side", "Units>", "Entry>", "Stop>", "Whose"]
         keys = ("trade_id", "pair", "side", "units", "price", "stop_price", "owner")
-        render.print_table("Not ours: left alone", columns, ([t[k] for k in keys] for t in persons), tight=True)
+        shown = ([abs(t[k]) if k == "units" else t[k] for k in keys] for t in persons)
+        render.print_table("Not ours: left alone", columns, shown, tight=True)
     show_closed(closed)
 
 

@@ -102,6 +102,7 @@ def test_flatten_works_without_a_database(world: World) -> None:
     done = sep(world, "trade", "flatten", *SIGNED, SEP_DATABASE_URL=dead)
     assert (done["by"], len(done["closed"]), done["open"]) == ("hand", 1, [])
     assert world.account()["openTradeCount"] == 1, "a person's own is left alone"
+    assert "no trade 99 of ours is open" in sep(world, "trade", "close", "99", *SIGNED, code=2, SEP_DATABASE_URL=dead)
     assert len(sep(world, "trade", "flatten", "--all", *SIGNED, SEP_DATABASE_URL=dead)["closed"]) == 1
     assert world.account()["openTradeCount"] == 0
 
@@ -172,6 +173,15 @@ def test_trades_are_shown_with_what_the_broker_says_and_written_for_taxes(world:
     trader.settle()
     shown = sep(world, "trade", "trades")
     assert shown["open"][0]["seen"] is True
+    command = [*SEP, "trade", "trades"]
+    assert (
+        "Nobody has looked"
+        not in subprocess.run(command, env=world.environment(), capture_output=True, text=True).stdout
+    )
+    world.execute("UPDATE broker_accounts SET seen_at = seen_at - interval '1 minute'")
+    assert (
+        "Nobody has looked" in subprocess.run(command, env=world.environment(), capture_output=True, text=True).stdout
+    )
     world.step(240)
     trader.settle()
     done = subprocess.run([*SEP, "trade", "trades", "--csv"], env=world.environment(), capture_output=True, text=True)

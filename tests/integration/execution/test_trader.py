@@ -193,6 +193,26 @@ def test_a_margin_closeout_turns_the_switch(world: Any) -> None:
     assert "EUR_USD for want of margin" in state["reason"]
 
 
+def test_a_person_who_resumes_right_after_a_protection_is_not_overruled(
+    world: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A turn that is written is over: remembering it longer turned the person's ACTIVE down again."""
+    trader = world.trader()
+    carry = trader._executor.carry_out
+
+    def resumed_after(*given: Any) -> Any:
+        acted = carry(*given)
+        world.execute("UPDATE trading_state SET state = 'ACTIVE', changed_by = 'Ada' WHERE state = 'REDUCING'")
+        return acted
+
+    monkeypatch.setattr(trader._executor, "carry_out", resumed_after)
+    zero = Decimal(0)
+    told(world, trader, Fill(99, None, FillCause.MARGIN_CLOSEOUT, zero, zero, zero, None, (), None))
+    assert world.row("SELECT state, changed_by FROM trading_state") == {"state": "ACTIVE", "changed_by": "Ada"}
+    turned = world.rows("SELECT 1 FROM control_changes WHERE changed_by = 'margin closeout'")
+    assert len(turned) == 1
+
+
 def test_stops_and_targets_are_booked_from_the_brokers_record(world: Any) -> None:
     trader = world.trader(limits=SMALL)
     reasons: set[str] = set()
