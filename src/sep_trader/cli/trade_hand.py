@@ -18,11 +18,12 @@ from sep_trader.errors import InputError, SepError
 from sep_trader.execution import switch
 from sep_trader.execution.adoption import adopt_trade
 from sep_trader.execution.person import Closed, close_by_hand, wanted
+from sep_trader.execution.rows import Answered
 from sep_trader.market.instrument import parse_pair
 from sep_trader.settings import Settings, load_settings
 from sep_trader.states import ExitReason, RequestKind, RequestStatus
 from sep_trader.store.database import Database
-from sep_trader.store.queries import Row, queries
+from sep_trader.store.queries import queries
 
 Wait = Annotated[float, typer.Option("--wait", min=0, help="Seconds that the running trader has to answer.")]
 _EVERY_S = 0.1
@@ -129,11 +130,11 @@ def _through_trader(settings: Settings, account_id: str, asked: _Asked, wait_s: 
             end = time.monotonic() + wait_s
             while time.monotonic() < end:
                 with database.transaction() as connection:
-                    row = queries.only(connection, "request", Row, id=number)
-                if row["status"] == RequestStatus.REFUSED:
-                    raise InputError(str(row["answer"]))
-                if row["status"] == RequestStatus.DONE:
-                    return str(row["answer"]), database_id
+                    row = queries.only(connection, "request", Answered, id=number)
+                if row.status is RequestStatus.REFUSED:
+                    raise InputError(str(row.answer))
+                if row.status is RequestStatus.DONE:
+                    return str(row.answer), database_id
                 time.sleep(_EVERY_S)
             return None, database_id
     except InputError:

@@ -21,12 +21,13 @@ from sep_trader.errors import InputError, NotAllowed, SepError
 from sep_trader.execution.clocks import ClockRules
 from sep_trader.execution.decide import up_to_tick
 from sep_trader.execution.fence import Fence
+from sep_trader.execution.rows import ProbeProgress
 from sep_trader.execution.trader import Trader
 from sep_trader.market.instrument import parse_pair
 from sep_trader.settings import OandaEnvironment, Settings, load_settings
 from sep_trader.states import ExecutionStatus, Origin, SignalStatus
 from sep_trader.store.database import Database
-from sep_trader.store.queries import Row, queries
+from sep_trader.store.queries import queries
 
 _MINUTE = timedelta(minutes=1)
 _VALID = timedelta(minutes=2)
@@ -118,21 +119,21 @@ def _follow(database: Database, signal_id: UUID, end: float, step: Callable[[str
 
     while time.monotonic() < end:
         with database.transaction() as connection:
-            now = queries.only(connection, "probe_progress", Row, id=signal_id)
-        if now["status"] in (SignalStatus.REFUSED, SignalStatus.EXPIRED):
-            tell("refused", f"{now['reason_code']}: {now['reason']}")
+            now = queries.only(connection, "probe_progress", ProbeProgress, id=signal_id)
+        if now.status in (SignalStatus.REFUSED, SignalStatus.EXPIRED):
+            tell("refused", f"{now.reason_code}: {now.reason}")
             return False
-        if now["order_status"] is not None:
-            tell("intent", f"committed, expected at {now['expected_price']}")
-        if now["order_status"] == ExecutionStatus.UNKNOWN:
+        if now.order_status is not None:
+            tell("intent", f"committed, expected at {now.expected_price}")
+        if now.order_status is ExecutionStatus.UNKNOWN:
             tell("unknown", "the order's answer was lost: it is looked for")
-        if now["trade_id"] is not None:
-            tell("filled", f"trade {now['trade_id']}: {now['units']} at {now['entry_price']}")
-        if now["seen"] and now["standing_stop"] is not None:
-            tell("protected", f"the broker shows its stop at {now['standing_stop']}")
-        if now["order_status"] == ExecutionStatus.CLOSED:
-            tell("closed", f"{now['exit_reason']} at {now['exit_price']}")
-            tell("booked", f"net {now['net_pl']:+}")
+        if now.trade_id is not None:
+            tell("filled", f"trade {now.trade_id}: {now.units} at {now.entry_price}")
+        if now.seen and now.standing_stop is not None:
+            tell("protected", f"the broker shows its stop at {now.standing_stop}")
+        if now.order_status is ExecutionStatus.CLOSED:
+            tell("closed", f"{now.exit_reason} at {now.exit_price}")
+            tell("booked", f"net {now.net_pl:+}")
             return True
         time.sleep(_EVERY_S)
     step("timeout", "the probe's time is over")

@@ -8,7 +8,16 @@ from uuid import UUID
 
 from sep_trader.market.granularity import Granularity
 from sep_trader.risk.limits import Marks
-from sep_trader.states import ExecutionStatus, Origin, RequestKind, SpreadSource, TradingState, Verdict
+from sep_trader.states import (
+    ExecutionStatus,
+    Origin,
+    RequestKind,
+    RequestStatus,
+    SignalStatus,
+    SpreadSource,
+    TradingState,
+    Verdict,
+)
 
 
 def candle_end(time: datetime, granularity: str) -> datetime:
@@ -136,6 +145,33 @@ class Request:
     everything: bool
     requested_by: str
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """What became of a request."""
+
+    status: RequestStatus
+    answer: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeProgress:
+    """How far a probe has come. None for what has not happened; seen: the broker showed its trade in the last pass."""
+
+    status: SignalStatus
+    reason_code: str | None
+    reason: str | None
+    order_status: ExecutionStatus | None
+    trade_id: int | None
+    units: Decimal | None
+    expected_price: Decimal | None
+    entry_price: Decimal | None
+    exit_price: Decimal | None
+    exit_reason: str | None
+    net_pl: Decimal | None
+    seen: bool | None
+    standing_stop: Decimal | None
 
 
 @dataclass(frozen=True, slots=True)

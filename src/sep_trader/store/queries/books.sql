@@ -77,7 +77,7 @@ UPDATE trading_requests SET status = :status, answered_at = now(), answer = :ans
 
 -- name: request :one
 -- What became of a request.
-SELECT id, kind, status, answer FROM trading_requests WHERE id = :id;
+SELECT status, answer FROM trading_requests WHERE id = :id;
 
 -- name: persons_trades :many
 -- Open trades of the account that are not ours, as the trader saw them in its last pass.
@@ -119,6 +119,6 @@ VALUES (:signal_id, :account_id, :pair, :client_id, 'OPEN', :units, :units, :now
 -- name: probe_progress :one
 -- How far a probe has come.
 SELECT s.status, s.reason_code, s.reason, e.status AS order_status, e.trade_id, e.units, e.expected_price, e.entry_price,
-    e.entry_time, e.stop_price, e.exit_time, e.exit_price, e.exit_reason, e.net_pl, v.seen, v.stop_price AS standing_stop
+    e.exit_price, e.exit_reason, e.net_pl, v.seen, v.stop_price AS standing_stop
 FROM trading_signals s LEFT JOIN trade_executions e ON e.signal_id = s.id LEFT JOIN v_open_trades v ON v.signal_id = s.id
 WHERE s.id = :id;
