@@ -6,10 +6,25 @@ to what is left here. Threads without a deadline (the streams) keep their own ti
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 _LOCAL = threading.local()
+
+
+@contextmanager
+def measured_by(clock: Callable[[], float]) -> Iterator[None]:
+    """Measure the deadlines of this thread by another clock than this machine's: that of a simulation."""
+    _LOCAL.clock = clock
+    try:
+        yield
+    finally:
+        del _LOCAL.clock
+
+
+def _now() -> float:
+    clock: Callable[[], float] = getattr(_LOCAL, "clock", time.monotonic)
+    return clock()
 
 
 @contextmanager
@@ -18,7 +33,7 @@ def deadline(seconds: float | None) -> Iterator[None]:
     that which is set already."""
     before: float | None = getattr(_LOCAL, "at", None)
     if seconds is not None:
-        at = time.monotonic() + seconds
+        at = _now() + seconds
         _LOCAL.at = at if before is None else min(before, at)
     try:
         yield
@@ -29,4 +44,4 @@ def deadline(seconds: float | None) -> Iterator[None]:
 def remaining() -> float | None:
     """Seconds left to this thread; None without a deadline, 0 when it has passed."""
     at: float | None = getattr(_LOCAL, "at", None)
-    return None if at is None else max(0.0, at - time.monotonic())
+    return None if at is None else max(0.0, at - _now())

@@ -87,7 +87,7 @@ class Database:
         full disk, a lock that it waited for too long).
         """
         try:
-            with self._pool.connection() as connection, self._cutter.within(connection, self._deadline_s):
+            with self._connected() as connection:
                 yield connection
                 connection.commit()
         except PoolTimeout as error:
@@ -96,6 +96,12 @@ class Database:
             if absent(error):
                 raise _unavailable(self.url, error) from error
             raise StoreError(f"the database at {shown(self.url)} refuses: {first_line(error)}") from error
+
+    @contextmanager
+    def _connected(self) -> Iterator[Connection]:
+        """A connection of the pool, rolled back at the end unless it was committed. A simulation brings its own."""
+        with self._pool.connection() as connection, self._cutter.within(connection, self._deadline_s):
+            yield connection
 
     @contextmanager
     def session(self) -> Iterator[Connection]:

@@ -78,11 +78,16 @@ _CHANCE = random.Random()  # noqa: S311 - jitter, not a secret
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What the transport asks of its machine; a simulation brings its own. Seconds of a monotonic clock."""
+    """What the transport asks of its machine; a simulation brings its own. Seconds of a monotonic clock.
+
+    send: takes method, address, parameters and body to the broker in place of the HTTP client, and raises NotSent or
+    Lost as it does.
+    """
 
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
     chance: random.Random = _CHANCE
+    send: Callable[[str, str, Params | None, bytes | None], Answer] | None = None
 
 
 class Transport:
@@ -204,6 +209,14 @@ class Transport:
             max_wait_s = left if max_wait_s is None else min(max_wait_s, left)
         if not self.requests.acquire(max_wait_s):
             raise NotSent("no free slot within the rate limit")
+        answer = self._exchange(method, url, params, content)
+        if answer.status == 429:
+            self.requests.pause(min(answer.retry_after_s or 1.0, self.retry.longest_wait_s))
+        return answer
+
+    def _exchange(self, method: str, url: str, params: Params | None, content: bytes | None) -> Answer:
+        if self._around.send is not None:
+            return self._around.send(method, url, params, content)
         headers = {"Content-Type": "application/json"} if content is not None else None
         try:
             response = self._http.request(
@@ -213,10 +226,7 @@ class Transport:
             raise NotSent(_cause(error)) from error
         except httpx.RequestError as error:
             raise Lost(_cause(error)) from error
-        answer = _answer(response, response.content)
-        if answer.status == 429:
-            self.requests.pause(min(answer.retry_after_s or 1.0, self.retry.longest_wait_s))
-        return answer
+        return _answer(response, response.content)
 
     def _trace(self, event: str, info: Mapping[str, Any]) -> None:
         # httpx has no limit of its own on how fast it opens connections; its trace of the pool is where one fits.

@@ -1,0 +1,1 @@
+"""The real trader, its real database and the simulated exchange in one process, on one virtual clock."""

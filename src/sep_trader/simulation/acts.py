@@ -1,0 +1,300 @@
+"""What people do on a simulated day, at the broker and in the database, and what a second trader does."""
+
+import random
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+import orjson
+
+from sep_trader.broker.oanda.client import OandaClient
+from sep_trader.broker.oanda.transport import Surroundings
+from sep_trader.exchange.accounts.account import Batch
+from sep_trader.exchange.accounts.trades import Trade
+from sep_trader.exchange.market.figures import money_text, price_text
+from sep_trader.execution import switch
+from sep_trader.execution.calls import SequentialCalls
+from sep_trader.execution.journal import TwoTraders
+from sep_trader.execution.settings import TraderSettings
+from sep_trader.execution.trader import Trader
+from sep_trader.risk.protections import Protection
+from sep_trader.simulation.audit import queries
+from sep_trader.simulation.judge import Violated
+from sep_trader.simulation.schedule import Planned
+from sep_trader.simulation.stack import MODELS
+from sep_trader.simulation.wire import ADDRESS, Wire
+from sep_trader.states import RequestKind, TradingState
+
+if TYPE_CHECKING:
+    from sep_trader.simulation.world import World
+
+_AGAIN_S = 20.0
+_OPERATOR_S = 400.0
+_SECOND_FOR_S = 20
+_BAD = UUID(int=0xBAD)
+_LOSSES = frozenset({Protection.DAILY_LOSS, Protection.WEEKLY_LOSS, Protection.DRAWDOWN})
+
+
+class _SecondWatch:
+    """A second trader's requests are judged, too; nothing goes wrong with them."""
+
+    def __init__(self, world: "World", number: int) -> None:
+        self._world, self._number = world, number
+
+    def request(self, step: str, method: str, path: str, body: Any) -> tuple[str, float]:
+        """Judge a request."""
+        self._world.trace.add(f"{self._world.clock.monotonic():.6f} {self._number} {step} send")
+        world = self._world
+        world.judge.request(step, path, body, world.now, self._number, world.audit_now())
+        return "", 0.0
+
+    def answered(self, step: str) -> None:
+        """Nothing to do."""
+
+
+class Acts:
+    """Does what is planned, as soon as it can be done."""
+
+    def __init__(self, world: "World") -> None:
+        self._world = world
+        self._chance = random.Random(f"acts {world.schedule.seed}")  # noqa: S311
+        self._over = False
+        self.restarting = False
+        self.lock_is_elsewhere = False
+        self._seconds = 100
+
+    def let_be(self) -> None:
+        """Nothing is done any more."""
+        self._over = True
+
+    def do(self, planned: Planned) -> None:
+        """Do an act; again a little later where it cannot be done now."""
+        if self._over:
+            return
+        done: bool = getattr(self, f"_{planned.cell.fault}")()
+        if done:
+            self._world.struck(planned.cell)
+        else:
+            self._world.clock.in_(_AGAIN_S, lambda: self.do(planned))
+
+    def tripped(self, protection: str) -> None:
+        """A protection has turned the switch: somebody looks after a while, and resumes."""
+        if protection not in _LOSSES:
+            self._world.clock.in_(_OPERATOR_S, lambda: self._turn(TradingState.ACTIVE) and None)
+
+    # -- at the broker
+
+    def _ours(self) -> Trade | None:
+        """A trade of ours whose market is open."""
+        world = self._world
+        return next(
+            (
+                trade
+                for number in world.judge.opened
+                if (trade := world.account.open_trades.get(number)) is not None
+                and world.floor.books[trade.instrument].tradeable
+            ),
+            None,
+        )
+
+    def _ask(self, method: str, route: str, body: dict[str, Any]) -> bool:
+        """A person's own request at the broker."""
+        world = self._world
+        world.judge.persons = True
+        try:
+            path = f"/v3/accounts/{world.account.id}/{route}"
+            answer = world.wire.hand_over(method, path, None, orjson.dumps(body))
+        finally:
+            world.judge.persons = False
+        return answer.status in (200, 201)
+
+    def _closes_ours(self) -> bool:
+        trade = self._ours()
+        return trade is not None and self._ask("PUT", f"trades/{trade.id}/close", {"units": "ALL"})
+
+    def _reduces_ours(self) -> bool:
+        trade = self._ours()
+        return trade is not None and self._ask("PUT", f"trades/{trade.id}/close", {"units": str(abs(trade.units) // 3)})
+
+    def _removes_stop(self) -> bool:
+        trade = self._ours()
+        return trade is not None and self._ask("PUT", f"trades/{trade.id}/orders", {"stopLoss": None})
+
+    def _loosens_stop(self) -> bool:
+        return self._moves_stop(-200)
+
+    def _tightens_stop(self) -> bool:
+        return self._moves_stop(50)
+
+    def _moves_stop(self, nearer: int) -> bool:
+        """Move the stop of ours by ticks towards the market, or away from it."""
+        trade = self._ours()
+        stop = None if trade is None else self._world.account.pending.get(trade.exits.get("STOP_LOSS", 0))
+        if trade is None or stop is None:
+            return False
+        book = self._world.floor.books[trade.instrument]
+        level = stop.price + (nearer if trade.long else -nearer)
+        if (book.bid - level if trade.long else level - book.ask) < 20:
+            return False
+        price = {"stopLoss": {"price": price_text(level, book.precision), "timeInForce": "GTC"}}
+        return self._ask("PUT", f"trades/{trade.id}/orders", price)
+
+    def _removes_marks(self) -> bool:
+        trade = self._ours()
+        marks = {"clientExtensions": {"comment": "mine now"}}
+        return trade is not None and self._ask("PUT", f"trades/{trade.id}/clientExtensions", marks)
+
+    def _opens_own(self) -> bool:
+        order = {"type": "MARKET", "instrument": "EUR_USD", "units": str(self._chance.choice((-5000, 5000)))}
+        return self._ask("POST", "orders", {"order": order})
+
+    def _opens_opposite(self) -> bool:
+        trade = self._ours()
+        if trade is None:
+            return False
+        order = {"type": "MARKET", "instrument": trade.instrument, "units": str(-trade.units // 2)}
+        return self._ask("POST", "orders", {"order": order})
+
+    def _pays_in(self) -> bool:
+        return self._record("TRANSFER_FUNDS", Decimal(2500), {"fundingReason": "CLIENT_FUNDING"})
+
+    def _pays_out(self) -> bool:
+        return self._record("TRANSFER_FUNDS", Decimal(-1500), {"fundingReason": "CLIENT_FUNDING"})
+
+    def _unknown_entry(self) -> bool:
+        return self._record("MYSTERY_FEE", Decimal("-12.34"), {})
+
+    def _unreadable_entry(self) -> bool:
+        return self._record("ORDER_FILL", Decimal(0), {"pl": "much", "orderID": "1", "instrument": "EUR_USD"})
+
+    def _record(self, kind: str, amount: Decimal, fields: dict[str, Any]) -> bool:
+        account = self._world.account
+        account.balance += amount
+        batch = Batch(account, self._world.floor.now)
+        batch.add(kind, {"amount": money_text(amount), "accountBalance": money_text(account.balance), **fields})
+        self._world.floor.commit(batch)
+        return True
+
+    def _jump(self) -> bool:
+        return True  # the day's market has it
+
+    # -- in the database
+
+    def _write(self, write: Callable[[Any], object]) -> bool:
+        if self._world.by_person(lambda c: (write(c), True)) is None:
+            return False
+        self._world.audit_now(judged=True)
+        self._world.wake()
+        return True
+
+    def _turn(self, state: TradingState) -> bool:
+        done = self._write(lambda c: switch.turn(c, state, by="a person", why="as planned"))
+        if done:
+            self._world.judge.persons_state = str(state)
+        elif not done:
+            self._world.clock.in_(1.0, lambda: self._turn(state) and None)
+        return True
+
+    def _reduces(self) -> bool:
+        self._world.clock.in_(_OPERATOR_S, lambda: self._turn(TradingState.ACTIVE) and None)
+        return self._turn(TradingState.REDUCING)
+
+    def _halts(self) -> bool:
+        self._world.clock.in_(_OPERATOR_S, lambda: self._turn(TradingState.ACTIVE) and None)
+        return self._turn(TradingState.HALTED)
+
+    def _flattens(self) -> bool:
+        return self._ours() is not None and self._request(RequestKind.FLATTEN, None)
+
+    def _asks_close(self) -> bool:
+        trade = self._ours()
+        return trade is not None and self._request(RequestKind.CLOSE, trade.id)
+
+    def _request(self, kind: RequestKind, trade_id: int | None) -> bool:
+        account = self._world.account.id
+        return self._write(
+            lambda c: switch.ask(c, account, kind=kind, by="a person", why="as planned", trade_id=trade_id)
+        )
+
+    def _disables(self) -> bool:
+        pair = self._chance.choice(sorted(MODELS))
+        self._world.clock.in_(_OPERATOR_S, lambda: self._lets(pair, enabled=True) and None)
+        return self._lets(pair, enabled=False)
+
+    def _lets(self, pair: str, *, enabled: bool) -> bool:
+        if not self._write(lambda c: queries.execute(c, "rename_pair_right", pair=pair, enabled=enabled)):
+            self._world.clock.in_(1.0, lambda: self._lets(pair, enabled=enabled) and None)
+        return True
+
+    def _bad_signal(self) -> bool:
+        now = datetime.fromtimestamp(self._world.now, UTC)
+        candle = now.replace(second=7, microsecond=0) - timedelta(minutes=1)
+        model = MODELS["EUR_USD"].id
+        self._world.liveness.bad_stored()
+        return self._write(
+            lambda c: queries.execute(
+                c, "spoil_signal", id=_BAD, pair="EUR_USD", model_id=model, candle_time=candle,
+                expires_at=now + timedelta(minutes=2),
+            )
+        )  # fmt: skip
+
+    # -- other traders
+
+    def _restarts(self) -> bool:
+        self.restarting = True
+        self._world.wake()
+        return True
+
+    def _second(self) -> Trader:
+        """A trader of another process, on the same database and account."""
+        world = self._world
+        self._seconds += 1
+        number = self._seconds
+        wire = Wire(world.app, world.clock, "simulation", _SecondWatch(world, number), self._chance)
+        around = Surroundings(world.clock.monotonic, world.clock.sleep, self._chance, wire.send)
+        client = OandaClient(
+            api_url=ADDRESS, stream_url=ADDRESS, token="simulation", account_id=world.account.id,  # noqa: S106
+            transport=world.no_network, requests_per_s=60, surroundings=around,
+        )  # fmt: skip
+        settings = TraderSettings("custom", limits=world.judge.limits)
+        return Trader(
+            world.stack.second, client, settings, clock=world.clock, calls=SequentialCalls(),
+            take_lock=lambda: world.take_lock(1, number),
+        )  # fmt: skip
+
+    def _second_trader(self) -> bool:
+        if self._world.trader is None or not self._world.holder or self.lock_is_elsewhere:
+            return False
+        second = self._second()
+        try:
+            second.once()
+        except TwoTraders:
+            return True
+        raise Violated("S3", "a second trader worked on the database while the first held the lock")
+
+    def _lost_lock(self) -> bool:
+        world = self._world
+        if world.trader is None or not world.holder or self.lock_is_elsewhere:
+            return False
+        world.stack.holders[0].execute("SELECT pg_advisory_unlock_all()")
+        second = self._second()
+        self.lock_is_elsewhere = True
+        self._goes_on(second, _SECOND_FOR_S)
+        return True
+
+    def _goes_on(self, second: Trader, left: int) -> None:
+        """The second trader's passes, one a second; then it ends."""
+        world = self._world
+        if left and not self._over:
+            try:
+                second.once()
+                world.clock.in_(1.0, lambda: self._goes_on(second, left - 1))
+                return
+            except TwoTraders:
+                pass  # the first took the lock again before
+        world.stack.holders[1].execute("SELECT pg_advisory_unlock_all()")
+        if world.holder > 100:
+            world.holder = world.judge.holder = 0
+        self.lock_is_elsewhere = False

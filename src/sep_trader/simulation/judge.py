@@ -1,0 +1,266 @@
+"""The invariants of safety, S1 to S17: judged after each step by the exchange's own state and an audit of the books.
+
+Nothing here asks the trader what it thinks. A violation names the invariant; the day ends with it.
+"""
+
+from collections import Counter, deque
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+from sep_trader.exchange.accounts.account import Account, Batch
+from sep_trader.exchange.accounts.floor import Floor
+from sep_trader.exchange.accounts.trades import Trade
+from sep_trader.execution.marks import OUR_MARK, TAG
+from sep_trader.risk.limits import RiskLimits
+from sep_trader.risk.protections import Protection
+from sep_trader.simulation.audit import Audit, Booked
+
+_TERMINAL = frozenset({"CLOSED", "REJECTED", "GIVEN_UP"})
+_STEPS = {
+    "INTENT": {"UNKNOWN", "OPEN", "REJECTED"},
+    "UNKNOWN": {"GIVEN_UP", "OPEN", "REJECTED"},
+    "GIVEN_UP": {"OPEN", "REJECTED"},
+    "REJECTED": {"OPEN"},
+    "OPEN": {"CLOSED"},
+    "CLOSED": set(),
+}
+_PROTECTIONS = frozenset(str(one) for one in Protection)
+_DEPTH = {"ACTIVE": 0, "REDUCING": 1, "HALTED": 2}
+_REQUESTS_A_SECOND = 60
+_TRIES_WHILE_CLOSED = 2
+_ROUGHLY = Decimal("1.02")
+"""Between the look and the audit the market and the NAV move a little."""
+
+
+class Violated(BaseException):
+    """An invariant does not hold. No exception of the program may catch it."""
+
+    def __init__(self, invariant: str, text: str) -> None:
+        super().__init__(f"{invariant}: {text}")
+        self.invariant, self.text = invariant, text
+
+
+@dataclass(slots=True)
+class Judge:
+    """What is known of a day, for judging it."""
+
+    floor: Floor
+    account: Account
+    limits: RiskLimits
+    tag: str
+    holder: int = 0
+    """Which trader holds the lock."""
+    persons: bool = False
+    """Whether a person does it, and not the trader."""
+    asked_for_everything: bool = False
+    last: Audit | None = None
+    orders: Counter[str] = field(default_factory=Counter)
+    opened: dict[int, int] = field(default_factory=dict)
+    clients: dict[int, str] = field(default_factory=dict)
+    ended: dict[int, int] = field(default_factory=dict)
+    balances: dict[int, Decimal] = field(default_factory=dict)
+    sent: deque[float] = field(default_factory=lambda: deque(maxlen=_REQUESTS_A_SECOND))
+    tries: Counter[int] = field(default_factory=Counter)
+    """Transactions of closing a trade while the market is closed."""
+    paid: Decimal = Decimal(0)
+    persons_state: str | None = None
+    """The state that a person set, while it stands."""
+    orders_sent: dict[str, float] = field(default_factory=dict)
+
+    # -- at the broker
+
+    def request(self, step: str, path: str, body: Any, now: float, trader: int, audit: Audit) -> None:
+        """A request is about to leave at a time (seconds since the epoch)."""
+        if len(self.sent) == _REQUESTS_A_SECOND and now - self.sent[0] < 1.0:
+            raise Violated("S17", f"{_REQUESTS_A_SECOND + 1} requests within {now - self.sent[0]:.3f} s")
+        self.sent.append(now)
+        if step == "order":
+            self._order(body["order"], now, trader, audit)
+        elif step in ("close", "protect", "mark"):
+            self._exit(int(path.split("/")[-2]), step)
+
+    def _order(self, order: dict[str, Any], now: float, trader: int, audit: Audit) -> None:
+        client = order.get("clientExtensions", {}).get("id", "")
+        booked = audit.executions.get(client)
+        if booked is None or booked.status != "INTENT":
+            state = "none" if booked is None else booked.status
+            raise Violated("S2", f"order {client} was sent, and its intent is {state} in the books")
+        if client in self.orders_sent:
+            raise Violated("S1", f"order {client} was sent twice")
+        self.orders_sent[client] = now
+        if booked.deadline is not None and now > booked.deadline:
+            raise Violated("S3", f"order {client} was sent {now - booked.deadline:.1f} s after its signal's end")
+        if trader != self.holder:
+            raise Violated("S3", f"trader {trader} sent order {client}, and trader {self.holder} holds the lock")
+        mine = order.get("tradeClientExtensions", {}).get("tag")
+        if mine != self.tag:
+            raise Violated("S4", f"order {client} carries the tag {mine}: its trade could not be told from others")
+
+    def _exit(self, trade_id: int, step: str) -> None:
+        trade = self.account.trades.get(trade_id)
+        if trade is not None and not self.is_ours(trade) and not self.asked_for_everything:
+            raise Violated("S13", f"{step} was sent for trade {trade_id}, which is a person's")
+
+    def is_ours(self, trade: Trade) -> bool:
+        """Whether we opened a trade, by the order that opened it."""
+        return trade.id in self.opened
+
+    def recorded(self, account: Account, batch: Batch, encoded: list[bytes]) -> None:
+        """The exchange recorded transactions (a listener of the floor)."""
+        for entry in batch.entries:
+            number, kind = int(entry["id"]), entry["type"]
+            before = self.balances.get(number - 1, Decimal(0))
+            self.balances[number] = Decimal(entry["accountBalance"]) if "accountBalance" in entry else before
+            if kind == "MARKET_ORDER":
+                self._market_order(entry)
+            elif kind == "ORDER_FILL":
+                self._filled(number, entry)
+            elif kind == "TRANSFER_FUNDS" and number > 2:
+                self.paid += Decimal(entry["amount"])
+
+    def _market_order(self, entry: dict[str, Any]) -> None:
+        client = (entry.get("clientExtensions") or {}).get("id", "")
+        if client.startswith(OUR_MARK):
+            self.orders[client] += 1
+            if self.orders[client] > 1:
+                raise Violated("S1", f"the exchange has {self.orders[client]} orders of the name {client}")
+        closes = entry.get("tradeClose")
+        if closes is not None and not self.persons:
+            trade = self.account.trades.get(int(closes["tradeID"]))
+            book = None if trade is None else self.floor.books[trade.instrument]
+            if trade is not None and book is not None and not book.tradeable:
+                self.tries[trade.id] += 1
+                if self.tries[trade.id] > _TRIES_WHILE_CLOSED:
+                    raise Violated("S17", f"trade {trade.id} was tried to close {self.tries[trade.id]} times while closed")
+
+    def _filled(self, number: int, entry: dict[str, Any]) -> None:
+        opened = entry.get("tradeOpened")
+        if opened is not None:
+            marks = opened.get("clientExtensions") or {}
+            if (marks.get("tag") or "").startswith(TAG):
+                self.opened[int(opened["tradeID"])] = number
+                self.clients[int(opened["tradeID"])] = marks.get("id", "")
+        for part in entry.get("tradesClosed", ()):
+            self.ended[int(part["tradeID"])] = number
+
+    # -- in the books
+
+    def committed(self, audit: Audit, transaction: str) -> None:
+        """A transaction stands: judge the books as they are now."""
+        before, self.last = self.last, audit
+        self._record(audit)
+        self._trades(audit)
+        if before is not None:
+            self._went_forward(before, audit)
+            self._switch(before, audit)
+            self._marks(before, audit)
+        if transaction == "intent":
+            self._exposed(before, audit)
+
+    def _record(self, audit: Audit) -> None:
+        if audit.booked is None:
+            return
+        count, first, last = audit.record
+        if last is not None and first is not None and (count != last - first + 1 or last != audit.booked):
+            raise Violated("S6", f"{count} transactions are booked from {first} to {last}, up to {audit.booked}")
+        stated = self.balances.get(audit.booked)
+        if stated is not None and audit.balance != stated:
+            raise Violated("S7", f"the ledger is {audit.balance} at {audit.booked}, the broker states {stated}")
+        if audit.entries != 0:
+            raise Violated("S8", f"the entries add up to {audit.entries}")
+
+    def _trades(self, audit: Audit) -> None:
+        by_trade = {e.trade for e in audit.executions.values() if e.trade is not None}
+        names = set(audit.executions)
+        booked = audit.booked or 0
+        for trade_id, number in self.opened.items():
+            trade = self.account.trades[trade_id]
+            if trade_id not in by_trade and trade.client_id not in names and number <= booked:
+                raise Violated("S4", f"trade {trade_id} carries our tag, and no row of the books is its own")
+        for execution in audit.executions.values():
+            if execution.trade is None or execution.trade not in self.opened:
+                continue
+            end = self.ended.get(execution.trade)
+            over = end is not None and end <= booked
+            if execution.status == "OPEN" and over:
+                raise Violated("S5", f"trade {execution.trade} ended at {end}; it is OPEN in the books at {booked}")
+            if execution.status == "CLOSED" and not over:
+                raise Violated("S5", f"trade {execution.trade} is CLOSED in the books at {booked}, and open at the broker")
+
+    def _went_forward(self, before: Audit, audit: Audit) -> None:
+        for client, old in before.executions.items():
+            new = audit.executions.get(client)
+            if new is None:
+                raise Violated("S9", f"the row of order {client} is gone")
+            if new.status != old.status and not _reaches(old.status, new.status):
+                raise Violated("S9", f"order {client} went from {old.status} to {new.status}")
+            if old.status in _TERMINAL and new != old and not new.late and not _only_said(old, new):
+                raise Violated("S10", f"order {client} was {old.status}, and changed to {new.status}")
+
+    def _switch(self, before: Audit, audit: Audit) -> None:
+        by_protection = audit.changed_by in _PROTECTIONS
+        if (before.state, before.changed_by) == (audit.state, audit.changed_by) or not by_protection:
+            return
+        if _DEPTH[audit.state] <= _DEPTH[before.state]:
+            raise Violated("S15", f"{audit.changed_by} turned {before.state} to {audit.state}")
+        if self.persons_state == "HALTED" and before.state == "HALTED":
+            raise Violated("S15", f"{audit.changed_by} replaced a person's HALTED")
+
+    def _marks(self, before: Audit, audit: Audit) -> None:
+        if before.nav_high is not None and audit.nav_high is not None and self.paid == 0:
+            if audit.nav_high < before.nav_high:
+                raise Violated("S16", f"the highest NAV fell from {before.nav_high} to {audit.nav_high}")
+
+    def _exposed(self, before: Audit | None, audit: Audit) -> None:
+        """A new intent: what the account would carry with it."""
+        known = set() if before is None else set(before.executions)
+        new = [e for client, e in audit.executions.items() if client not in known and e.status == "INTENT"]
+        nav = self.nav
+        if new and audit.state != "ACTIVE":
+            raise Violated("S3", f"an intent was written while {audit.state}")
+        for one in new:
+            risk = abs(one.units) * (one.stop or Decimal(0)) * self._rate(one.pair)
+            if risk > self.limits.risk_per_trade * nav * _ROUGHLY:
+                raise Violated("S11", f"{one.units} {one.pair} risk {risk:.2f} at the stop, of a NAV of {nav}")
+        pending = [e for e in audit.executions.values() if e.status in ("INTENT", "UNKNOWN")]
+        held = [(t.instrument, Decimal(t.units)) for t in self.account.open_trades.values()]
+        booked = {e.trade for e in audit.executions.values()}
+        waiting = [e for e in pending if e.trade not in booked or e.trade is None]
+        sizes = [abs(units) * self._base(pair) for pair, units in held]
+        sizes += [abs(e.units) * self._base(e.pair) for e in waiting if self.orders[e.client] == 0]
+        if new and sum(sizes, Decimal(0)) > self.limits.max_leverage * nav * _ROUGHLY:
+            raise Violated("S12", f"exposure of {sum(sizes):.0f} at a NAV of {nav}")
+        live = sum(e.status in ("INTENT", "UNKNOWN", "OPEN") for e in audit.executions.values())
+        if new and live > self.limits.max_open_trades:
+            raise Violated("S12", f"{live} orders and trades are open")
+        for one in new:
+            others = [e for e in audit.executions.values() if e.pair == one.pair and e is not one]
+            if any(e.status in ("INTENT", "UNKNOWN", "OPEN") for e in others):
+                raise Violated("S12", f"a second order of {one.pair} beside one that has not ended")
+
+    @property
+    def nav(self) -> Decimal:
+        """The account's NAV now, by the exchange."""
+        return self.account.balance + self.floor.valuer.account(self.account).unrealized
+
+    def _rate(self, pair: str) -> Decimal:
+        """Home currency per unit of the quote currency, at the mid."""
+        return self.floor.conversions.rate(pair[4:], self.account.currency).mid
+
+    def _base(self, pair: str) -> Decimal:
+        return self.floor.conversions.rate(pair[:3], self.account.currency).mid
+
+
+def _reaches(old: str, new: str) -> bool:
+    """Whether one state follows from another, over those between."""
+    seen, edge = {old}, {old}
+    while edge:
+        edge = {after for state in edge for after in _STEPS[state]} - seen
+        seen |= edge
+    return new in seen
+
+
+def _only_said(old: Booked, new: Booked) -> bool:
+    """Whether nothing but what an order is called has changed: GIVEN_UP may learn that the order came to nothing."""
+    return old.status == "GIVEN_UP" and new.status == "REJECTED" and old.units == new.units

@@ -1,0 +1,88 @@
+"""What the days of one worker share: a database with the schema, and the sessions on it."""
+
+import json
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import psycopg
+from psycopg.rows import DictRow, dict_row
+from psycopg.types.json import Jsonb
+
+from sep_trader.market.granularity import Granularity
+from sep_trader.research.artifact import Model
+from sep_trader.research.parameters import RuleParameters
+from sep_trader.simulation.audit import queries
+from sep_trader.simulation.database import SimulatedDatabase, Watch
+from sep_trader.simulation.market import PAIRS
+from sep_trader.store.database import PINNED, Database
+from sep_trader.store.migrations import migrate
+
+DATABASE_NAME = "simulation"
+MODELS = {pair: Model(pair, Granularity.M1, RuleParameters(), "0" * 64) for pair in PAIRS}
+_RUN = uuid.UUID(int=1)
+
+
+class _Nobody:
+    """A watch that lets everything pass."""
+
+    def statement(self, transaction: str, number: int, name: str) -> None:
+        """Nothing to do."""
+
+    def commit(self, transaction: str, commit: object) -> None:
+        """Commit."""
+        if callable(commit):
+            commit()
+
+    def committed(self, transaction: str, statements: frozenset[str]) -> None:
+        """Nothing to do."""
+
+
+@dataclass(slots=True)
+class Stack:
+    """The sessions: of the trader, of a second trader, of whoever audits, of people, and two that may hold the lock."""
+
+    trader: SimulatedDatabase
+    second: SimulatedDatabase
+    auditor: psycopg.Connection[DictRow]
+    person: psycopg.Connection[DictRow]
+    holders: tuple[psycopg.Connection[DictRow], psycopg.Connection[DictRow]]
+
+    def new_day(self, watch: Watch) -> None:
+        """Forget the day before."""
+        self.trader.watched_by(watch)
+        self.second.watched_by(_Nobody())
+        for holder in self.holders:
+            holder.execute("SELECT pg_advisory_unlock_all()")
+        self.auditor.execute("SET session_replication_role = replica")
+        queries.execute(self.auditor, "forget")
+        self.auditor.execute("SET session_replication_role = origin")
+        queries.execute(self.auditor, "restart_numbers")
+        queries.execute(self.auditor, "begin_day")
+
+
+@contextmanager
+def stack_on(url: str) -> Iterator[Stack]:
+    """Everything on an empty database."""
+    with Database(url, max_size=1) as database:
+        migrate(database)
+        with database.transaction() as connection:
+            queries.execute(connection, "name_database")
+            queries.execute(connection, "insert_run", id=_RUN)
+            for pair, model in MODELS.items():
+                artifact = Jsonb(json.loads(json.dumps(model.to_json())))
+                queries.execute(connection, "insert_model", id=model.id, pair=pair, run_id=_RUN, artifact=artifact)
+                queries.execute(connection, "let_trade", pair=pair, model_id=model.id)
+    trader, second = SimulatedDatabase(url, _Nobody()), SimulatedDatabase(url, _Nobody())
+    sessions = [psycopg.connect(url, autocommit=True, row_factory=dict_row, **PINNED) for _ in range(4)]
+    auditor, person, first_holder, second_holder = sessions
+    person.execute("SET lock_timeout = '20ms'")
+    auditor.prepare_threshold = person.prepare_threshold = 1
+    try:
+        yield Stack(trader, second, auditor, person, (first_holder, second_holder))
+    finally:
+        for session in sessions:
+            session.close()
+        trader.close()
+        second.close()
