@@ -21,10 +21,14 @@ _SHOWN = 12
 def simulate(
     seeds: Annotated[str | None, typer.Option("--seeds", help="The days to live through, as 1-400.")] = None,
     replay: Annotated[
-        Path | None, typer.Option("--replay", help="One day out of a file, as a violation prints it; told line by line.")
+        Path | None,
+        typer.Option("--replay", help="One day out of a file, as a violation prints it; told line by line."),
     ] = None,
     each: Annotated[int, typer.Option("--each", min=0, help="Fail unless every cell was met so often.")] = 0,
     twice: Annotated[bool, typer.Option("--twice", help="Live through all days twice, and compare them.")] = False,
+    first: Annotated[
+        bool, typer.Option("--first", help="Stop at the first day that fails, and do not shorten it.")
+    ] = False,
     workers: Annotated[int | None, typer.Option("--workers", min=1, help="Processes; all cores unless given.")] = None,
     json: Json = False,
 ) -> None:
@@ -41,7 +45,7 @@ def simulate(
     chosen = _seeds(seeds)
     with render.progress_bar() as bar:
         task = bar.add_task("days", total=len(chosen) * (2 if twice else 1))
-        report = live(chosen, workers=workers, told=lambda days: bar.advance(task, days))
+        report = live(chosen, workers=workers, first=first, told=lambda days: bar.advance(task, days))
         again = live(chosen, workers=workers, told=lambda days: bar.advance(task, days)) if twice else None
     differing = [] if again is None else [s for s, trace in again.traces.items() if report.traces[s] != trace]
     ok = not report.violations and not differing and report.least_met >= each

@@ -51,11 +51,13 @@ class _Row:
     lock_held: bool
 
 
-def read_books(connection: Connection, account_id: str, now: datetime, lock_pid: int | None) -> tuple[Books, bool]:
+def read_books(
+    connection: Connection, account_id: str, now: datetime | None, lock_pid: int | None
+) -> tuple[Books, bool]:
     """Read the books of an account, and whether the session `lock_pid` holds the lock of the trader (None: not asked).
 
-    now: the broker's time; orders are counted in the minute before it. A signal that cannot be read is set aside, with
-    the reason; every other one is read all the same.
+    now: the broker's time; orders are counted in the minute and the hour before it, and none where it is not known. A
+    signal that cannot be read is set aside, with the reason; every other one is read all the same.
     """
     row = queries.only(
         connection, "books", _Row, account_id=account_id, now=now, lock_pid=lock_pid, lock_key=int(Lock.TRADER)

@@ -6,7 +6,7 @@ Exits wait for no row, and nothing that fails keeps the rest from being done.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 
 import psycopg
@@ -52,6 +52,8 @@ from sep_trader.store.queries import queries
 _EXIT_S = 3.0
 _ORDER_S = 5.0
 _SIDE_BY_SIDE = 4
+_ON_THE_WAY = timedelta(seconds=1)
+"""What an order has to arrive in, and by how much the broker's clock may be ahead of what we know of it."""
 _SEEN_AGAIN_S = 0.9
 _FAULTS = (SepError, psycopg.Error)
 
@@ -79,9 +81,11 @@ class Executor:
         settings: TraderSettings,
         log: Log,
         monotonic: Callable[[], float],
+        broker_time: Callable[[], datetime | None],
     ) -> None:
         self._database, self._broker, self._journal, self._calls = database, broker, journal, calls
         self._settings, self._log, self._monotonic = settings, log, monotonic
+        self._broker_time = broker_time
         self._seen_at = float("-inf")
         self._seen: See | None = None
         self._blind = False
@@ -247,6 +251,9 @@ class Executor:
             self._acted = True  # also where the signal or the switch had changed: the next look tells how
             if not intents:
                 continue
+            if self._too_late(order):
+                self._in_books(partial(self._expired, order.client_id), "an order", memory)
+                continue
             outcome = self._place(order, memory)
             if isinstance(outcome, Unknown):
                 self._in_books(partial(self._doubt, intents[0], outcome.cause, order.client_id), "an order", memory)
@@ -296,6 +303,11 @@ class Executor:
         self._log.write(connection, "order_intent", text, broker_time=now, client_id=order.client_id, signal=signal.id)
         intents.append(execution_id)
 
+    def _too_late(self, order: Order) -> bool:
+        """Whether an order would arrive after its time: writing the intent may have taken seconds."""
+        now = self._broker_time()
+        return now is None or now + _ON_THE_WAY > order.deadline
+
     def _place(self, order: Order, memory: Recollection) -> Outcome:
         approved = order.order
         with deadline(_ORDER_S):
@@ -324,6 +336,13 @@ class Executor:
         if execution is not None and execution.status is ExecutionStatus.INTENT:
             text = f"{outcome.reason}: {outcome.message}" if outcome.message else outcome.reason
             self._journal.reject(connection, execution, reason_of(outcome.reason), text)
+
+    def _expired(self, client_id: str, connection: Connection) -> None:
+        """Book an order that was not sent, since its time was over when its intent stood."""
+        execution = self._journal.execution_of(connection, client_id)
+        if execution is not None:
+            text = "its time was over before it could be sent"
+            self._journal.reject(connection, execution, Reason.EXPIRED, text)
 
     # -- group 5: what is seen, and what is told
 

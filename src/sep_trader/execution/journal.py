@@ -220,7 +220,8 @@ class Journal:
     ) -> None:
         """Book that an order came to nothing, and end its signal."""
         queries.execute(connection, "reject_execution", id=execution.id, reason=f"{code}: {text}", order_id=order_id)
-        end_signal(connection, execution, SignalStatus.REFUSED, code, text, execution.intent_time)
+        status = SignalStatus.EXPIRED if code is Reason.EXPIRED else SignalStatus.REFUSED
+        end_signal(connection, execution, status, code, text, execution.intent_time)
         self._log.write(connection, "order_refused", text, level="warning", code=code, client_id=execution.client_id)
 
     def _changed(self, connection: Connection, change: TradeChanged, closing: Closing | None) -> None:

@@ -3,7 +3,6 @@ account is further than the books. All reads of a pass have one deadline."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import TypeVar
 
 import psycopg
@@ -22,7 +21,6 @@ from sep_trader.market.instrument import Instrument
 from sep_trader.store.database import Database
 
 T = TypeVar("T")
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _READS_S = 2.0
 _LONG_READS_S = 4.0
 _LEAST_READ_S = 0.5
@@ -98,7 +96,8 @@ class Observer:
         reads: list[Callable[[], object]] = [self._broker.snapshot]
         if pairs:
             reads.append(lambda: self._broker.pricing(pairs))
-        if books is None:
+        timed = self._broker_clock.now() is not None
+        if books is None and timed:
             reads.append(lambda: self._books(mono))
         results = self._calls.run(reads, self._reads_s)
         account = _part(results[0], AccountSnapshot, mono)
@@ -106,10 +105,13 @@ class Observer:
         self._reads_s = _READS_S if isinstance(account, Seen) else _LONG_READS_S
         self._last_account = account.value if isinstance(account, Seen) else self._last_account
         pricing = _part(results[1], Pricing, mono) if pairs else Unseen(_NO_PAIRS)
-        if books is None:
-            books = _books_part(results[-1])
         if isinstance(pricing, Seen):
             self._broker_clock.told(pricing.value.time)
+        if not timed:  # what the books count of the last hour needs the time that has just been told
+            (read,) = self._calls.run([lambda: self._books(mono)], _READS_S)
+            books = _books_part(read)
+        elif books is None:
+            books = _books_part(results[-1])
         memory.pairs = (
             _pairs_of(books) | _traded(account) if isinstance(books, Seen) else memory.pairs | _traded(account)
         )
@@ -167,7 +169,7 @@ class Observer:
     def _books(self, mono: float) -> Seen[Books] | Unseen:
         try:
             with self._database.transaction() as connection:
-                now = self._broker_clock.now() or _EPOCH
+                now = self._broker_clock.now()
                 books, self.lock_held = read_books(connection, self._broker.account_id, now, self.lock_pid)
             return Seen(books, mono)
         except (SepError, psycopg.Error, KeyError, ValueError, TypeError, ArithmeticError) as error:

@@ -25,6 +25,7 @@ _WITHOUT_A_LOOK = frozenset({ExitReason.HORIZON, ExitReason.LATE, ExitReason.FLA
 """Closes that need no look at the account now: a trade that has ended meanwhile cannot be closed again."""
 _PROTECTIONS = frozenset(str(protection) for protection in Protection)
 PLAN_FAILED = "plan_failed"
+_WAITS_AGAIN_S = 43_200.0
 
 
 def plan(observation: Observation, settings: TraderSettings) -> tuple[Action, ...]:
@@ -107,10 +108,24 @@ def _exits(
             yield from [action] if action else []
         elif not seen and not (isinstance(action, Close) and action.cause in _WITHOUT_A_LOOK):
             continue
+        elif isinstance(action, Close) and _is_shut(observation, trade.instrument):
+            yield _waits(action)
         elif may_try(
             observation.memory.attempts.get(trade.trade_id), observation.mono, observation.price_of(trade.instrument)
         ):
             yield action
+
+
+def _is_shut(observation: Observation, pair: str) -> bool:
+    """Whether the broker has just said that a pair cannot be traded: a close would be refused, at each start anew."""
+    if isinstance(observation.pricing, Unseen):
+        return False
+    return any(price.instrument == pair and not price.tradeable for price in observation.pricing.value.prices)
+
+
+def _waits(action: Close) -> Note:
+    text = f"trade {action.trade.trade_id} is closed when the market of {action.trade.instrument} opens: {action.why}"
+    return Note("exit_waits", text, "warning", key=f"waits {action.trade.trade_id}", every_s=_WAITS_AGAIN_S)
 
 
 def _known(observation: Observation, state: TradingState | None) -> tuple[dict[int, Execution], tuple[Request, ...]]:

@@ -65,7 +65,14 @@ class Trader:
         self.journal = Journal(broker.account_id, self._log)
         self._observer = Observer(database, broker, self._clock, self.broker_clock, self._calls, self.newest, settings)
         self._executor = Executor(
-            database, broker, self.journal, self._calls, settings, self._log, self._clock.monotonic
+            database,
+            broker,
+            self.journal,
+            self._calls,
+            settings,
+            self._log,
+            self._clock.monotonic,
+            self.broker_clock.now,
         )
         self._touched = True
         self._status_at = float("-inf")

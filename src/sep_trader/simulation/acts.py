@@ -75,14 +75,14 @@ class Acts:
             return
         done: bool = getattr(self, f"_{planned.cell.fault}")()
         if done:
-            self._world.struck(planned.cell)
+            self._world.faults.happened(planned.cell)
         else:
             self._world.clock.in_(_AGAIN_S, lambda: self.do(planned))
 
     def tripped(self, protection: str) -> None:
         """A protection has turned the switch: somebody looks after a while, and resumes."""
         if protection not in _LOSSES:
-            self._world.clock.in_(_OPERATOR_S, lambda: self._turn(TradingState.ACTIVE) and None)
+            self._world.clock.in_(_OPERATOR_S, lambda: self._turn(TradingState.ACTIVE))
 
     # -- at the broker
 
@@ -194,15 +194,29 @@ class Acts:
         if done:
             self._world.judge.persons_state = str(state)
         elif not done:
-            self._world.clock.in_(1.0, lambda: self._turn(state) and None)
+            self._world.clock.in_(1.0, lambda: self._turn(state))
         return True
 
     def _reduces(self) -> bool:
-        self._world.clock.in_(_OPERATOR_S, lambda: self._turn(TradingState.ACTIVE) and None)
+        self._world.clock.in_(_OPERATOR_S, lambda: self._turn(TradingState.ACTIVE))
         return self._turn(TradingState.REDUCING)
 
+    def halt_now(self) -> None:
+        """A person halts in the middle of a pass."""
+        self._world.by_person(lambda c: switch.turn(c, TradingState.HALTED, by="a person", why="at once"))
+        self._world.judge.persons_state = str(TradingState.HALTED)
+        self._world.audit_now(judged=True)
+        self._world.clock.in_(_OPERATOR_S, lambda: self._turn(TradingState.ACTIVE))
+
+    def crosses(self, order: dict[str, Any]) -> None:
+        """A person opens a trade against an order that is under way."""
+        units = str(-int(order["units"]) // 3)
+        self._ask("POST", "orders", {"order": {"type": "MARKET", "instrument": order["instrument"], "units": units}})
+
     def _halts(self) -> bool:
-        self._world.clock.in_(_OPERATOR_S, lambda: self._turn(TradingState.ACTIVE) and None)
+        if self._chance.random() < 0.5:
+            self._world.clock.in_(_OPERATOR_S / 2, lambda: self._unreadable_entry())
+        self._world.clock.in_(_OPERATOR_S, lambda: self._turn(TradingState.ACTIVE))
         return self._turn(TradingState.HALTED)
 
     def _flattens(self) -> bool:
@@ -220,12 +234,12 @@ class Acts:
 
     def _disables(self) -> bool:
         pair = self._chance.choice(sorted(MODELS))
-        self._world.clock.in_(_OPERATOR_S, lambda: self._lets(pair, enabled=True) and None)
+        self._world.clock.in_(_OPERATOR_S, lambda: self._lets(pair, enabled=True))
         return self._lets(pair, enabled=False)
 
     def _lets(self, pair: str, *, enabled: bool) -> bool:
         if not self._write(lambda c: queries.execute(c, "rename_pair_right", pair=pair, enabled=enabled)):
-            self._world.clock.in_(1.0, lambda: self._lets(pair, enabled=enabled) and None)
+            self._world.clock.in_(1.0, lambda: self._lets(pair, enabled=enabled))
         return True
 
     def _bad_signal(self) -> bool:
@@ -234,11 +248,8 @@ class Acts:
         model = MODELS["EUR_USD"].id
         self._world.liveness.bad_stored()
         return self._write(
-            lambda c: queries.execute(
-                c, "spoil_signal", id=_BAD, pair="EUR_USD", model_id=model, candle_time=candle,
-                expires_at=now + timedelta(minutes=2),
-            )
-        )  # fmt: skip
+            lambda c: queries.execute(c, "spoil_signal", id=_BAD, pair="EUR_USD", model_id=model, candle_time=candle)
+        )
 
     # -- other traders
 
@@ -290,6 +301,7 @@ class Acts:
         if left and not self._over:
             try:
                 second.once()
+                world.audit_now(judged=True)
                 world.clock.in_(1.0, lambda: self._goes_on(second, left - 1))
                 return
             except TwoTraders:

@@ -44,6 +44,7 @@ class Booked:
     late: bool
     deadline: float | None
     stop: Decimal | None
+    quoted: float | None
     expected: Decimal
     net: Decimal
     gross: Decimal

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 READS = ("account", "pricing", "record", "terms")
 WRITES = ("order", "close", "protect", "mark")
 TRANSACTIONS = (
-    "books", "open", "intent", "book", "see", "turn", "exits", "doubt", "give_up", "reject", "refuse", "answer", "status",
+    "books", "open", "intent", "book", "see", "turn", "exits", "doubt", "give_up", "reject", "refuse", "answer",
+    "status",
 )  # fmt: skip
 STREAMS = ("prices", "transactions")
 
@@ -53,6 +54,7 @@ OF_STREAMS = {
 SPECIAL = (
     ("account", "lag"), ("record", "lag"), ("record", "hole"), ("pricing", "skewed"), ("pricing", "stale"),
     ("pricing", "empty"), ("order", "empty"), ("order", "moved"), ("record", "reordered"), ("record", "doubled"),
+    ("order", "crossed"), ("intent", "halted"),
 )  # fmt: skip
 OF_SPECIAL = {
     "lag": "the answer is that of some seconds ago",
@@ -61,6 +63,8 @@ OF_SPECIAL = {
     "stale": "prices are two minutes old",
     "empty": "no liquidity",
     "moved": "the market moves by 20 pips while the order is under way",
+    "crossed": "a person opens a trade the other way while the order is under way",
+    "halted": "a person halts between the look and the intent, and resumes later",
     "reordered": "transactions come in another order",
     "doubled": "each transaction comes twice",
 }
@@ -80,7 +84,7 @@ ACTS = {
     "pays_in": "a person pays money in",
     "pays_out": "a person pays money out",
     "reduces": "a person turns the switch to REDUCING, and back later",
-    "halts": "a person halts, and resumes later",
+    "halts": "a person halts, and resumes later; an entry that cannot be read may come between",
     "flattens": "a person asks to close everything",
     "asks_close": "a person asks to close one trade",
     "disables": "a person disables a pair, and enables it later",

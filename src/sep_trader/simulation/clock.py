@@ -21,7 +21,7 @@ class VirtualClock:
         self._exchange, self._start = exchange, exchange.now
         self._base = 0.0
         self._ahead: float | None = None
-        self._due: list[tuple[float, int, Callable[[], None]]] = []
+        self._due: list[tuple[float, int, Callable[[], object]]] = []
         self._asked = 0
         self._firing = False
         self._news = False
@@ -70,12 +70,12 @@ class VirtualClock:
                 longest, self._ahead = max(longest, self._ahead), None
         self._advance(self._base + longest, None)
 
-    def at(self, when: float, act: Callable[[], None]) -> None:
+    def at(self, when: float, act: Callable[[], object]) -> None:
         """Let something happen at a moment; at once if that has passed."""
         self._asked += 1
         heapq.heappush(self._due, (max(when, self._base), self._asked, act))
 
-    def in_(self, seconds: float, act: Callable[[], None]) -> None:
+    def in_(self, seconds: float, act: Callable[[], object]) -> None:
         """Let something happen after a while."""
         self.at(self.monotonic() + seconds, act)
 

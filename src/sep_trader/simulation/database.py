@@ -89,7 +89,7 @@ class NumberedConnection(psycopg.Connection[DictRow]):
 
 
 class SimulatedDatabase(Database):
-    """One process's way to the server. The connection outlives the process, which only loses what it had not committed."""
+    """One process's way to the server. The connection outlives it: one that dies loses what it had not committed."""
 
     def __init__(self, url: str, watch: Watch) -> None:
         """Connect."""

@@ -12,10 +12,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sep_trader.simulation.cells import CELLS, Cell
+from sep_trader.simulation.day import Day
 from sep_trader.simulation.schedule import Schedule, schedule_of
 from sep_trader.simulation.server import temporary_database, temporary_server
 from sep_trader.simulation.stack import Stack, stack_on
-from sep_trader.simulation.world import Day, World
+from sep_trader.simulation.world import World
 
 _AT_ONCE = 10
 
@@ -71,21 +72,28 @@ class Report:
 
 
 def simulate(
-    seeds: Sequence[int], *, workers: int | None = None, told: Callable[[int], None] = lambda days: None
+    seeds: Sequence[int],
+    *,
+    workers: int | None = None,
+    first: bool = False,
+    told: Callable[[int], None] = lambda days: None,
 ) -> Report:
     """Live through the day of each seed. told: called with the number of days that have just ended.
 
-    Raises InputError without the `embedded` extra.
+    first: end with the first day that fails, which is not shortened. Raises InputError without the `embedded` extra.
     """
     report, begun = Report(), time.monotonic()
     parts = [list(seeds[i : i + _AT_ONCE]) for i in range(0, len(seeds), _AT_ONCE)]
     with temporary_server() as server, _pool(server, min(workers or os.cpu_count() or 1, len(parts))) as pool:
-        for done in as_completed([pool.submit(_live, part) for part in parts]):
+        for done in as_completed([pool.submit(_live, part, first) for part in parts]):
             for day, violation in done.result():
                 report.take(day)
                 if violation is not None:
                     report.violations.append(violation)
             told(len(done.result()))
+            if first and report.violations:
+                pool.shutdown(wait=False, cancel_futures=True)
+                break
     report.violations.sort(key=lambda one: one.seed)
     report.seconds = time.monotonic() - begun
     return report
@@ -131,7 +139,7 @@ def _begin(urls: Any) -> None:
     _STACK[:] = [_CLOSING.enter_context(stack_on(urls.get()))]
 
 
-def _live(seeds: list[int]) -> list[tuple[Day, Violation | None]]:
+def _live(seeds: list[int], first: bool) -> list[tuple[Day, Violation | None]]:
     found: list[tuple[Day, Violation | None]] = []
     for seed in seeds:
         schedule = schedule_of(seed)
@@ -139,6 +147,9 @@ def _live(seeds: list[int]) -> list[tuple[Day, Violation | None]]:
         violation = None
         if day.violation is not None:
             invariant, step, text = day.violation
-            violation = Violation(seed, step, invariant, text, shrunk(_STACK[0], schedule, invariant))
+            shorter = schedule if first else shrunk(_STACK[0], schedule, invariant)
+            violation = Violation(seed, step, invariant, text, shorter)
         found.append((day, violation))
+        if first and violation is not None:
+            break
     return found

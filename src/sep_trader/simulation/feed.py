@@ -1,4 +1,4 @@
-"""The broker's streams in a simulation: lines of the exchange, read as the client reads them, with what may befall them."""
+"""The broker's streams in a simulation: the exchange's lines, read as the client reads them, and what befalls them."""
 
 from typing import TYPE_CHECKING
 
@@ -111,5 +111,3 @@ class Feed:
     def _say(self, event: object) -> None:
         if self._newest is not None:
             self._newest.put(event)  # type: ignore[arg-type]
-
-

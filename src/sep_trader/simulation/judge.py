@@ -29,6 +29,8 @@ _PROTECTIONS = frozenset(str(one) for one in Protection)
 _DEPTH = {"ACTIVE": 0, "REDUCING": 1, "HALTED": 2}
 _REQUESTS_A_SECOND = 60
 _TRIES_WHILE_CLOSED = 2
+_VISIBLE_S = 5.0
+_OLDEST_QUOTE_S = 62.0
 _ROUGHLY = Decimal("1.02")
 """Between the look and the audit the market and the NAV move a little."""
 
@@ -55,7 +57,10 @@ class Judge:
     """Whether a person does it, and not the trader."""
     asked_for_everything: bool = False
     last: Audit | None = None
+    names: set[str] = field(default_factory=set)
+    """What the orders of the stored signals are called."""
     orders: Counter[str] = field(default_factory=Counter)
+    arrived: dict[str, float] = field(default_factory=dict)
     opened: dict[int, int] = field(default_factory=dict)
     clients: dict[int, str] = field(default_factory=dict)
     ended: dict[int, int] = field(default_factory=dict)
@@ -78,7 +83,7 @@ class Judge:
         if step == "order":
             self._order(body["order"], now, trader, audit)
         elif step in ("close", "protect", "mark"):
-            self._exit(int(path.split("/")[-2]), step)
+            self._exit(path, step)
 
     def _order(self, order: dict[str, Any], now: float, trader: int, audit: Audit) -> None:
         client = order.get("clientExtensions", {}).get("id", "")
@@ -86,6 +91,8 @@ class Judge:
         if booked is None or booked.status != "INTENT":
             state = "none" if booked is None else booked.status
             raise Violated("S2", f"order {client} was sent, and its intent is {state} in the books")
+        if client not in self.names:
+            raise Violated("S1", f"order {client} is called after no signal: nobody could tell a second one of it")
         if client in self.orders_sent:
             raise Violated("S1", f"order {client} was sent twice")
         self.orders_sent[client] = now
@@ -97,7 +104,10 @@ class Judge:
         if mine != self.tag:
             raise Violated("S4", f"order {client} carries the tag {mine}: its trade could not be told from others")
 
-    def _exit(self, trade_id: int, step: str) -> None:
+    def _exit(self, path: str, step: str) -> None:
+        if "/positions/" in path:
+            raise Violated("S13", "a whole position was closed, a person's units with it")
+        trade_id = int(path.split("/")[-2])
         trade = self.account.trades.get(trade_id)
         if trade is not None and not self.is_ours(trade) and not self.asked_for_everything:
             raise Violated("S13", f"{step} was sent for trade {trade_id}, which is a person's")
@@ -123,6 +133,7 @@ class Judge:
         client = (entry.get("clientExtensions") or {}).get("id", "")
         if client.startswith(OUR_MARK):
             self.orders[client] += 1
+            self.arrived.setdefault(client, self.floor.now / 1e9)
             if self.orders[client] > 1:
                 raise Violated("S1", f"the exchange has {self.orders[client]} orders of the name {client}")
         closes = entry.get("tradeClose")
@@ -132,17 +143,57 @@ class Judge:
             if trade is not None and book is not None and not book.tradeable:
                 self.tries[trade.id] += 1
                 if self.tries[trade.id] > _TRIES_WHILE_CLOSED:
-                    raise Violated("S17", f"trade {trade.id} was tried to close {self.tries[trade.id]} times while closed")
+                    raise Violated(
+                        "S17", f"trade {trade.id} was tried to close {self.tries[trade.id]} times while closed"
+                    )
 
     def _filled(self, number: int, entry: dict[str, Any]) -> None:
         opened = entry.get("tradeOpened")
         if opened is not None:
             marks = opened.get("clientExtensions") or {}
             if (marks.get("tag") or "").startswith(TAG):
+                self._entered(opened, Decimal(entry["price"]), marks.get("id", ""))
                 self.opened[int(opened["tradeID"])] = number
                 self.clients[int(opened["tradeID"])] = marks.get("id", "")
+                self._protected(int(opened["tradeID"]))
+        parts = [*entry.get("tradesClosed", ()), *([entry["tradeReduced"]] if "tradeReduced" in entry else [])]
+        for part in parts:
+            persons = int(part["tradeID"]) not in self.opened
+            if persons and entry.get("reason") == "MARKET_ORDER" and not self.persons:
+                raise Violated("S13", f"an order of ours closed units of trade {part['tradeID']}, which is a person's")
         for part in entry.get("tradesClosed", ()):
             self.ended[int(part["tradeID"])] = number
+
+    def _entered(self, opened: dict[str, Any], price: Decimal, client: str) -> None:
+        """S11: a fill no worse than its bound."""
+        booked = None if self.last is None else self.last.executions.get(client)
+        if booked is None or booked.stop is None:
+            return
+        tick = Decimal(1).scaleb(price.as_tuple().exponent)  # type: ignore[arg-type]
+        worse = (price - booked.expected) * (1 if booked.units > 0 else -1)
+        if worse > max(2 * tick, booked.stop / 10 + tick):
+            raise Violated(
+                "S11", f"order {client} was filled {worse} worse than the decision saw, its stop is {booked.stop}"
+            )
+
+    def looser(self, trade: Trade) -> Decimal | None:
+        """How far the stop of a trade of ours is from its fill, where its size was reckoned from less."""
+        stop = self.account.pending.get(trade.exits.get("STOP_LOSS", 0))
+        client = self.clients.get(trade.id, "")
+        booked = None if self.last is None else self.last.executions.get(client)
+        if stop is None or booked is None or booked.stop is None:
+            return None
+        precision = self.floor.books[trade.instrument].precision
+        away = Decimal(trade.price - stop.price if trade.long else stop.price - trade.price).scaleb(-precision)
+        return away if away > booked.stop + Decimal(1).scaleb(-precision) else None
+
+    def _protected(self, trade_id: int) -> None:
+        """S11: the stop that came with a fill is as far from it as the size was reckoned from."""
+        away = self.looser(self.account.trades[trade_id])
+        if away is not None:
+            raise Violated(
+                "S11", f"the stop of trade {trade_id} is {away} from its fill: more is at risk than was reckoned"
+            )
 
     # -- in the books
 
@@ -152,7 +203,7 @@ class Judge:
         self._record(audit)
         self._trades(audit)
         if before is not None:
-            self._went_forward(before, audit)
+            self._went_forward(before, audit, self.floor.now / 1e9)
             self._switch(before, audit)
             self._marks(before, audit)
         if transaction == "intent":
@@ -172,11 +223,9 @@ class Judge:
 
     def _trades(self, audit: Audit) -> None:
         by_trade = {e.trade for e in audit.executions.values() if e.trade is not None}
-        names = set(audit.executions)
         booked = audit.booked or 0
         for trade_id, number in self.opened.items():
-            trade = self.account.trades[trade_id]
-            if trade_id not in by_trade and trade.client_id not in names and number <= booked:
+            if number <= booked and trade_id not in by_trade:
                 raise Violated("S4", f"trade {trade_id} carries our tag, and no row of the books is its own")
         for execution in audit.executions.values():
             if execution.trade is None or execution.trade not in self.opened:
@@ -186,15 +235,23 @@ class Judge:
             if execution.status == "OPEN" and over:
                 raise Violated("S5", f"trade {execution.trade} ended at {end}; it is OPEN in the books at {booked}")
             if execution.status == "CLOSED" and not over:
-                raise Violated("S5", f"trade {execution.trade} is CLOSED in the books at {booked}, and open at the broker")
+                raise Violated(
+                    "S5", f"trade {execution.trade} is CLOSED in the books at {booked}, and open at the broker"
+                )
 
-    def _went_forward(self, before: Audit, audit: Audit) -> None:
+    def _has_had(self, client: str, now: float) -> bool:
+        """Whether the broker has had an order for so long that a complete record shows it."""
+        return client in self.arrived and now - self.arrived[client] > _VISIBLE_S
+
+    def _went_forward(self, before: Audit, audit: Audit, now: float) -> None:
         for client, old in before.executions.items():
             new = audit.executions.get(client)
             if new is None:
                 raise Violated("S9", f"the row of order {client} is gone")
             if new.status != old.status and not _reaches(old.status, new.status):
                 raise Violated("S9", f"order {client} went from {old.status} to {new.status}")
+            if new.status == "GIVEN_UP" != old.status and self._has_had(client, now):
+                raise Violated("S14", f"order {client} was given up, and the broker has had it for long")
             if old.status in _TERMINAL and new != old and not new.late and not _only_said(old, new):
                 raise Violated("S10", f"order {client} was {old.status}, and changed to {new.status}")
 
@@ -208,9 +265,9 @@ class Judge:
             raise Violated("S15", f"{audit.changed_by} replaced a person's HALTED")
 
     def _marks(self, before: Audit, audit: Audit) -> None:
-        if before.nav_high is not None and audit.nav_high is not None and self.paid == 0:
-            if audit.nav_high < before.nav_high:
-                raise Violated("S16", f"the highest NAV fell from {before.nav_high} to {audit.nav_high}")
+        highs = (before.nav_high, audit.nav_high)
+        if None not in highs and self.paid == 0 and highs[1] < highs[0]:  # type: ignore[operator]
+            raise Violated("S16", f"the highest NAV fell from {highs[0]} to {highs[1]}")
 
     def _exposed(self, before: Audit | None, audit: Audit) -> None:
         """A new intent: what the account would carry with it."""
@@ -220,6 +277,10 @@ class Judge:
         if new and audit.state != "ACTIVE":
             raise Violated("S3", f"an intent was written while {audit.state}")
         for one in new:
+            if one.quoted is not None and self.floor.now / 1e9 - one.quoted > _OLDEST_QUOTE_S:
+                raise Violated(
+                    "S11", f"order {one.client} was reckoned from a quote {self.floor.now / 1e9 - one.quoted:.0f} s old"
+                )
             risk = abs(one.units) * (one.stop or Decimal(0)) * self._rate(one.pair)
             if risk > self.limits.risk_per_trade * nav * _ROUGHLY:
                 raise Violated("S11", f"{one.units} {one.pair} risk {risk:.2f} at the stop, of a NAV of {nav}")

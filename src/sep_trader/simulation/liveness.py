@@ -1,12 +1,13 @@
 """The invariants of liveness, L1 to L9, S14, and those of quiescence.
 
-They count from the end of the last fault, from when the market opened, the switch allowed it, and the trader ran: before
-that nothing could be done.
+They count from the end of the last fault, from when the market opened, the switch allowed it, and the trader ran:
+before that nothing could be done.
 """
 
+from collections.abc import MutableMapping
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import structlog
 
@@ -18,6 +19,7 @@ from sep_trader.risk.limits import losses
 from sep_trader.risk.protections import Protection
 from sep_trader.signals.signal import Signal
 from sep_trader.simulation.audit import Audit
+from sep_trader.simulation.cells import TRANSACTIONS
 from sep_trader.simulation.judge import Violated
 from sep_trader.simulation.market import DAY_S
 from sep_trader.simulation.schedule import Planned
@@ -55,11 +57,13 @@ class Liveness:
 
     world: "World"
     calm_since: float = 0.0
+    answers_since: float = 0.0
+    """The end of the last fault on the way to the broker: one of the database excuses no exit."""
     runs_since: float = 0.0
     passes: int = 0
     signals: dict[str, _Known] = field(default_factory=dict)
     bare: dict[int, float] = field(default_factory=dict)
-    """Trades of ours without a stop, and since when."""
+    """Trades of ours without a stop, or with one that is too far, and since when."""
     closes: dict[int, float] = field(default_factory=dict)
     allowed_since: float | None = 0.0
     """Since when exits may be sent (the switch is not HALTED)."""
@@ -73,8 +77,10 @@ class Liveness:
     lost_most: Decimal = Decimal(0)
     flat_since: float | None = None
     _states: dict[str, str] = field(default_factory=dict)
+    _ended: dict[str, float] = field(default_factory=dict)
     _ordered: bool = False
     _struck: bool = False
+    _struck_broker: bool = False
     _sent_at: float = 0.0
 
     @property
@@ -88,7 +94,7 @@ class Liveness:
 
     # -- what is heard
 
-    def hear(self, _: Any, __: str, event: dict[str, Any]) -> Any:
+    def hear(self, _: Any, __: str, event: MutableMapping[str, Any]) -> NoReturn:
         """Take a line of the log (a processor of structlog); nothing is printed."""
         name, text = str(event.get("event")), str(event.get("message", ""))
         self.said[name if name != "blind" else f"blind {text.split()[1]}"] = self._now
@@ -101,6 +107,9 @@ class Liveness:
         lasting = planned.seconds if planned.cell.fault != "late" else 0.0
         self.calm_since = max(self.calm_since, self._now + lasting + 0.001)
         self._struck = True
+        if planned.cell.step not in TRANSACTIONS:
+            self.answers_since = max(self.answers_since, self._now + lasting + 0.001)
+            self._struck_broker = True
         if planned.cell.step == "order" and planned.cell.fault in _DOUBTFUL:
             self.doubts += 1
 
@@ -153,13 +162,27 @@ class Liveness:
         if self._ordered and step in ("close", "protect"):
             raise Violated("L9", f"a {step} waited for an order of the same pass")
         if step == "close":
+            self._close(int(path.split("/")[-2]))
             self.closes[int(path.split("/")[-2])] = self._now
+
+    def _close(self, trade_id: int) -> None:
+        """S18: a close has a cause."""
+        world, audit = self.world, self.world.audit
+        client = world.judge.clients.get(trade_id)
+        known = next((s for s in self.signals.values() if s.client == client), None)
+        execution = None if client is None else audit.executions.get(client)
+        asked = audit.requests or audit.state != "ACTIVE" or (execution is not None and execution.late)
+        if known is None or asked or trade_id in self.bare or self._now >= known.horizon - 0.5:
+            return
+        raise Violated(
+            "S18", f"trade {trade_id} was closed {known.horizon - self._now:.0f} s before its horizon, uncalled for"
+        )
 
     # -- passes
 
     def begin_pass(self) -> None:
         """A pass begins."""
-        self._ordered = self._struck = False
+        self._ordered = self._struck = self._struck_broker = False
         self._sent_at = self._now
         self._states = {c: e.status for c, e in self.world.audit.executions.items()}
         self._look_for_bare()
@@ -170,6 +193,8 @@ class Liveness:
         now = self._now
         if self._struck:
             self.calm_since = max(self.calm_since, now)
+        if self._struck_broker:
+            self.answers_since = max(self.answers_since, now)
         self._markets(now)
         self._unseen(observation, now)
         self._inferred(observation)
@@ -190,6 +215,10 @@ class Liveness:
         """From when something counts that began at a moment."""
         return max(moment, self.calm_since, self.runs_since)
 
+    def _exits_since(self, moment: float) -> float:
+        """As `_since`, for what waits for no database."""
+        return max(moment, self.answers_since, self.runs_since)
+
     def _open_ours(self) -> list[Trade]:
         account, opened = self.world.account, self.world.judge.opened
         return [account.open_trades[number] for number in opened if number in account.open_trades]
@@ -208,9 +237,11 @@ class Liveness:
         opened = self.opened_since.get(trade.instrument)
         if known is None or opened is None or self.allowed_since is None or now < known.horizon:
             return
-        since = max(self._since(known.horizon), opened, self.allowed_since, trade.opened / 1e9 - self._epoch)
+        since = max(self._exits_since(known.horizon), opened, self.allowed_since, trade.opened / 1e9 - self._epoch)
         if now > since + _SENT_S and self.closes.get(trade.id, -1.0) < known.horizon - 0.01:
-            raise Violated("L1", f"trade {trade.id} is {now - known.horizon:.1f} s past its horizon, and no close was sent")
+            raise Violated(
+                "L1", f"trade {trade.id} is {now - known.horizon:.1f} s past its horizon, and no close was sent"
+            )
         if now > since + _CLOSED_S:
             raise Violated("L1", f"trade {trade.id} is {now - known.horizon:.1f} s past its horizon, and open")
 
@@ -220,7 +251,9 @@ class Liveness:
 
     def _look_for_bare(self) -> None:
         ours = self._open_ours()
-        without = {t.id for t in ours if not (t.exits.keys() & {"STOP_LOSS", "TRAILING_STOP_LOSS"})}
+        looser = self.world.judge.looser
+        stops = {"STOP_LOSS", "TRAILING_STOP_LOSS"}
+        without = {t.id for t in ours if not (t.exits.keys() & stops) or looser(t) is not None}
         self.bare = {number: self.bare.get(number, self._now) for number in without}
 
     def _stop(self, trade: Trade, now: float) -> None:
@@ -230,20 +263,24 @@ class Liveness:
         self._look_for_bare()
         if trade.id not in self.bare:
             return
-        since = max(self._since(self.bare[trade.id]), opened, self.allowed_since)
+        since = max(self._exits_since(self.bare[trade.id]), opened, self.allowed_since)
         if now > since + _CURED_S:
             raise Violated("L2", f"trade {trade.id} has had no stop for {now - self.bare[trade.id]:.1f} s")
 
     def _signals(self, now: float) -> None:
         audit = self.world.audit
         for name, known in self.signals.items():
-            status = audit.signals.get(name, ("NEW", None, ""))[0]
+            status, code, _ = audit.signals.get(name, ("NEW", None, ""))
+            if code == "EXPIRED" and self._ended.setdefault(name, now) < known.expires - 3.0:
+                raise Violated("S18", f"signal {name} ended as expired {known.expires - now:.0f} s before its time")
             order = audit.executions.get(known.client)
             open_end = status == "NEW" or (order is not None and order.status in ("INTENT", "UNKNOWN"))
             if not open_end:
                 continue
             if now > self._since(known.expires) + _SIGNAL_S:
-                raise Violated("L3", f"signal {name} of {known.pair} has not ended {now - known.expires:.1f} s after its time")
+                raise Violated(
+                    "L3", f"signal {name} of {known.pair} has not ended {now - known.expires:.1f} s after its time"
+                )
             if order is None and now > self._since(known.stored) + _DECIDED_S:
                 raise Violated("L8", f"signal {name} of {known.pair} waits for {now - known.stored:.1f} s")
 
@@ -325,7 +362,9 @@ class Liveness:
         lasting = {str(Protection.DAILY_LOSS), str(Protection.WEEKLY_LOSS), str(Protection.DRAWDOWN)}
         pending = DAY_S - 450
         if audit.state != "ACTIVE" and audit.changed_by not in lasting and self._turned_before(pending):
-            raise Violated("Q4", f"the switch is {audit.state} by {audit.changed_by} at the end, and nothing forbids trading")
+            raise Violated(
+                "Q4", f"the switch is {audit.state} by {audit.changed_by} at the end, and nothing forbids trading"
+            )
 
     def _turned_before(self, moment: float) -> bool:
         """Whether the switch went down early enough for somebody to have resumed."""

@@ -29,7 +29,7 @@ class Jump:
 
 
 class SparseMarket:
-    """A source of the exchange's tape: one walk a pair, quoted where somebody looks. start: second of the day's begin."""
+    """A source of the exchange's tape: one walk a pair, quoted where somebody looks. start: the day's first second."""
 
     instruments: tuple[str, ...] = PAIRS
     chunk_seconds = DAY_S

@@ -7,9 +7,10 @@ step needs in order to happen at all (a stop must be gone before one is put back
 import random
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
+from itertools import pairwise
 from typing import Any, Self
 
-from sep_trader.simulation.cells import ACTED, CRASHED, FAULTS, STREAMS, Cell
+from sep_trader.simulation.cells import ACTED, CRASHED, FAULTS, STREAMS, TRANSACTIONS, Cell
 from sep_trader.simulation.market import PAIRS
 
 FAULTS_A_DAY = 4
@@ -21,21 +22,30 @@ _SUNDAY = datetime(2014, 5, 18, 12, tzinfo=UTC)
 _DAYS = (*[(_TUESDAY, 0.5, 23.0)] * 6, (_FRIDAY, 0.5, 20.5), (_SUNDAY, 9.5, 23.0))
 """When a day begins, and the hours of it between which signals come: the market is open then."""
 _LASTING = frozenset({"lag", "hole", "stale", "empty", "cut", "stall", "doubled", "reordered", "skewed"})
-_LONGEST_S = {"lag": 6.0, "hole": 20.0}
+_LATE_S = (20.0, 160.0, 160.0)
+"""When an order that nobody heard of again arrives: while it is looked for, or after it was given up."""
+_CLOSE_S = 61.0
+_LONGEST_S = {"lag": 6.0, "hole": 20.0, "skewed": 7.0}
 _BY_ACT = {"protect": "removes_stop", "mark": "removes_marks", "turn": "unreadable_entry", "answer": "asks_close"}
 _BY_FAULT = {"doubt": "lost", "give_up": "vanished", "reject": "refused"}
 
 
 @dataclass(frozen=True, slots=True)
 class PlannedSignal:
-    """A signal. at: when it is stored, seconds of the day; its candle ended some seconds before."""
+    """A signal. at: when it is stored, seconds of the day; after: how long after the end of its candle that is."""
 
     at: float
+    after: float
     pair: str
     side: int
     stop_pips: int
     target_pips: int | None
     horizon_minutes: int
+
+    @property
+    def ends(self) -> float:
+        """Its horizon, seconds of the day."""
+        return self.at - self.after + 60.0 * self.horizon_minutes
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +117,7 @@ def schedule_of(seed: int) -> Schedule:
         _plan(cell, chance, signals, faults, acts)
     for cell in _turn(CRASHED, seed, 1):
         _plan(cell, chance, signals, faults, acts)
-    for cell in _turn(ACTED, seed, 1):
-        acts.append(Planned(cell, _moment(chance, signals) + chance.uniform(5, 60)))
+    acts += [Planned(cell, _moment(chance, signals) + chance.uniform(5, 60)) for cell in _turn(ACTED, seed, 1)]
     flattening = chance.random() < 0.5
     return Schedule(seed, begin, signals, tuple(faults), tuple(acts), flattening, chance.randrange(1 << 30))
 
@@ -116,15 +125,22 @@ def schedule_of(seed: int) -> Schedule:
 def _signals(chance: random.Random, first: float, last: float) -> tuple[PlannedSignal, ...]:
     """Signals at the full minute and a moment; sometimes two at once, sometimes on a busy pair, once too close."""
     minutes = sorted(chance.sample(range(int(first / 60), int(last / 60)), SIGNALS_A_DAY - 1))
-    minutes.insert(chance.randrange(len(minutes)), minutes[chance.randrange(len(minutes))])
-    made = []
-    for number, minute in enumerate(sorted(minutes)):
+    twin = chance.randrange(len(minutes))
+    together = chance.random() < 0.5
+    minutes.insert(twin, minutes[twin] - (0 if together else 1))
+    made: list[PlannedSignal] = []
+    for number, minute in enumerate(minutes):
         stop = 1 if number == SIGNALS_A_DAY - 2 else chance.choice((20, 30, 45, 60))
         target = None if chance.random() < 0.2 else int(stop * 1.5)
         horizon = chance.choice((5, 15, 30, 60, 120, 240))
-        at = minute * 60 + chance.choice((0.4, 1.1, 2.7, 30.0))
+        after = chance.choice((0.4, 1.1, 2.7, 30.0, 118.0, 119.6))
+        at = minute * 60 + after
         pair = PAIRS[number % 2] if chance.random() < 0.8 else PAIRS[0]
-        made.append(PlannedSignal(at, pair, chance.choice((-1, 1)), stop, target, horizon))
+        if number == twin + 1:  # of the other pair at the same time, or of the same one a minute later
+            pair = PAIRS[1 - PAIRS.index(made[-1].pair)] if together else made[-1].pair
+            after = 0.8
+            at = minute * 60 + after
+        made.append(PlannedSignal(at, after, pair, chance.choice((-1, 1)), stop, target, horizon))
     return tuple(made)
 
 
@@ -140,8 +156,10 @@ def _turn(cells: tuple[Cell, ...], start: int, count: int) -> list[Cell]:
 
 
 def _moment(chance: random.Random, signals: tuple[PlannedSignal, ...]) -> float:
-    """A moment just before a signal comes."""
-    return signals[chance.randrange(len(signals))].at - 0.2
+    """A moment just before a signal comes, often one that another follows closely."""
+    followed = [a for a, b in pairwise(signals) if b.at - a.at < _CLOSE_S]
+    chosen = followed if followed and chance.random() < 0.25 else signals
+    return chosen[chance.randrange(len(chosen))].at - 0.2
 
 
 def _plan(
@@ -156,15 +174,22 @@ def _plan(
     if cell.fault not in _LASTING and (cell.fault.startswith("killed") or chance.random() < 0.6):
         seconds = 0.0
     at = 0.0 if cell.step in ("open", "terms") else _moment(chance, signals)
-    if cell.step in ("close", "exits"):
-        at += 10.0
+    if cell.step in TRANSACTIONS and chance.random() < (0.6 if cell.step == "books" else 0.3):
+        at = signals[chance.randrange(len(signals))].ends - 1.0
+        seconds = seconds if seconds == 0 and cell.step != "books" else chance.uniform(6, 12)
+    if cell.fault == "skewed":
+        at += chance.uniform(10, 60)
     if cell.step in _BY_ACT:
         at += chance.uniform(20, 60)
         acts.append(Planned(Cell("person", _BY_ACT[cell.step]), at))
     if cell.step in _BY_FAULT:
-        faults.append(Planned(Cell("order", _BY_FAULT[cell.step]), at))
-    if cell.fault in ("late",):
-        seconds = chance.choice((20.0, 400.0))
+        late = cell.step == "give_up" and chance.random() < 0.5
+        why = Cell("order", "late" if late else _BY_FAULT[cell.step])
+        faults.append(Planned(why, at, chance.choice(_LATE_S) if late else 0.0))
+    if cell.fault == "late":
+        seconds = chance.choice(_LATE_S)
+    if cell.fault == "stale":  # the stream would know better
+        faults.append(Planned(Cell("prices", "cut"), at - 3.0, seconds + 6.0))
     if cell.step in STREAMS:
         at += chance.uniform(-3, 3)
     faults.append(Planned(cell, at, seconds))

@@ -21,7 +21,9 @@ _TIMEOUT_S = 5.0
 _SLOW_S = 1.5
 _LATE_S = 20.0
 _NEVER_DONE = frozenset({"refused", "vanished", "late", "gateway", "limited", "unauthorized"})
-_ROUTES = {"account": "GET account", "pricing": "GET pricing", "record": "GET transactions/sinceid", "order": "POST orders"}
+_ROUTES = {
+    "account": "GET account", "pricing": "GET pricing", "record": "GET transactions/sinceid", "order": "POST orders",
+}  # fmt: skip
 _RULES = {"lag": "sinceid_lag", "skewed": "clock_skew", "stale": "stale_price", "empty": "empty_book"}
 _SKEW_S = 86_400.0
 _STALE_S = 120.0
@@ -53,9 +55,7 @@ def step_of(method: str, path: str) -> str:
 class Wire:
     """Sends requests of the trader's client to the exchange."""
 
-    def __init__(
-        self, app: ExchangeApp, clock: VirtualClock, token: str, watch: Watch, chance: random.Random
-    ) -> None:
+    def __init__(self, app: ExchangeApp, clock: VirtualClock, token: str, watch: Watch, chance: random.Random) -> None:
         self._app, self._clock, self._watch, self._chance = app, clock, watch, chance
         self._headers = [(b"authorization", f"Bearer {token}".encode()), (b"host", b"exchange.simulation")]
         self._before: dict[str, Answer] = {}
@@ -82,7 +82,7 @@ class Wire:
             raise NotSent("ConnectError connection refused")
         if fault in ("vanished", "late"):
             if fault == "late":
-                self._clock.in_(seconds or _LATE_S, lambda: do() and None)
+                self._clock.in_(seconds or _LATE_S, lambda: do())
             self._wait(_TIMEOUT_S)
             raise Lost("ReadTimeout the answer did not come")
         if fault == "gateway":

@@ -1,10 +1,7 @@
 """A simulated day: the trader, its database, the exchange and everything that goes wrong, on one clock."""
 
-import hashlib
 import random
-from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any, TypeVar
@@ -20,13 +17,13 @@ from sep_trader.exchange.accounts.account import Account, Batch, open_account
 from sep_trader.exchange.accounts.floor import STANDARD_POLICY, Floor
 from sep_trader.exchange.http.app import ExchangeApp
 from sep_trader.exchange.http.clock import SteppedClock
-from sep_trader.exchange.http.faults import Faults
+from sep_trader.exchange.http.faults import Faults as ExchangeFaults
 from sep_trader.exchange.http.pacer import Pacer
 from sep_trader.exchange.market.tape import Tape
 from sep_trader.exchange.market.terms import offered
 from sep_trader.exchange.matching.exchange import Exchange
 from sep_trader.execution.journal import TwoTraders
-from sep_trader.execution.marks import tag_of
+from sep_trader.execution.marks import client_id_of, tag_of
 from sep_trader.execution.observation import Observation, Seen
 from sep_trader.execution.settings import TraderSettings
 from sep_trader.execution.trader import Trader
@@ -36,14 +33,14 @@ from sep_trader.signals.job import insert_signals
 from sep_trader.signals.signal import Signal, signal_id
 from sep_trader.simulation.acts import Acts
 from sep_trader.simulation.audit import Audit, read_audit
-from sep_trader.simulation.cells import Cell
 from sep_trader.simulation.clock import VirtualClock
 from sep_trader.simulation.database import disk_full, gone
+from sep_trader.simulation.day import Armed, Day, Faults, Trace
 from sep_trader.simulation.feed import Feed
 from sep_trader.simulation.judge import Judge, Violated
 from sep_trader.simulation.liveness import Liveness
 from sep_trader.simulation.market import DAY_S, PAIRS, Jump, SparseMarket
-from sep_trader.simulation.schedule import Planned, PlannedSignal, Schedule
+from sep_trader.simulation.schedule import PlannedSignal, Schedule
 from sep_trader.simulation.stack import DATABASE_NAME, MODELS, Stack
 from sep_trader.simulation.wire import ADDRESS, Wire
 from sep_trader.store.locks import Lock
@@ -66,29 +63,6 @@ _NO_NETWORK = httpx.MockTransport(_no_network)
 
 class Killed(BaseException):
     """The trader's process dies here."""
-
-
-@dataclass(slots=True)
-class _Armed:
-    """A fault that waits for its step, and how long it has struck."""
-
-    planned: Planned
-    from_statement: int
-    struck_at: float | None = None
-    over: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Day:
-    """What became of a day. violation: invariant, step and words; None for none."""
-
-    seed: int
-    steps: int
-    passes: int
-    met: Counter[Cell]
-    trace: str
-    trades: int
-    violation: tuple[str, int, str] | None = None
 
 
 class _OneAfterTheOther:
@@ -132,23 +106,6 @@ class _Watched(Trader):
         return observation
 
 
-@dataclass(slots=True)
-class _Trace:
-    """Everything that happened, as one hash."""
-
-    digest: Any = field(default_factory=hashlib.sha256)
-    steps: int = 0
-    lines: list[str] | None = None
-
-    def add(self, line: str) -> None:
-        """Take up a step."""
-        self.steps += 1
-        self.digest.update(line.encode())
-        self.digest.update(b"\n")
-        if self.lines is not None:
-            self.lines.append(line)
-
-
 class World:
     """One day. `run` lives through it."""
 
@@ -156,8 +113,7 @@ class World:
 
     def __init__(self, stack: Stack, schedule: Schedule, *, keep_lines: bool = False) -> None:
         self.stack, self.schedule = stack, schedule
-        self.trace = _Trace(lines=[] if keep_lines else None)
-        self.met: Counter[Cell] = Counter()
+        self.trace = Trace(lines=[] if keep_lines else None)
         self._chance = random.Random(f"world {schedule.seed}")  # noqa: S311
         self._epoch = schedule.begin.timestamp()
         busy = [(s.at - 3, s.at + 90) for s in schedule.signals]
@@ -177,14 +133,15 @@ class World:
         self.floor.listeners.append(self._recorded)
         self.floor.commit(open_account(self.account, _BALANCE, start))
         self.exchange.add_account(self.account)
-        pacer = Pacer(self.exchange, SteppedClock(start), Faults(schedule.seed))
+        pacer = Pacer(self.exchange, SteppedClock(start), ExchangeFaults(schedule.seed))
         self.app = ExchangeApp(pacer, {TOKEN: (self.account,)})
         self.clock = _clock_of(self)
         self.wire = Wire(self.app, self.clock, TOKEN, self, self._chance)
         self.feed = Feed(self)
         self.acts = Acts(self)
         self.liveness = Liveness(self)
-        self._armed = [_Armed(p, self._chance.randrange(2)) for p in sorted(schedule.faults, key=lambda p: p.at)]
+        armed = [Armed(p, self._chance.randrange(2)) for p in sorted(schedule.faults, key=lambda p: p.at)]
+        self.faults = Faults(armed, self.trace)
         self._idle = False
         self.trader: _Watched | None = None
         self.holder = 0
@@ -219,13 +176,13 @@ class World:
         self.trace.add(f"end {self.account.balance} {self.account.record.last}")
         trace = self.trace.digest.hexdigest()
         trades = len(self.judge.opened)
-        return Day(self.schedule.seed, self.trace.steps, self.passes, self.met, trace, trades, violation)
+        return Day(self.schedule.seed, self.trace.steps, self.passes, self.faults.met, trace, trades, violation)
 
     def _plan_events(self) -> None:
         for planned in self.schedule.signals:
             self.clock.at(planned.at, lambda p=planned: self._store(p))  # type: ignore[misc]
-        for planned in self.schedule.acts:
-            self.clock.at(planned.at, lambda p=planned: self.acts.do(p))  # type: ignore[misc]
+        for act in self.schedule.acts:
+            self.clock.at(act.at, lambda p=act: self.acts.do(p))  # type: ignore[misc]
         self.feed.plan(self.schedule)
 
     def _trade_until(self, end: float) -> None:
@@ -251,8 +208,7 @@ class World:
     def _settle(self) -> None:
         """No faults any more: what is open between the books and the broker must come together."""
         self.settling = True
-        for armed in self._armed:
-            armed.over = True
+        self.faults.end()
         self.acts.let_be()
         self._trade_until(DAY_S + _SETTLING_S)
 
@@ -324,6 +280,8 @@ class World:
             self.liveness.sent(step, path)
         if armed is None:
             return "", 0.0
+        if armed.planned.cell.fault == "crossed":
+            self.acts.crosses(body["order"])
         if armed.planned.cell.fault == "killed_after":
             self.now_in = "dies"
             return "", 0.0
@@ -340,13 +298,16 @@ class World:
     def statement(self, transaction: str, number: int, name: str) -> None:
         """A statement is about to be sent."""
         self._step(transaction, f"{number} {name}")
-        kinds = ("gone", "disk_full", "stalled", "waits", "killed_before")
+        kinds = ("gone", "disk_full", "stalled", "waits", "killed_before", "halted")
         armed = self.strikes(transaction, lambda a: a.planned.cell.fault in kinds and number >= a.from_statement)
         if armed is None:
             return
         fault = armed.planned.cell.fault
         if fault == "killed_before":
             raise Killed
+        if fault == "halted":
+            self.acts.halt_now()
+            return
         self.liveness.disturbed(armed.planned)
         if fault == "stalled":
             self.clock.sleep(2.0)
@@ -362,7 +323,7 @@ class World:
         fault = "" if armed is None else armed.planned.cell.fault
         if fault == "killed_before":
             raise Killed
-        if armed is not None:
+        if armed is not None and fault != "halted":
             self.liveness.disturbed(armed.planned)
         if fault in ("uncommitted", "gone", "stalled"):
             raise gone()
@@ -399,29 +360,9 @@ class World:
     def _step(self, step: str, what: str) -> None:
         self.trace.add(f"{self.clock.monotonic():.6f} {self.number} {step} {what}")
 
-    def strikes(self, step: str, fits: Callable[[_Armed], bool]) -> _Armed | None:
-        """The fault that strikes at a step now; each strikes once, or for its time."""
-        now = self.clock.monotonic()
-        for armed in self._armed:
-            planned = armed.planned
-            if armed.over or planned.cell.step != step or planned.at > now or not fits(armed):
-                continue
-            lasting = planned.seconds > 0 and planned.cell.fault != "late"
-            if armed.struck_at is None:
-                armed.struck_at = now
-                self.met[planned.cell] += 1
-                self.trace.add(f"fault {planned.cell.step} {planned.cell.fault}")
-            if not lasting or now - armed.struck_at >= planned.seconds:
-                armed.over = True
-                if lasting and now > armed.struck_at + planned.seconds:
-                    continue
-            return armed
-        return None
-
-    def struck(self, cell: Cell) -> None:
-        """A fault of a stream, or an act, has happened."""
-        self.met[cell] += 1
-        self.trace.add(f"fault {cell.step} {cell.fault}")
+    def strikes(self, step: str, fits: Callable[[Armed], bool]) -> Armed | None:
+        """The fault that strikes at a step now."""
+        return self.faults.strike(step, self.clock.monotonic(), fits)
 
     # -- what happens beside the trader
 
@@ -443,11 +384,12 @@ class World:
             self.clock.in_(1.0, lambda: self._store(planned))
         elif stored:
             self.liveness.signal(signal)
+            self.judge.names.add(client_id_of(signal.id))
             self.wake(signal=True)
 
     def signal_of(self, planned: PlannedSignal) -> Signal:
         """A planned signal as it is stored."""
-        candle = self.schedule.begin + timedelta(seconds=planned.at // 60 * 60 - 60)
+        candle = self.schedule.begin + timedelta(seconds=round(planned.at - planned.after) - 60)
         model, pip = MODELS[planned.pair], _PIP[planned.pair]
         return Signal(
             id=signal_id(model.id, planned.pair, candle), pair=planned.pair, model_id=model.id, granularity="M1",
@@ -489,9 +431,9 @@ class World:
         self.liveness.after_pass(observation)
 
     def look_at(self) -> list[float]:
-        """When the trader must look, whatever it skips: at horizons, at the ends of faults, at what the judges wait for."""
-        armed = [a.planned.at for a in self._armed if not a.over and a.struck_at is None]
-        return [*self._seen_books, *armed, *self.liveness.look_at()]
+        """When the trader must look, whatever it skips: at horizons, at faults, at what the judges wait for."""
+        ends = (DAY_S, DAY_S + _SETTLING_S)
+        return [*self._seen_books, *self.faults.waiting, *self.liveness.look_at(), *ends]
 
     @property
     def idle(self) -> bool:

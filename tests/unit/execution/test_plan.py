@@ -111,7 +111,10 @@ def test_a_trade_that_was_just_tried_waits_and_a_closed_market_waits_for_the_ope
     assert len(acts(open_trade(now=LATER, memory=remembered(attempts={31: Attempt(MONO - 1, 1, "x")})))) == 1
     closed = remembered(attempts={31: Attempt(MONO - 9999, 1, "MARKET_HALTED", closed_market=True)})
     shut = Seen(pricing(replace(PRICE, tradeable=False)), MONO)
-    assert acts(open_trade(now=LATER, memory=closed, pricing=shut)) == []
+    for memory in (closed, None):  # at the first try, too: each start would be one
+        waiting = open_trade(now=LATER, memory=memory, pricing=shut)
+        assert acts(waiting) == []
+        assert any(isinstance(a, Note) and a.event == "exit_waits" for a in plan(waiting, SETTINGS))
     assert acts(open_trade(now=LATER, memory=closed, pricing=BLIND)) == []
     assert len(acts(open_trade(now=LATER, memory=closed))) == 1
 

@@ -10,7 +10,7 @@ SELECT t.state, t.changed_by,
     (SELECT coalesce(sum(amount) FILTER (WHERE entry = 'unexplained'), 0) FROM ledger_entries) AS unexplained,
     (SELECT coalesce(json_agg(json_build_object('id', e.id, 'signal', e.signal_id, 'client', e.client_id, 'pair', e.pair,
         'status', e.status, 'units', e.units::text, 'open_units', e.open_units::text, 'trade', e.trade_id, 'late', e.late,
-        'deadline', extract(epoch FROM e.deadline), 'stop', e.stop_distance::text,
+        'deadline', extract(epoch FROM e.deadline), 'quoted', extract(epoch FROM e.quote_time), 'stop', e.stop_distance::text,
         'expected', e.expected_price::text, 'net', e.net_pl::text, 'gross', e.gross_pl::text) ORDER BY e.id), '[]')::text
         FROM trade_executions e) AS executions,
     (SELECT coalesce(json_agg(json_build_array(s.id, s.status, s.reason_code, s.pair)), '[]')::text
@@ -56,10 +56,10 @@ INSERT INTO trading_pairs (pair, enabled, model_id, verdict, override_by, overri
 VALUES (:pair, true, :model_id, 'NOT_READY', 'simulation', 'simulation');
 
 -- name: spoil_signal :execute
--- Store a signal whose granularity cannot be read.
+-- Store a signal whose end cannot be read.
 INSERT INTO trading_signals (id, pair, model_id, granularity, candle_time, side, confidence, metrics, stop_distance, horizon,
     expires_at)
-VALUES (:id, :pair, :model_id, 'M9x', :candle_time, 1, 0.5, '{}', 0.003, interval '1 hour', :expires_at);
+VALUES (:id, :pair, :model_id, 'M1', :candle_time, 1, 0.5, '{}', 0.003, interval '1 hour', '-infinity');
 
 -- name: rename_pair_right :execute
 -- Take a pair's right to trade, or give it back, as a person does.
