@@ -24,6 +24,10 @@ def simulate(
         Path | None,
         typer.Option("--replay", help="One day out of a file, as a violation prints it; told line by line."),
     ] = None,
+    exhaustive: Annotated[
+        bool, typer.Option("--exhaustive", help="Every way that two signals can go with up to three faults.")
+    ] = False,
+    faults: Annotated[int, typer.Option("--faults", min=0, max=3, help="With --exhaustive: up to so many faults.")] = 3,
     each: Annotated[int, typer.Option("--each", min=0, help="Fail unless every cell was met so often.")] = 0,
     twice: Annotated[bool, typer.Option("--twice", help="Live through all days twice, and compare them.")] = False,
     first: Annotated[
@@ -39,6 +43,9 @@ def simulate(
     """
     if replay is not None:
         _replayed(replay)
+        return
+    if exhaustive:
+        _exhausted(faults, workers, json=json)
         return
     from sep_trader.simulation.days import simulate as live
 
@@ -137,6 +144,46 @@ def _show_schedule(schedule: "Schedule") -> None:
     for at, text in sorted(lines):
         clock = f"{int(at // 3600):02d}:{int(at % 3600 // 60):02d}:{at % 60:04.1f}"
         render.console.print(f"    {clock}  {text}", highlight=False)
+
+
+def _exhausted(faults: int, workers: int | None, *, json: bool) -> None:
+    from sep_trader.simulation.exhaustive import exhaust
+
+    with render.progress_bar() as bar:
+        task = bar.add_task("transitions", total=None)
+        result = exhaust(
+            most_faults=faults, workers=workers, told=lambda states, transitions: bar.advance(task, transitions)
+        )
+    found = result.found
+    violations = [
+        {"invariant": one.invariant, "text": one.text, "path": [{"at": at, "faults": what} for at, what in one.path]}
+        for one in found.violations
+    ]
+    if json:
+        render.print_json(
+            {
+                "faults": faults,
+                "seconds": round(result.seconds, 3),
+                "states": found.states,
+                "transitions": found.transitions,
+                "ends": found.ends,
+                "violations": violations,
+                "ok": not violations,
+            }
+        )
+    else:
+        render.console.print(
+            f"two signals, up to {faults} faults: {found.states:,} states, {found.transitions:,} transitions,"
+            f" {found.ends:,} ends, in {result.seconds:.0f} s"
+        )
+        for one in found.violations[:_SHOWN]:
+            render.console.print(f"[red]{one.invariant}[/]: {one.text}")
+            for at, what in one.path:
+                render.console.print(f"    at {at:.1f} s  {', '.join(what)}", highlight=False)
+        if not violations:
+            render.console.print("[green]no invariant was violated[/]")
+    if violations:
+        raise typer.Exit(1)
 
 
 def _replayed(path: Path) -> None:

@@ -167,6 +167,7 @@ class Acts:
         return self._record("MYSTERY_FEE", Decimal("-12.34"), {})
 
     def _unreadable_entry(self) -> bool:
+        self._world.liveness.halting = True
         return self._record("ORDER_FILL", Decimal(0), {"pl": "much", "orderID": "1", "instrument": "EUR_USD"})
 
     def _record(self, kind: str, amount: Decimal, fields: dict[str, Any]) -> bool:

@@ -4,7 +4,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from sep_trader.simulation.cells import Cell
 from sep_trader.simulation.schedule import Planned
@@ -48,6 +48,29 @@ class Trace:
         self.digest.update(b"\n")
         if self.lines is not None:
             self.lines.append(line)
+
+
+class Striking(Protocol):
+    """Says what goes wrong."""
+
+    met: Counter[Cell]
+
+    def strike(self, step: str, now: float, fits: Callable[[Armed], bool]) -> Armed | None:
+        """The fault that strikes at a step now; None for none."""
+        ...
+
+    def happened(self, cell: Cell) -> None:
+        """A fault has struck, or an act was done."""
+        ...
+
+    def end(self) -> None:
+        """No fault strikes any more."""
+        ...
+
+    @property
+    def waiting(self) -> list[float]:
+        """When faults begin that have not struck yet."""
+        ...
 
 
 @dataclass(slots=True)

@@ -74,6 +74,8 @@ class Liveness:
     events: list[str] = field(default_factory=list)
     trips: list[str] = field(default_factory=list)
     doubts: int = 0
+    halting: bool = False
+    """Whether something has come that halts, and the switch does not show it yet."""
     lost_most: Decimal = Decimal(0)
     flat_since: float | None = None
     _states: dict[str, str] = field(default_factory=dict)
@@ -144,7 +146,8 @@ class Liveness:
 
     def audited(self, audit: Audit) -> None:
         """The books were read."""
-        halted = audit.state == "HALTED"
+        self.halting = self.halting and audit.state != "HALTED"
+        halted = audit.state == "HALTED" or self.halting
         self.allowed_since = None if halted else self._now if self.allowed_since is None else self.allowed_since
         if audit.changed_by in _PROTECTIONS and audit.state != "ACTIVE":
             if not self.trips or self.trips[-1] != audit.changed_by:
@@ -171,7 +174,8 @@ class Liveness:
         client = world.judge.clients.get(trade_id)
         known = next((s for s in self.signals.values() if s.client == client), None)
         execution = None if client is None else audit.executions.get(client)
-        asked = audit.requests or audit.state != "ACTIVE" or (execution is not None and execution.late)
+        lost = world.schedule.flattening and self._lost_now() > Decimal("0.025")
+        asked = lost or audit.requests or audit.state != "ACTIVE" or (execution is not None and execution.late)
         if known is None or asked or trade_id in self.bare or self._now >= known.horizon - 0.5:
             return
         raise Violated(
@@ -229,8 +233,11 @@ class Liveness:
                 self.opened_since.pop(pair, None)
             else:
                 self.opened_since.setdefault(pair, now)
-        nav = self.world.judge.nav
-        self.lost_most = max(self.lost_most, 1 - nav / (_OPENING + self.world.judge.paid))
+        self.lost_most = max(self.lost_most, self._lost_now())
+
+    def _lost_now(self) -> Decimal:
+        """The share of what was paid in that is lost."""
+        return 1 - self.world.judge.nav / (_OPENING + self.world.judge.paid)
 
     def _horizon(self, trade: Trade, now: float) -> None:
         known = next((s for s in self.signals.values() if s.client == self.world.judge.clients[trade.id]), None)

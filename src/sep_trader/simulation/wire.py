@@ -55,7 +55,17 @@ def step_of(method: str, path: str) -> str:
 class Wire:
     """Sends requests of the trader's client to the exchange."""
 
-    def __init__(self, app: ExchangeApp, clock: VirtualClock, token: str, watch: Watch, chance: random.Random) -> None:
+    def __init__(
+        self,
+        app: ExchangeApp,
+        clock: VirtualClock,
+        token: str,
+        watch: Watch,
+        chance: random.Random,
+        late: Callable[[float, Any], None] | None = None,
+    ) -> None:
+        """late: takes a request that arrives after a while; the clock does so unless given."""
+        self._late = late or (lambda seconds, request: clock.in_(seconds, lambda: self.hand_over(*request)))
         self._app, self._clock, self._watch, self._chance = app, clock, watch, chance
         self._headers = [(b"authorization", f"Bearer {token}".encode()), (b"host", b"exchange.simulation")]
         self._before: dict[str, Answer] = {}
@@ -68,7 +78,7 @@ class Wire:
         fault, seconds = self._watch.request(step, method, path, body)
         self._clock.sleep(self._chance.uniform(0.005, 0.03))
         if fault in _NEVER_DONE:
-            return self._undone(fault, seconds, lambda: self.hand_over(method, path, params, content))
+            return self._undone(fault, seconds, (method, path, params, content))
         if fault == "moved":
             for book in self._app.pacer.exchange.floor.books.values():
                 book.bid, book.ask = book.bid + _MOVED_TICKS, book.ask + _MOVED_TICKS
@@ -76,13 +86,13 @@ class Wire:
         self._watch.answered(step)
         return self._returned(step, fault, answer)
 
-    def _undone(self, fault: str, seconds: float, do: Callable[[], Answer]) -> Answer:
+    def _undone(self, fault: str, seconds: float, request: Any) -> Answer:
         """A request that is not done, or not now."""
         if fault == "refused":
             raise NotSent("ConnectError connection refused")
         if fault in ("vanished", "late"):
             if fault == "late":
-                self._clock.in_(seconds or _LATE_S, lambda: do())
+                self._late(seconds or _LATE_S, request)
             self._wait(_TIMEOUT_S)
             raise Lost("ReadTimeout the answer did not come")
         if fault == "gateway":

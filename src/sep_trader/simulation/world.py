@@ -35,7 +35,7 @@ from sep_trader.simulation.acts import Acts
 from sep_trader.simulation.audit import Audit, read_audit
 from sep_trader.simulation.clock import VirtualClock
 from sep_trader.simulation.database import disk_full, gone
-from sep_trader.simulation.day import Armed, Day, Faults, Trace
+from sep_trader.simulation.day import Armed, Day, Faults, Striking, Trace
 from sep_trader.simulation.feed import Feed
 from sep_trader.simulation.judge import Judge, Violated
 from sep_trader.simulation.liveness import Liveness
@@ -111,19 +111,27 @@ class World:
 
     no_network = _NO_NETWORK
 
-    def __init__(self, stack: Stack, schedule: Schedule, *, keep_lines: bool = False) -> None:
+    def __init__(
+        self,
+        stack: Stack,
+        schedule: Schedule,
+        *,
+        keep_lines: bool = False,
+        jumps: Sequence[Jump] = (),
+        late: Callable[[float, Any], None] | None = None,
+    ) -> None:
         self.stack, self.schedule = stack, schedule
         self.trace = Trace(lines=[] if keep_lines else None)
         self._chance = random.Random(f"world {schedule.seed}")  # noqa: S311
         self._epoch = schedule.begin.timestamp()
         busy = [(s.at - 3, s.at + 90) for s in schedule.signals]
         busy += [(p.at - 2, p.at + 30) for p in (*schedule.faults, *schedule.acts)]
-        jumps = [
+        moved = [
             Jump(p.at, self._chance.choice(PAIRS), self._chance.choice((-1, 1)) * _JUMP_PIPS)
             for p in schedule.acts
             if p.cell.fault == "jump"
         ]
-        market = SparseMarket(schedule.market, int(self._epoch), busy, jumps)
+        market = SparseMarket(schedule.market, int(self._epoch), busy, [*moved, *jumps])
         start = int(self._epoch) * _NS
         self.floor = Floor({name: offered(name) for name in market.instruments}, STANDARD_POLICY)
         self.exchange = Exchange(self.floor, Tape(market), start)
@@ -136,12 +144,12 @@ class World:
         pacer = Pacer(self.exchange, SteppedClock(start), ExchangeFaults(schedule.seed))
         self.app = ExchangeApp(pacer, {TOKEN: (self.account,)})
         self.clock = _clock_of(self)
-        self.wire = Wire(self.app, self.clock, TOKEN, self, self._chance)
+        self.wire = Wire(self.app, self.clock, TOKEN, self, self._chance, late)
         self.feed = Feed(self)
         self.acts = Acts(self)
         self.liveness = Liveness(self)
         armed = [Armed(p, self._chance.randrange(2)) for p in sorted(schedule.faults, key=lambda p: p.at)]
-        self.faults = Faults(armed, self.trace)
+        self.faults: Striking = Faults(armed, self.trace)
         self._idle = False
         self.trader: _Watched | None = None
         self.holder = 0
@@ -180,26 +188,37 @@ class World:
 
     def _plan_events(self) -> None:
         for planned in self.schedule.signals:
-            self.clock.at(planned.at, lambda p=planned: self._store(p))  # type: ignore[misc]
+            self.clock.at(planned.at, lambda p=planned: self.store(p))  # type: ignore[misc]
         for act in self.schedule.acts:
             self.clock.at(act.at, lambda p=act: self.acts.do(p))  # type: ignore[misc]
         self.feed.plan(self.schedule)
 
+    def settle_process(self, alive: bool) -> None:
+        """Have a trader's process, or none, as a state that is put back says; the lock is held as it says."""
+        holder = self.stack.holders[0]
+        holder.execute("SELECT pg_advisory_unlock_all()")
+        if not alive:
+            self.trader = None
+        elif self.trader is None:
+            self.trader = self.new_trader()
+        if self.holder:
+            holder.execute("SELECT pg_advisory_lock(%s)", (Lock.TRADER,))
+
     def _trade_until(self, end: float) -> None:
         """A trader, and another one after each that dies or ends."""
         while self.clock.monotonic() < end:
-            trader = self._started()
+            trader = self.started()
             try:
                 trader.run(lambda: self.clock.monotonic() >= end or self.acts.restarting)
                 self.acts.restarting = False
                 if self.settling:
                     trader.settle()
                     return
-                self._gone("stopped")
+                self.gone("stopped")
             except Killed:
-                self._gone("killed")
+                self.gone("killed")
             except TwoTraders:
-                self._gone("second")
+                self.gone("second")
             pause = self._chance.choice((0.5, 2.0, 8.0))
             self.clock.sleep(pause)
             while self.acts.lock_is_elsewhere and self.clock.monotonic() < end:
@@ -212,8 +231,20 @@ class World:
         self.acts.let_be()
         self._trade_until(DAY_S + _SETTLING_S)
 
-    def _started(self) -> _Watched:
+    def started(self) -> _Watched:
+        """A trader's process starts."""
         self.number += 1
+        trader = self.new_trader()
+        trader.number = self.number
+        self.trader = trader
+        self._idle = False
+        self.feed.connect(trader.newest)
+        self.trace.add(f"start {self.number} {self.clock.monotonic():.6f}")
+        self.liveness.started()
+        return trader
+
+    def new_trader(self) -> _Watched:
+        """A trader that has not looked yet."""
         around = Surroundings(self.clock.monotonic, self.clock.sleep, self._chance, self.wire.send)
         settings = TraderSettings(
             "custom",
@@ -230,14 +261,9 @@ class World:
             self.stack.trader, client, settings, clock=self.clock, calls=_OneAfterTheOther(self), take_lock=self._lock
         )
         trader.world, trader.number = self, self.number
-        self.trader = trader
-        self._idle = False
-        self.feed.connect(trader.newest)
-        self.trace.add(f"start {self.number} {self.clock.monotonic():.6f}")
-        self.liveness.started()
         return trader
 
-    def _gone(self, how: str) -> None:
+    def gone(self, how: str) -> None:
         """The process has ended: its session, and with it the lock, are gone."""
         self.trace.add(f"{how} {self.clock.monotonic():.6f}")
         self.stack.holders[0].execute("SELECT pg_advisory_unlock_all()")
@@ -376,12 +402,12 @@ class World:
             self.feed.recorded(encoded)
             self.liveness.recorded(batch)
 
-    def _store(self, planned: PlannedSignal) -> None:
+    def store(self, planned: PlannedSignal) -> None:
         """The local machine's signal arrives."""
         signal = self.signal_of(planned)
         stored = self.by_person(lambda c: insert_signals(c, [signal]))
         if stored is None:
-            self.clock.in_(1.0, lambda: self._store(planned))
+            self.clock.in_(1.0, lambda: self.store(planned))
         elif stored:
             self.liveness.signal(signal)
             self.judge.names.add(client_id_of(signal.id))
@@ -420,7 +446,9 @@ class World:
         """A pass has ended."""
         self.passes += 1
         books = observation.books
-        quiet = not touched and not observation.unseen and not self.liveness.disturbed_now
+        tries = () if self.trader is None else self.trader.memory.attempts.values()
+        waits = any(one.cause and not one.closed_market for one in tries)  # for its next try
+        quiet = not touched and not observation.unseen and not self.liveness.disturbed_now and not waits
         if isinstance(books, Seen):
             value = books.value
             unsettled = any(e.trade_id is None for e in value.executions)

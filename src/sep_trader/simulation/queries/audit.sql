@@ -70,3 +70,41 @@ UPDATE trading_pairs SET enabled = :enabled, disabled_reason = CASE WHEN :enable
 -- How far a signal has come.
 SELECT s.status, (SELECT e.status FROM trade_executions e WHERE e.signal_id = s.id) AS execution
 FROM trading_signals s WHERE s.id = :id;
+
+-- name: dump_day :value
+-- Every row that a day has written, as one document.
+SELECT jsonb_build_object(
+    'signals', (SELECT coalesce(jsonb_agg(to_jsonb(t)), '[]') FROM trading_signals t),
+    'executions', (SELECT coalesce(jsonb_agg(to_jsonb(t) - 'net_pl'), '[]') FROM trade_executions t),
+    'transactions', (SELECT coalesce(jsonb_agg(to_jsonb(t)), '[]') FROM broker_transactions t),
+    'entries', (SELECT coalesce(jsonb_agg(to_jsonb(t)), '[]') FROM ledger_entries t),
+    'ledger', (SELECT coalesce(jsonb_agg(to_jsonb(t)), '[]') FROM ledger_accounts t),
+    'accounts', (SELECT coalesce(jsonb_agg(to_jsonb(t)), '[]') FROM broker_accounts t),
+    'requests', (SELECT coalesce(jsonb_agg(to_jsonb(t)), '[]') FROM trading_requests t),
+    'state', (SELECT to_jsonb(t) FROM trading_state t))::text;
+
+-- name: restore_day :execute
+-- Write the rows of such a document into empty tables. The triggers are off in the session that does so.
+WITH given AS (SELECT :tables::text::jsonb AS d),
+    a AS (INSERT INTO trading_signals SELECT r.* FROM given, jsonb_populate_recordset(NULL::trading_signals, d->'signals') r),
+    b AS (INSERT INTO trade_executions (id, signal_id, account_id, pair, client_id, status, units, open_units, order_id,
+            trade_id, intent_time, intent_transaction_id, expected_price, stop_price, target_price, entry_time, entry_price,
+            horizon_at, exit_time, exit_price, exit_reason, gross_pl, financing, commission, half_spread_cost, reason,
+            stop_distance, target_distance, price_bound, deadline, quote_bid, quote_ask, quote_time, fill_bid, fill_ask,
+            late, closing_order_id, closing_cause, conversion)
+        OVERRIDING SYSTEM VALUE
+        SELECT id, signal_id, account_id, pair, client_id, status, units, open_units, order_id,
+            trade_id, intent_time, intent_transaction_id, expected_price, stop_price, target_price, entry_time, entry_price,
+            horizon_at, exit_time, exit_price, exit_reason, gross_pl, financing, commission, half_spread_cost, reason,
+            stop_distance, target_distance, price_bound, deadline, quote_bid, quote_ask, quote_time, fill_bid, fill_ask,
+            late, closing_order_id, closing_cause, conversion
+        FROM given, jsonb_populate_recordset(NULL::trade_executions, d->'executions')),
+    c AS (INSERT INTO broker_transactions SELECT r.* FROM given,
+        jsonb_populate_recordset(NULL::broker_transactions, d->'transactions') r),
+    e AS (INSERT INTO ledger_entries SELECT r.* FROM given, jsonb_populate_recordset(NULL::ledger_entries, d->'entries') r),
+    f AS (INSERT INTO ledger_accounts SELECT r.* FROM given, jsonb_populate_recordset(NULL::ledger_accounts, d->'ledger') r),
+    g AS (INSERT INTO broker_accounts SELECT r.* FROM given, jsonb_populate_recordset(NULL::broker_accounts, d->'accounts') r),
+    h AS (INSERT INTO trading_requests OVERRIDING SYSTEM VALUE
+        SELECT r.* FROM given, jsonb_populate_recordset(NULL::trading_requests, d->'requests') r)
+UPDATE trading_state t SET state = r.state, reason = r.reason, changed_by = r.changed_by, changed_at = r.changed_at
+FROM given, jsonb_populate_record(NULL::trading_state, d->'state') r;
