@@ -27,8 +27,11 @@ _KEPT = 2
 
 
 class SharedVisited:
-    """Keys in memory that several processes share. Two that add the same key at the same moment may both be told that it
-    is new: then a state is followed twice, which costs time and nothing else."""
+    """Keys in memory that several processes share.
+
+    Two that add the same key at the same moment may both be told that it is new: then a state is followed twice, which
+    costs time and nothing else.
+    """
 
     def __init__(self, name: str) -> None:
         self._memory = shared_memory.SharedMemory(name)
