@@ -24,6 +24,7 @@ _POLL_S = 0.05
 _QUIET_POLLS = 20
 _TOLD_EVERY_S = 1.0
 _KEPT = 2
+_AT_HAND = 8
 
 
 class SharedVisited:
@@ -63,9 +64,9 @@ class _SharedWork:
     _was: tuple[int, int] = (0, 0)
 
     def shared(self, stack: list[Frozen]) -> list[Frozen] | None:
-        """Give away what is oldest while somebody waits; wait where there is nothing left; None when all wait."""
+        """Keep something at hand for the others; wait where there is nothing left; None when all wait."""
         if stack:
-            if len(stack) > _KEPT and self.idle.value and self.surplus.empty():
+            if len(stack) > _KEPT and self.surplus.qsize() < _AT_HAND:
                 self.surplus.put(stack.pop(0))
             return stack
         with self.idle.get_lock():

@@ -21,7 +21,7 @@ from sep_trader.store.migrations import migrate
 
 DATABASE_NAME = "simulation"
 MODELS = {pair: Model(pair, Granularity.M1, RuleParameters(), "0" * 64) for pair in PAIRS}
-_RUN = uuid.UUID(int=1)
+RUN = uuid.UUID(int=1)
 
 
 class _Nobody:
@@ -69,10 +69,10 @@ def stack_on(url: str) -> Iterator[Stack]:
         migrate(database)
         with database.transaction() as connection:
             queries.execute(connection, "name_database")
-            queries.execute(connection, "insert_run", id=_RUN)
+            queries.execute(connection, "insert_run", id=RUN)
             for pair, model in MODELS.items():
                 artifact = Jsonb(json.loads(json.dumps(model.to_json())))
-                queries.execute(connection, "insert_model", id=model.id, pair=pair, run_id=_RUN, artifact=artifact)
+                queries.execute(connection, "insert_model", id=model.id, pair=pair, run_id=RUN, artifact=artifact)
                 queries.execute(connection, "let_trade", pair=pair, model_id=model.id)
     trader, second = SimulatedDatabase(url, _Nobody()), SimulatedDatabase(url, _Nobody())
     sessions = [psycopg.connect(url, autocommit=True, row_factory=dict_row, **PINNED) for _ in range(4)]

@@ -63,8 +63,11 @@ class Wire:
         watch: Watch,
         chance: random.Random,
         late: Callable[[float, Any], None] | None = None,
+        latency_s: tuple[float, float] = (0.005, 0.03),
     ) -> None:
-        """late: takes a request that arrives after a while; the clock does so unless given."""
+        """late: takes a request that arrives after a while; the clock does so unless given. latency_s: the least and
+        the most that a request, and its answer, take."""
+        self._latency_s = latency_s
         self._late = late or (lambda seconds, request: clock.in_(seconds, lambda: self.hand_over(*request)))
         self._app, self._clock, self._watch, self._chance = app, clock, watch, chance
         self._headers = [(b"authorization", f"Bearer {token}".encode()), (b"host", b"exchange.simulation")]
@@ -76,7 +79,7 @@ class Wire:
         step = step_of(method, path)
         body = None if content is None else orjson.loads(content)
         fault, seconds = self._watch.request(step, method, path, body)
-        self._clock.sleep(self._chance.uniform(0.005, 0.03))
+        self._clock.sleep(self._chance.uniform(*self._latency_s))
         if fault in _NEVER_DONE:
             return self._undone(fault, seconds, (method, path, params, content))
         if fault == "moved":
@@ -123,7 +126,7 @@ class Wire:
             answer = Answer(answer.status, _shuffled(answer.content, fault))
         if answer.status == 200:
             self._before[step] = answer
-        self._clock.sleep(self._chance.uniform(0.005, 0.03))
+        self._clock.sleep(self._chance.uniform(*self._latency_s))
         return answer
 
     def _wait(self, longest: float) -> None:

@@ -6,11 +6,10 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any, TypeVar
 
-import httpx
 import structlog
 from psycopg import Error
 
-from sep_trader.broker.deadline import deadline, measured_by
+from sep_trader.broker.deadline import measured_by
 from sep_trader.broker.oanda.client import OandaClient
 from sep_trader.broker.oanda.transport import Surroundings
 from sep_trader.exchange.accounts.account import Account, Batch, open_account
@@ -33,6 +32,7 @@ from sep_trader.signals.job import insert_signals
 from sep_trader.signals.signal import Signal, signal_id
 from sep_trader.simulation.acts import Acts
 from sep_trader.simulation.audit import Audit, read_audit
+from sep_trader.simulation.calls import NO_NETWORK, OneAfterTheOther
 from sep_trader.simulation.clock import VirtualClock
 from sep_trader.simulation.database import disk_full, gone
 from sep_trader.simulation.day import Armed, Day, Faults, Striking, Trace
@@ -54,42 +54,8 @@ _PIP = {"EUR_USD": Decimal("0.0001"), "USD_JPY": Decimal("0.01")}
 _JUMP_PIPS = 150
 
 
-def _no_network(request: httpx.Request) -> httpx.Response:
-    raise AssertionError(f"{request.url} is asked over a network")
-
-
-_NO_NETWORK = httpx.MockTransport(_no_network)
-
-
 class Killed(BaseException):
     """The trader's process dies here."""
-
-
-class _OneAfterTheOther:
-    """Calls that the trader makes side by side: one is done after the other, and they wait beside each other."""
-
-    def __init__(self, world: "World") -> None:
-        self._world = world
-
-    def run(self, calls: Sequence[Callable[[], T]], seconds: float) -> list[T | Exception]:
-        """The result of each call, or the error that it raised."""
-        results: list[T | Exception] = []
-
-        def made(call: Callable[[], T]) -> Callable[[], None]:
-            def make() -> None:
-                try:
-                    with deadline(seconds):
-                        results.append(call())
-                except Exception as error:
-                    results.append(error)
-
-            return make
-
-        self._world.clock.side_by_side([made(call) for call in calls])
-        return results
-
-    def close(self) -> None:
-        """There is nothing to end."""
 
 
 class _Watched(Trader):
@@ -109,7 +75,7 @@ class _Watched(Trader):
 class World:
     """One day. `run` lives through it."""
 
-    no_network = _NO_NETWORK
+    no_network = NO_NETWORK
 
     def __init__(
         self,
@@ -258,7 +224,12 @@ class World:
             transport=self.no_network, requests_per_s=60, surroundings=around,
         )  # fmt: skip
         trader = _Watched(
-            self.stack.trader, client, settings, clock=self.clock, calls=_OneAfterTheOther(self), take_lock=self._lock
+            self.stack.trader,
+            client,
+            settings,
+            clock=self.clock,
+            calls=OneAfterTheOther(self.clock),
+            take_lock=self._lock,
         )
         trader.world, trader.number = self, self.number
         return trader

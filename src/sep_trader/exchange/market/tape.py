@@ -82,7 +82,7 @@ def aggregate(time: Ints, bid: Ints, ask: Ints, seconds: int) -> Rows:
     return np.stack([*columns, last - first + 1], axis=1)
 
 
-def _expand(points: Points) -> tuple[Ints, Ints, Ints, Ints]:
+def expand(points: Points) -> tuple[Ints, Ints, Ints, Ints]:
     """Events of an instrument's chunk: time, bid, ask, side."""
     if not points.candles:
         return points.time, points.bid, points.ask, np.zeros(len(points.time), np.int64)
@@ -118,7 +118,7 @@ class Tape:
         for index, name in enumerate(self.instruments):
             points = self._chunk(name, number)
             if points is not None:
-                time, bid, ask, side = _expand(points)
+                time, bid, ask, side = expand(points)
                 parts.append((time, np.full(len(time), index, np.int64), bid, ask, side))
         if not parts:
             return None

@@ -108,3 +108,10 @@ WITH given AS (SELECT :tables::text::jsonb AS d),
         SELECT r.* FROM given, jsonb_populate_recordset(NULL::trading_requests, d->'requests') r)
 UPDATE trading_state t SET state = r.state, reason = r.reason, changed_by = r.changed_by, changed_at = r.changed_at
 FROM given, jsonb_populate_record(NULL::trading_state, d->'state') r;
+
+-- name: replayed :many
+-- Every signal, and what became of it.
+SELECT s.candle_time, s.side, s.stop_distance, s.target_distance, s.horizon, s.reason_code, e.units, e.entry_price, e.entry_time,
+    e.exit_price, e.exit_time, e.exit_reason, e.stop_distance AS order_stop, e.target_distance AS order_target, e.gross_pl,
+    e.financing, e.net_pl
+FROM trading_signals s LEFT JOIN trade_executions e ON e.signal_id = s.id ORDER BY s.candle_time;

@@ -1,0 +1,160 @@
+"""Is live the backtest? A replay of the real trader held against the reference and against the candle backtest."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+import numpy as np
+
+from sep_trader.exchange.market.recorded import RecordedQuotes
+from sep_trader.exchange.market.terms import offered
+from sep_trader.market.candles import Candles
+from sep_trader.market.clock import from_epoch
+from sep_trader.market.instrument import Instrument
+from sep_trader.research.costs import CostModel
+from sep_trader.research.simulate import ExitReason, Trades, simulate
+from sep_trader.research.strategies import Proposals, propose
+from sep_trader.signals.generate import generate
+from sep_trader.simulation.money import LiveTrade, Split, TestedTrade, split
+from sep_trader.simulation.reference import Decision, Reference, ReferenceTrade, read_quotes, refer
+from sep_trader.simulation.replay import Lived, Replay, Span, recorded, replay_limits
+from sep_trader.simulation.server import temporary_database, temporary_server
+
+_NS = 1_000_000_000
+_REASONS = {ExitReason.STOP: "STOP_LOSS", ExitReason.TARGET: "TAKE_PROFIT", ExitReason.HORIZON: "HORIZON"}
+
+
+@dataclass(frozen=True, slots=True)
+class Sameness:
+    """What was compared. decisions and trades are those of the reference; seconds is how long the replay took.
+
+    differing: what is not the same, in words, at most a few. ambiguous: trades whose stop and target lie in one candle.
+    """
+
+    decisions: int
+    decisions_identical: int
+    trades: int
+    identical: int
+    ambiguous: int
+    money: Split
+    span_s: float
+    seconds: float
+    differing: tuple[str, ...]
+
+    @property
+    def speed(self) -> float:
+        """How many times faster than it happened."""
+        return self.span_s / self.seconds if self.seconds else 0.0
+
+    @property
+    def same(self) -> bool:
+        """Whether everything is as it should be."""
+        return self.decisions == self.decisions_identical and self.trades == self.identical and not self.money.residual
+
+
+def compare(
+    span: Span, *, clock: Callable[[], float], told: Callable[[datetime], None] = lambda moment: None
+) -> Sameness:
+    """Replay, and compare. clock: seconds, for the speed. Raises InputError for a folder without quotes of the pair."""
+    source: RecordedQuotes = recorded(span.folder, span.model.pair)
+    instrument = offered(span.model.pair)
+    with temporary_server() as server, temporary_database(server) as url:
+        begun = clock()
+        lived = Replay(url, span, source, told).run()
+        seconds = clock() - begun
+    quotes = read_quotes(source, span.model.pair, instrument, round(span.end.timestamp()) * _NS)
+    candles = quotes.candles.to_mid(instrument.display_precision)
+    candles = candles.between(0, round(span.end.timestamp()) - 60)
+    after = round(span.start.timestamp()) - 1
+    signals = generate(candles, span.model, instrument, after=after)
+    reference = refer(quotes, signals, instrument, replay_limits(), lived.navs, round(span.end.timestamp() * _NS))
+    tested = _tested(candles, span, instrument, lived.opening, after)
+    return _judged(span, lived, reference, tested, seconds)
+
+
+def _judged(span: Span, lived: Lived, reference: Reference, tested: Sequence[TestedTrade], seconds: float) -> Sameness:
+    live = {one.candle: one for one in lived.decisions}
+    wanted = {one.candle: one for one in reference.decisions}
+    differing = [_words(candle, wanted.get(candle), live.get(candle)) for candle in sorted(live.keys() | wanted.keys())]
+    odd = [text for text in differing if text]
+    ended = [one for one in reference.trades if one.exit_ns is not None]
+    trades = {one.candle: one for one in lived.trades}
+    same = 0
+    for one in ended:
+        text = _trade_words(one, trades.get(one.candle))
+        same += not text
+        odd += [text] if text else []
+    by_candle = {one.candle: one for one in ended}
+    return Sameness(
+        decisions=len(live.keys() | wanted.keys()),
+        decisions_identical=sum(not text for text in differing),
+        trades=len(by_candle.keys() | trades.keys()),
+        identical=same,
+        ambiguous=sum(one.ambiguous for one in ended),
+        money=split(lived.trades, tested, by_candle),
+        span_s=(span.end - span.start).total_seconds(),
+        seconds=seconds,
+        differing=tuple(odd[:20]),
+    )
+
+
+def _words(candle: datetime, wanted: Decision | None, live: Decision | None) -> str:
+    """How a decision differs; empty where it does not."""
+    if wanted == live:
+        return ""
+    return f"{candle:%Y-%m-%d %H:%M}: the reference says {_shown(wanted)}, the trader {_shown(live)}"
+
+
+def _shown(one: Decision | None) -> str:
+    if one is None:
+        return "nothing"
+    units = "" if one.units is None else f" {one.units}"
+    return f"{one.code}{units} (side {one.side}, stop {one.stop}, target {one.target}, {one.horizon})"
+
+
+def _trade_words(wanted: ReferenceTrade, live: LiveTrade | None) -> str:
+    leaves = from_epoch((wanted.exit_ns or 0) // _NS)
+    expected = (wanted.side, _minute(from_epoch(wanted.entry_ns // _NS)), wanted.reason, _minute(leaves))
+    found = None if live is None else (live.side, _minute(live.entry_time), live.reason, _minute(live.exit_time))
+    return "" if expected == found else f"trade of {wanted.candle:%Y-%m-%d %H:%M}: {expected} expected, {found} found"
+
+
+def _minute(moment: datetime) -> datetime:
+    return moment.replace(second=0, microsecond=0)
+
+
+def _tested(candles: Candles, span: Span, instrument: Instrument, opening: Decimal, after: int) -> list[TestedTrade]:
+    """The candle backtest's trades of the same span, each sized by the opening balance."""
+    found: Proposals = propose(candles, span.model.parameters)
+    side = np.where(candles.time > after, found.side, 0).astype(np.int8)
+    costs = CostModel(pip=float(instrument.pip))
+    trades: Trades = simulate(candles, side, found.stop, found.target, span.model.parameters.horizon, costs)
+    limits = replay_limits()
+    made = []
+    for i in range(len(trades)):
+        reason = _REASONS.get(ExitReason(int(trades.reason[i])))
+        if reason is None:  # the series was over
+            continue
+        entry, leave, way = int(trades.entry[i]), int(trades.exit[i]), int(trades.side[i])
+        bought, sold = Decimal(float(trades.entry_price[i])), Decimal(float(trades.exit_price[i]))
+        stop, target = Decimal(float(found.stop[entry - 1])), Decimal(float(found.target[entry - 1]))
+        net = Decimal(float(trades.net[i]))
+        made.append(
+            TestedTrade(
+                candle=from_epoch(int(candles.time[entry - 1])),
+                side=way,
+                units=instrument.quantise_units(opening * limits.risk_per_trade / stop),
+                entry_price=bought,
+                entry_mid=Decimal(float(candles.open[entry])),
+                exit_price=sold,
+                exit_mid=Decimal(float(candles.open[leave])) if reason == "HORIZON" else None,
+                reason=reason,
+                stop=stop,
+                target=target,
+                slippage=Decimal(costs.slippage),
+                financing=net - way * (sold - bought),
+                net=net,
+            )
+        )
+    return made
