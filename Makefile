@@ -3,7 +3,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help setup demo unit one test cov mutants test-droplet fresh fmt lint reference bench check-cuda clean
+.PHONY: help setup demo unit one test simulate simulate-all exhaustive planted cov mutants test-droplet fresh fmt lint reference bench check-cuda clean
 # `make t=tests/...::name` runs one test; without t, make prints its targets.
 .DEFAULT_GOAL := $(if $(t),one,help)
 
@@ -31,6 +31,18 @@ test: setup  ## Set up what the tests need and run them all
 
 cov: setup  ## Branch coverage of the fast tests, with a floor
 	$(BIN)/pytest -q tests/unit tests/property --cov --cov-report=term:skip-covered $(PYTEST_ARGS)
+
+simulate: setup  ## The trader through 400 simulated days in which everything goes wrong (a minute and a half)
+	$(BIN)/sep trade simulate --seeds 1-400 --each 1 $(SIMULATE_ARGS)
+
+simulate-all: setup  ## 20,000 such days (over an hour)
+	$(BIN)/sep trade simulate --seeds 1-20000 --each 20 --json
+
+exhaustive: setup  ## Every way that two signals can go with up to three faults (a quarter of an hour)
+	$(BIN)/sep trade simulate --exhaustive --json
+
+planted: setup  ## Plant thirty bugs, and see that the simulation finds each (ten minutes)
+	$(BIN)/python -m tests.simulation.planted $(PLANTED_ARGS)
 
 mutants: setup  ## Mutation testing of risk, ledger and market, with a floor (minutes)
 	scripts/mutants.sh

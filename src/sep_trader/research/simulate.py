@@ -8,15 +8,18 @@ import numpy as np
 import numpy.typing as npt
 
 from sep_trader.errors import InputError
-from sep_trader.market.candles import Candles
+from sep_trader.market.candles import Candles, QuoteCandles
 from sep_trader.market.validate import check_candles
 from sep_trader.research.costs import CostModel, rollovers
 from sep_trader.research.kernels import scalar
 from sep_trader.research.kernels.tables import half_spreads
 from sep_trader.research.kernels.trades import run_each, run_trades
+from sep_trader.research.quoted import Rows, quoted_trades
 
 Float = npt.NDArray[np.float64]
 Int = npt.NDArray[np.int64]
+_DIGITS = 6
+"""Of the mid prices that are checked in place of quotes."""
 
 
 class ExitReason(IntEnum):
@@ -52,9 +55,14 @@ class Trades:
 
 
 def simulate(
-    candles: Candles, side: npt.NDArray[np.int8], stop: Float, target: Float, horizon: int, costs: CostModel
+    candles: Candles | QuoteCandles,
+    side: npt.NDArray[np.int8],
+    stop: Float,
+    target: Float,
+    horizon: int,
+    costs: CostModel,
 ) -> Trades:
-    """Turn one parameter set's proposals into trades, by the outcome rule.
+    """Turn one parameter set's proposals into trades, by the outcome rule; on bid and ask where the candles have both.
 
     side: int8[N], the proposal decided at the close of each candle. stop, target: float64[N], distances from the entry
     fill in price units, inf for none. horizon: candles a trade may last.
@@ -65,12 +73,16 @@ def simulate(
     horizon is by the clock, as the trader's is: it leaves at the open of the first candle that begins `horizon`
     granularities after candle t has ended, or later (t+1+horizon where no candle is missing); at the end of the series
     it leaves at the last close. There is no trade where the horizon has passed when t+1 opens: after a weekend, say.
-    The quotes of a candle carry the spread of the close before it. Slippage is paid at both fills, financing for each
+    The quotes of a mid candle carry the spread of the close before it; how near that comes to the quotes themselves is
+    measured in docs/claims.md. Slippage is paid at both fills, financing for each
     17:00 New York passed. One position at a time: proposals while a trade is open are ignored; that of the candle it
     leaves in counts.
 
     Raises InputError for prices that are NaN or not positive, times out of order, a distance or horizon out of range.
     """
+    if isinstance(candles, QuoteCandles):
+        _check(candles.to_mid(_DIGITS), side, stop, target, horizon)
+        return _columns(quoted_trades(candles, side, stop, target, horizon, costs))
     _check(candles, side, stop, target, horizon)
     index = np.empty((int(np.count_nonzero(side)), 4), dtype=np.int64)
     price = np.empty(index.shape)
@@ -78,6 +90,13 @@ def simulate(
     entry, leave, row, reason = index[:count].T.copy()
     bought, sold, gross, net = price[:count].T.copy()
     return Trades(entry, leave, (1 - 2 * row).astype(np.int8), bought, sold, gross, net, reason.astype(np.int8))
+
+
+def _columns(rows: Rows) -> Trades:
+    """Trades as columns."""
+    kinds = (np.int64, np.int64, np.int8, np.float64, np.float64, np.float64, np.float64, np.int8)
+    columns = zip(*rows, strict=True) if rows else [()] * len(kinds)
+    return Trades(*(np.array(column, kind) for column, kind in zip(columns, kinds, strict=True)))
 
 
 def net_outcomes(

@@ -59,7 +59,7 @@ def thaw(world: World, frozen: Frozen) -> dict[str, Any]:
     """Put a state back; returns what was added to it."""
     parts = pickle.loads(frozen.parts)  # noqa: S301 - our own bytes
     auditor = world.stack.auditor
-    queries.execute(auditor, "forget")
+    world.stack.empty()
     queries.execute(auditor, "restore_day", tables=frozen.tables)
     floor, account = world.floor, parts["account"]
     world.account = world.judge.account = floor.accounts[account.id] = account
@@ -80,7 +80,7 @@ def thaw(world: World, frozen: Frozen) -> dict[str, Any]:
     world.wire._before = parts["before"]
     world.settle_process(parts["trader"] is not None)
     if parts["trader"] is not None and world.trader is not None:
-        _revive(world.trader, parts["trader"])
+        _revive(world.trader, parts["trader"], world.stack.holders[0].info.backend_pid)
     world.audit = read_audit(auditor)
     return dict(parts["extra"])
 
@@ -98,7 +98,11 @@ def _process(trader: Trader) -> dict[str, Fields]:
     }
 
 
-def _revive(trader: Trader, parts: dict[str, Fields]) -> None:
+def _revive(trader: Trader, parts: dict[str, Fields], holder: int) -> None:
+    """Put a process's memory back. holder: the session here that holds the lock; the state may come from elsewhere."""
+    for name in ("observer", "executor"):
+        if parts[name]["lock_pid"] is not None:
+            parts[name]["lock_pid"] = holder
     _put(trader, parts["trader"])
     _put(trader.broker_clock, parts["clock"])
     _put(trader._observer, parts["observer"])

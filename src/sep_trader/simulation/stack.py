@@ -21,6 +21,7 @@ from sep_trader.store.migrations import migrate
 
 DATABASE_NAME = "simulation"
 MODELS = {pair: Model(pair, Granularity.M1, RuleParameters(), "0" * 64) for pair in PAIRS}
+_TRUNCATED_EVERY = 100
 RUN = uuid.UUID(int=1)
 
 
@@ -48,6 +49,7 @@ class Stack:
     auditor: psycopg.Connection[DictRow]
     person: psycopg.Connection[DictRow]
     holders: tuple[psycopg.Connection[DictRow], psycopg.Connection[DictRow]]
+    emptied: int = 0
 
     def new_day(self, watch: Watch) -> None:
         """Forget the day before."""
@@ -56,10 +58,15 @@ class Stack:
         for holder in self.holders:
             holder.execute("SELECT pg_advisory_unlock_all()")
         self.auditor.execute("SET session_replication_role = replica")
-        queries.execute(self.auditor, "forget")
+        self.empty()
         self.auditor.execute("SET session_replication_role = origin")
         queries.execute(self.auditor, "restart_numbers")
         queries.execute(self.auditor, "begin_day")
+
+    def empty(self) -> None:
+        """Empty the tables; once in a while so that nothing of the deleted rows is left, which would slow all down."""
+        self.emptied += 1
+        queries.execute(self.auditor, "forget" if self.emptied % _TRUNCATED_EVERY else "truncate")
 
 
 @contextmanager

@@ -52,6 +52,7 @@ _NS = 1_000_000_000
 _SETTLING_S = 90.0
 _PIP = {"EUR_USD": Decimal("0.0001"), "USD_JPY": Decimal("0.01")}
 _JUMP_PIPS = 150
+_TRIED_AGAIN_S = 12.0
 
 
 class Killed(BaseException):
@@ -418,7 +419,8 @@ class World:
         self.passes += 1
         books = observation.books
         tries = () if self.trader is None else self.trader.memory.attempts.values()
-        waits = any(one.cause and not one.closed_market for one in tries)  # for its next try
+        soon = self.clock.monotonic() - _TRIED_AGAIN_S
+        waits = any(one.cause and not one.closed_market and one.at > soon for one in tries)  # for its next try
         quiet = not touched and not observation.unseen and not self.liveness.disturbed_now and not waits
         if isinstance(books, Seen):
             value = books.value

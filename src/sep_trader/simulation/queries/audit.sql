@@ -26,6 +26,11 @@ WITH a AS (DELETE FROM ledger_entries), b AS (DELETE FROM broker_transactions), 
     j AS (DELETE FROM component_status)
 DELETE FROM system_logs;
 
+-- name: truncate :execute
+-- As `forget`, and what deleted rows have left behind goes, too.
+TRUNCATE ledger_entries, broker_transactions, trade_executions, trading_signals, broker_accounts, ledger_accounts,
+    trading_requests, performance_metrics, control_changes, component_status, system_logs;
+
 -- name: begin_day :execute
 -- The switch and the pairs as every day begins.
 WITH p AS (UPDATE trading_pairs SET enabled = true, disabled_reason = NULL)
