@@ -2,7 +2,16 @@
 
 import typer
 
-from sep_trader.cli import trade_hand, trade_probe, trade_replay, trade_run, trade_shown, trade_simulate, trade_switch
+from sep_trader.cli import (
+    trade_campaign,
+    trade_hand,
+    trade_probe,
+    trade_replay,
+    trade_run,
+    trade_shown,
+    trade_simulate,
+    trade_switch,
+)
 
 app = typer.Typer(no_args_is_help=True, help="Execute the signals of enabled pairs on the broker.")
 
@@ -21,5 +30,6 @@ for command in (
     trade_shown.ledger,
     trade_simulate.simulate,
     trade_replay.replay,
+    trade_campaign.campaign,
 ):
     app.command()(command)

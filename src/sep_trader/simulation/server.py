@@ -17,11 +17,16 @@ _MEMORY = Path("/dev/shm")  # noqa: S108 - a memory file system; the folder in i
 _NOT_KEPT = ("fsync = off", "full_page_writes = off", "synchronous_commit = off", "autovacuum = off")
 
 
+def new_home() -> Path:
+    """A new folder for a server, in memory where there is a memory file system."""
+    place = _MEMORY if _MEMORY.is_dir() else None
+    return Path(tempfile.mkdtemp(prefix="sep-simulation-", dir=place))
+
+
 @contextmanager
 def temporary_server() -> Iterator[str]:
     """The address of a server that ends with the context. Raises InputError without the `embedded` extra."""
-    place = _MEMORY if _MEMORY.is_dir() else None
-    home = Path(tempfile.mkdtemp(prefix="sep-simulation-", dir=place))
+    home = new_home()
     try:
         url = start_embedded(home)
         with psycopg.connect(url, autocommit=True) as connection:

@@ -3,10 +3,12 @@
 import json
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 import psycopg
+from psycopg import sql
 from psycopg.rows import DictRow, dict_row
 from psycopg.types.json import Jsonb
 
@@ -69,9 +71,8 @@ class Stack:
         queries.execute(self.auditor, "forget" if self.emptied % _TRUNCATED_EVERY else "truncate")
 
 
-@contextmanager
-def stack_on(url: str) -> Iterator[Stack]:
-    """Everything on an empty database."""
+def prepare(url: str) -> None:
+    """Give an empty database the schema, a name, and pairs that may trade."""
     with Database(url, max_size=1) as database:
         migrate(database)
         with database.transaction() as connection:
@@ -81,6 +82,27 @@ def stack_on(url: str) -> Iterator[Stack]:
                 artifact = Jsonb(json.loads(json.dumps(model.to_json())))
                 queries.execute(connection, "insert_model", id=model.id, pair=pair, run_id=RUN, artifact=artifact)
                 queries.execute(connection, "let_trade", pair=pair, model_id=model.id)
+            queries.execute(connection, "begin_day")
+
+
+@contextmanager
+def prepared(server: str, template: str) -> Iterator[str]:
+    """The address of a copy of a prepared database; dropped at the end."""
+    name = f"run_{uuid.uuid4().hex[:12]}"
+    with psycopg.connect(server, autocommit=True) as connection:
+        statement = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
+        connection.execute(statement.format(sql.Identifier(name), sql.Identifier(template)))
+    try:
+        yield urlsplit(server)._replace(path=f"/{name}").geturl()
+    finally:
+        with suppress(psycopg.Error), psycopg.connect(server, autocommit=True) as connection:
+            connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+@contextmanager
+def stack_on(url: str) -> Iterator[Stack]:
+    """Everything on an empty database."""
+    prepare(url)
     trader, second = SimulatedDatabase(url, _Nobody()), SimulatedDatabase(url, _Nobody())
     sessions = [psycopg.connect(url, autocommit=True, row_factory=dict_row, **PINNED) for _ in range(4)]
     auditor, person, first_holder, second_holder = sessions

@@ -120,3 +120,7 @@ SELECT s.candle_time, s.side, s.stop_distance, s.target_distance, s.horizon, s.r
     e.exit_price, e.exit_time, e.exit_reason, e.stop_distance AS order_stop, e.target_distance AS order_target, e.gross_pl,
     e.financing, e.net_pl
 FROM trading_signals s LEFT JOIN trade_executions e ON e.signal_id = s.id ORDER BY s.candle_time;
+
+-- name: trades_made :value
+-- How many orders opened a trade.
+SELECT count(*) FROM trade_executions WHERE trade_id IS NOT NULL;
