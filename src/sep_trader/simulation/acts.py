@@ -53,6 +53,9 @@ class _SecondWatch:
     def answered(self, step: str) -> None:
         """Nothing to do."""
 
+    def over(self, step: str, seconds: float) -> None:
+        """Nothing to do."""
+
 
 class Acts:
     """Does what is planned, as soon as it can be done."""

@@ -38,6 +38,7 @@ _JUMP = Jump(390.0, "USD_JPY", 60)
 _LATE_S = (20.0, 200.0)
 _OVER_S = 900.0
 _DOWN_S = 0.5
+_MOST_TOLD = 50
 _AT_STATEMENTS = ("gone", "disk_full", "stalled", "waits", "killed_before")
 _AT_COMMITS = ("uncommitted", "unconfirmed", "killed_after")
 _OF_RECORD = ("lag", "hole", "doubled")
@@ -196,8 +197,9 @@ class Explorer:
             try:
                 key = self._go(way, chosen)
             except Violated as violated:
-                if len(self.result.violations) < 50:
-                    self.result.violations.append(Found(violated.invariant, violated.text, way.path))
+                if len(self.result.violations) < _MOST_TOLD:
+                    here = (round(self.world.clock.monotonic(), 1), self._struck())
+                    self.result.violations.append(Found(violated.invariant, violated.text, (*way.path, here)))
                 continue
             if way.faults < self._most:
                 after = chosen[-1] + 1 if chosen else 0
@@ -228,7 +230,7 @@ class Explorer:
         except TwoTraders:
             world.gone("second")
             way.pause = _DOWN_S
-        struck = tuple(f"{cell.step}: {cell.fault}" for cell in self.script.struck)
+        struck = self._struck()
         way.faults += len(struck)
         if struck:
             way.path = (*way.path, (round(world.clock.monotonic(), 1), struck))
@@ -245,6 +247,9 @@ class Explorer:
                     way.over = True
                     world.liveness.at_the_end()
         return key
+
+    def _struck(self) -> tuple[str, ...]:
+        return tuple(f"{cell.step}: {cell.fault}" for cell in self.script.struck)
 
     def _pass_time(self, way: _Way) -> None:
         """Go on to the next pass; what comes on the way comes first."""

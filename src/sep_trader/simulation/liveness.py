@@ -83,7 +83,6 @@ class Liveness:
     _ordered: bool = False
     _struck: bool = False
     _struck_broker: bool = False
-    _sent_at: float = 0.0
 
     @property
     def _now(self) -> float:
@@ -158,7 +157,6 @@ class Liveness:
 
     def sent(self, step: str, path: str) -> None:
         """A change is sent to the broker."""
-        self._sent_at = self._now
         if step == "order":
             self._ordered = True
             return
@@ -182,12 +180,16 @@ class Liveness:
             "S18", f"trade {trade_id} was closed {known.horizon - self._now:.0f} s before its horizon, uncalled for"
         )
 
+    def took(self, step: str, seconds: float) -> None:
+        """A request has ended."""
+        if step == "order" and seconds > _ORDER_S:
+            raise Violated("L9", f"an order was waited for {seconds:.1f} s, and exits with it")
+
     # -- passes
 
     def begin_pass(self) -> None:
         """A pass begins."""
         self._ordered = self._struck = self._struck_broker = False
-        self._sent_at = self._now
         self._states = {c: e.status for c, e in self.world.audit.executions.items()}
         self._look_for_bare()
 
@@ -203,8 +205,6 @@ class Liveness:
         self._unseen(observation, now)
         self._inferred(observation)
         self._trips(observation, now)
-        if self._ordered and now - self._sent_at > _ORDER_S + 2.0:
-            raise Violated("L9", f"an order held a pass for {now - self._sent_at:.1f} s")
         for trade in self._open_ours():
             self._horizon(trade, now)
             self._stop(trade, now)

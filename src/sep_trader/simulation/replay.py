@@ -89,6 +89,9 @@ class _NoFaults:
     def answered(self, step: str) -> None:
         """Nothing to do."""
 
+    def over(self, step: str, seconds: float) -> None:
+        """Nothing to do."""
+
 
 class _Replaying(Trader):
     """The trader, which tells what it looks forward to."""

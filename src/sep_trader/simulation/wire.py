@@ -41,6 +41,10 @@ class Watch(Protocol):
         """After a request was done, whatever came back."""
         ...
 
+    def over(self, step: str, seconds: float) -> None:
+        """After a request has ended, one way or the other; how long it took."""
+        ...
+
 
 def step_of(method: str, path: str) -> str:
     """What a request is called in the table of steps."""
@@ -79,13 +83,20 @@ class Wire:
         step = step_of(method, path)
         body = None if content is None else orjson.loads(content)
         fault, seconds = self._watch.request(step, method, path, body)
+        begun = self._clock.monotonic()
+        try:
+            return self._sent(step, fault, seconds, (method, path, params, content))
+        finally:
+            self._watch.over(step, self._clock.monotonic() - begun)
+
+    def _sent(self, step: str, fault: str, seconds: float, request: Any) -> Answer:
         self._clock.sleep(self._chance.uniform(*self._latency_s))
         if fault in _NEVER_DONE:
-            return self._undone(fault, seconds, (method, path, params, content))
+            return self._undone(fault, seconds, request)
         if fault == "moved":
             for book in self._app.pacer.exchange.floor.books.values():
                 book.bid, book.ask = book.bid + _MOVED_TICKS, book.ask + _MOVED_TICKS
-        answer = self._with_rule(step, fault, seconds, lambda: self.hand_over(method, path, params, content))
+        answer = self._with_rule(step, fault, seconds, lambda: self.hand_over(*request))
         self._watch.answered(step)
         return self._returned(step, fault, answer)
 

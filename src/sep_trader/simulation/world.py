@@ -293,6 +293,10 @@ class World:
             self.now_in = ""
             raise Killed
 
+    def over(self, step: str, seconds: float) -> None:
+        """A request has ended."""
+        self.liveness.took(step, seconds)
+
     def statement(self, transaction: str, number: int, name: str) -> None:
         """A statement is about to be sent."""
         self._step(transaction, f"{number} {name}")
