@@ -110,6 +110,7 @@ def _status(connection: Any, storage: Usage) -> models.Status:
         stream_age_s=_stream_age(trader),
         components=models.rows(models.ComponentStatus, components),
         storage=models.Storage.model_validate(storage.as_dict()),
+        statements=models.rows(models.LiveStatement, queries.many(connection, "newest_statements", Row)),
     )
 
 

@@ -73,6 +73,25 @@ class Storage(BaseModel):
     bytes_per_candle: float | None
 
 
+class LiveStatement(BaseModel):
+    """A live day held against the backtest of the same day."""
+
+    day: date
+    pair: str
+    model_id: str
+    decisions: int
+    decisions_identical: int
+    trades: int
+    identical: int
+    live: Decimal
+    backtest: Decimal
+    parts: dict[str, Decimal]
+    """The difference by its causes, account currency."""
+    residual: Decimal
+    differing: list[str]
+    """What is not identical, in words."""
+
+
 class Status(BaseModel):
     """GET /api/status."""
 
@@ -89,6 +108,8 @@ class Status(BaseModel):
     """Seconds since the trader last heard anything on its streams; null when it never has."""
     components: list[ComponentStatus]
     storage: Storage
+    statements: list[LiveStatement]
+    """Of the newest day that has any."""
 
 
 class DailyPerformance(BaseModel):

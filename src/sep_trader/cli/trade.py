@@ -10,6 +10,7 @@ from sep_trader.cli import (
     trade_run,
     trade_shown,
     trade_simulate,
+    trade_statement,
     trade_switch,
 )
 
@@ -30,6 +31,7 @@ for command in (
     trade_shown.ledger,
     trade_simulate.simulate,
     trade_replay.replay,
+    trade_statement.statement,
     trade_campaign.campaign,
 ):
     app.command()(command)

@@ -70,10 +70,10 @@ def status(json: Json = False) -> None:
         newest = queries.only(connection, "newest", Row)
         info = queries.only(connection, "database_info", Row)
         notice = queries.optional(connection, "notice", str)
+        stated = queries.many(connection, "newest_statements", Row)
     if json:
-        render.print_json(
-            {"notice": notice, "trading_state": state, "pairs": pairs, "newest": newest, "database": info}
-        )
+        shown = {"notice": notice, "trading_state": state, "pairs": pairs, "newest": newest, "database": info}
+        render.print_json(shown | {"statements": stated})
         return
     if notice:
         render.console.print(f"[yellow]{notice}[/]")
@@ -82,6 +82,10 @@ def status(json: Json = False) -> None:
         f"Newest candle {render.shown(newest['candle'])}, signal {render.shown(newest['signal'])}, "
         f"trade {render.shown(newest['trade'])}; schema {info['schema_version']}, {info['size_bytes'] / 1e6:.0f} MB"
     )
+    for one in stated:
+        alike = f"{one['decisions_identical']} of {one['decisions']} decisions were the backtest's"
+        money = f"live {one['live']:,.2f}, backtest {one['backtest']:,.2f}"
+        render.console.print(f"{one['day']} {one['pair']}: {alike}; {money}, unexplained {one['residual']}")
     rows = ((p["pair"], p["enabled"], p["verdict"], p["verdict_reason"], _right(p)) for p in pairs)
     render.print_table("Pairs", ["Pair", "Enabled", "Verdict", "Why", "Trades by"], rows, empty="none trained yet")
 

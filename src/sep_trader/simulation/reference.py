@@ -26,6 +26,7 @@ from sep_trader.market.granularity import Granularity
 from sep_trader.market.instrument import Instrument
 from sep_trader.risk.limits import Approved, Exposure, Marks, Reason, Refused, RiskLimits
 from sep_trader.signals.signal import Signal
+from sep_trader.simulation.money import FillQuotes
 from sep_trader.states import TradingState
 
 Ints = npt.NDArray[np.int64]
@@ -103,6 +104,11 @@ class ReferenceTrade:
     exit_quote: tuple[Decimal, Decimal] | None
     reason: str
     ambiguous: bool
+
+    @property
+    def quotes(self) -> FillQuotes | None:
+        """The quotes at its fills; None while it is open."""
+        return None if self.exit_quote is None else FillQuotes(self.entry_quote, self.exit_quote)
 
 
 @dataclass(slots=True)

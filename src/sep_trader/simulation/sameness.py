@@ -3,26 +3,18 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
-
-import numpy as np
 
 from sep_trader.exchange.market.recorded import RecordedQuotes
 from sep_trader.exchange.market.terms import offered
-from sep_trader.market.candles import Candles
 from sep_trader.market.clock import from_epoch
-from sep_trader.market.instrument import Instrument
-from sep_trader.research.costs import CostModel
-from sep_trader.research.simulate import ExitReason, Trades, simulate
-from sep_trader.research.strategies import Proposals, propose
 from sep_trader.signals.generate import generate
+from sep_trader.simulation.backtest import tested_trades
 from sep_trader.simulation.money import LiveTrade, Split, TestedTrade, split
 from sep_trader.simulation.reference import Decision, Reference, ReferenceTrade, read_quotes, refer
 from sep_trader.simulation.replay import Lived, Replay, Span, recorded, replay_limits
 from sep_trader.simulation.server import temporary_database, temporary_server
 
 _NS = 1_000_000_000
-_REASONS = {ExitReason.STOP: "STOP_LOSS", ExitReason.TARGET: "TAKE_PROFIT", ExitReason.HORIZON: "HORIZON"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +61,10 @@ def compare(
     after = round(span.start.timestamp()) - 1
     signals = generate(candles, span.model, instrument, after=after)
     reference = refer(quotes, signals, instrument, replay_limits(), lived.navs, round(span.end.timestamp() * _NS))
-    tested = _tested(candles, span, instrument, lived.opening, after)
+    tested = tested_trades(
+        candles, span.model, instrument, opening=lived.opening, risk_per_trade=replay_limits().risk_per_trade,
+        first=after + 1, after=round(span.end.timestamp()),
+    )  # fmt: skip
     return _judged(span, lived, reference, tested, seconds)
 
 
@@ -92,7 +87,7 @@ def _judged(span: Span, lived: Lived, reference: Reference, tested: Sequence[Tes
         trades=len(by_candle.keys() | trades.keys()),
         identical=same,
         ambiguous=sum(one.ambiguous for one in ended),
-        money=split(lived.trades, tested, by_candle),
+        money=split(lived.trades, tested, {candle: one.quotes for candle, one in by_candle.items() if one.quotes}),
         span_s=(span.end - span.start).total_seconds(),
         seconds=seconds,
         differing=tuple(odd[:20]),
@@ -122,39 +117,3 @@ def _trade_words(wanted: ReferenceTrade, live: LiveTrade | None) -> str:
 
 def _minute(moment: datetime) -> datetime:
     return moment.replace(second=0, microsecond=0)
-
-
-def _tested(candles: Candles, span: Span, instrument: Instrument, opening: Decimal, after: int) -> list[TestedTrade]:
-    """The candle backtest's trades of the same span, each sized by the opening balance."""
-    found: Proposals = propose(candles, span.model.parameters)
-    side = np.where(candles.time > after, found.side, 0).astype(np.int8)
-    costs = CostModel(pip=float(instrument.pip))
-    trades: Trades = simulate(candles, side, found.stop, found.target, span.model.parameters.horizon, costs)
-    limits = replay_limits()
-    made = []
-    for i in range(len(trades)):
-        reason = _REASONS.get(ExitReason(int(trades.reason[i])))
-        if reason is None:  # the series was over
-            continue
-        entry, leave, way = int(trades.entry[i]), int(trades.exit[i]), int(trades.side[i])
-        bought, sold = Decimal(float(trades.entry_price[i])), Decimal(float(trades.exit_price[i]))
-        stop, target = Decimal(float(found.stop[entry - 1])), Decimal(float(found.target[entry - 1]))
-        net = Decimal(float(trades.net[i]))
-        made.append(
-            TestedTrade(
-                candle=from_epoch(int(candles.time[entry - 1])),
-                side=way,
-                units=instrument.quantise_units(opening * limits.risk_per_trade / stop),
-                entry_price=bought,
-                entry_mid=Decimal(float(candles.open[entry])),
-                exit_price=sold,
-                exit_mid=Decimal(float(candles.open[leave])) if reason == "HORIZON" else None,
-                reason=reason,
-                stop=stop,
-                target=target,
-                slippage=Decimal(costs.slippage),
-                financing=net - way * (sold - bought),
-                net=net,
-            )
-        )
-    return made
