@@ -122,7 +122,8 @@ class World:
         self.holder = 0
         self.number = 0
         self.passes = 0
-        self.now_in = ""
+        self._dies = False
+        """Whether the process dies as soon as the request under way is done."""
         self.settling = False
         self._limits = limits
         self.audit: Audit = read_audit(stack.auditor)
@@ -272,8 +273,7 @@ class World:
         armed = self.strikes(step, lambda a: True)
         if armed is not None and armed.planned.cell.fault == "killed_before":
             raise Killed
-        if writes or step in ("account", "pricing", "record"):
-            self.judge.request(step, path, body, self.now, self.number, self.audit)
+        self.judge.request(step, path, body, self.now, self.number, self.audit)
         if writes:
             self.liveness.sent(step, path)
         if armed is None:
@@ -281,7 +281,7 @@ class World:
         if armed.planned.cell.fault == "crossed":
             self.acts.crosses(body["order"])
         if armed.planned.cell.fault == "killed_after":
-            self.now_in = "dies"
+            self._dies = True
             return "", 0.0
         self.liveness.disturbed(armed.planned)
         return armed.planned.cell.fault, armed.planned.seconds
@@ -289,8 +289,8 @@ class World:
     def answered(self, step: str) -> None:
         """A request was done."""
         self._step(step, "done")
-        if self.now_in == "dies":
-            self.now_in = ""
+        if self._dies:
+            self._dies = False
             raise Killed
 
     def over(self, step: str, seconds: float) -> None:
