@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.droplet, pytest.mark.timeout(900)]
 OPEN_PORTS = {22, 80, 443}
 # A unit named here that the playbook no longer installs has no exposure to read, and fails its test.
 UNITS = ["sep-trader", "sep-api", "sep-backup", "sep-backup-verify", "sep-maintenance", "sep-health", "sep-wal-backup",
-         "sep-alert@test"]  # fmt: skip
+         "sep-statement", "sep-alert@test"]  # fmt: skip
 
 
 def open_ports(address: str, patience_s: float = 2.5) -> set[int]:
@@ -195,6 +195,7 @@ def test_the_timers_are_the_designs(site: Site) -> None:
     assert calendar("sep-backup") == ["*-*-* 02:00:00 UTC"]
     assert calendar("sep-backup-verify") == ["Sat *-*-* 08:00:00 UTC"]
     assert calendar("sep-maintenance") == ["*-*-* 22:30:00 UTC"]
+    assert calendar("sep-statement") == ["*-*-* 22:15:00 UTC"]
     assert calendar("sep-health") == ["*-*-* *:00/5:00 UTC"]
 
 

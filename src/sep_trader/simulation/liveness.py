@@ -35,6 +35,8 @@ _SAID_S = 5.0
 _DECIDED_S = 3.0
 _FLATTENED_S = 5.0
 _ORDER_S = 5.2
+_RESUMED_S = 450.0
+"""Somebody resumes within it."""
 _OPENING = Decimal(100_000)
 _PROTECTIONS = frozenset(str(one) for one in Protection)
 _DOUBTFUL = frozenset({"vanished", "lost", "silent", "late", "slow", "gateway", "gateway_after", "truncated"})
@@ -78,6 +80,8 @@ class Liveness:
     """Whether something has come that halts, and the switch does not show it yet."""
     lost_most: Decimal = Decimal(0)
     flat_since: float | None = None
+    down_since: float | None = None
+    """Since when the switch is not ACTIVE."""
     _states: dict[str, str] = field(default_factory=dict)
     _ended: dict[str, float] = field(default_factory=dict)
     _ordered: bool = False
@@ -147,6 +151,7 @@ class Liveness:
         """The books were read."""
         self.halting = self.halting and audit.state != "HALTED"
         halted = audit.state == "HALTED" or self.halting
+        self.down_since = None if audit.state == "ACTIVE" else self._now if self.down_since is None else self.down_since
         self.allowed_since = None if halted else self._now if self.allowed_since is None else self.allowed_since
         if audit.changed_by in _PROTECTIONS and audit.state != "ACTIVE":
             if not self.trips or self.trips[-1] != audit.changed_by:
@@ -367,15 +372,11 @@ class Liveness:
             if not self._justified(Protection(name), acted):
                 raise Violated("Q4", f"{name} turned the switch, and nothing called for it")
         lasting = {str(Protection.DAILY_LOSS), str(Protection.WEEKLY_LOSS), str(Protection.DRAWDOWN)}
-        pending = DAY_S - 450
-        if audit.state != "ACTIVE" and audit.changed_by not in lasting and self._turned_before(pending):
+        early = self.down_since is not None and self.down_since < DAY_S - _RESUMED_S
+        if audit.state != "ACTIVE" and audit.changed_by not in lasting and early:
             raise Violated(
                 "Q4", f"the switch is {audit.state} by {audit.changed_by} at the end, and nothing forbids trading"
             )
-
-    def _turned_before(self, moment: float) -> bool:
-        """Whether the switch went down early enough for somebody to have resumed."""
-        return self.allowed_since is not None and self.allowed_since < moment
 
     def _justified(self, protection: Protection, acted: set[str]) -> bool:
         match protection:
