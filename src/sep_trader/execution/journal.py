@@ -244,6 +244,8 @@ class Journal:
             time=change.time,
             price=part.price,
             exit_reason=exit_reason(change.cause, ours) if change.closed else None,
+            bid=change.bid,
+            ask=change.ask,
         )
         self._log.write(
             connection,

@@ -50,6 +50,8 @@ class TradeChanged:
     closed: bool
     cause: FillCause
     order_id: int
+    bid: Decimal | None = None
+    ask: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +141,9 @@ def compare_open_trades(
 
 
 def _changes_of_fill(fill: Fill, time: datetime, name: str | None) -> list[Change]:
-    changes: list[Change] = [TradeChanged(p.trade_id, time, p, True, fill.cause, fill.order_id) for p in fill.closed]
+    changes: list[Change] = [
+        TradeChanged(p.trade_id, time, p, True, fill.cause, fill.order_id, fill.bid, fill.ask) for p in fill.closed
+    ]
     if fill.reduced is not None:
         changes.append(TradeChanged(fill.reduced.trade_id, time, fill.reduced, False, fill.cause, fill.order_id))
     if name and fill.opened is not None:

@@ -20,7 +20,7 @@ from sep_trader.execution.journal import TwoTraders
 from sep_trader.execution.settings import TraderSettings
 from sep_trader.execution.trader import Trader
 from sep_trader.risk.protections import Protection
-from sep_trader.simulation.audit import queries
+from sep_trader.simulation.audit import day_queries
 from sep_trader.simulation.judge import Violated
 from sep_trader.simulation.schedule import Planned
 from sep_trader.simulation.stack import MODELS
@@ -242,7 +242,7 @@ class Acts:
         return self._lets(pair, enabled=False)
 
     def _lets(self, pair: str, *, enabled: bool) -> bool:
-        if not self._write(lambda c: queries.execute(c, "rename_pair_right", pair=pair, enabled=enabled)):
+        if not self._write(lambda c: day_queries.execute(c, "rename_pair_right", pair=pair, enabled=enabled)):
             self._world.clock.in_(1.0, lambda: self._lets(pair, enabled=enabled))
         return True
 
@@ -252,7 +252,9 @@ class Acts:
         model = MODELS["EUR_USD"].id
         self._world.liveness.bad_stored()
         return self._write(
-            lambda c: queries.execute(c, "spoil_signal", id=_BAD, pair="EUR_USD", model_id=model, candle_time=candle)
+            lambda c: day_queries.execute(
+                c, "spoil_signal", id=_BAD, pair="EUR_USD", model_id=model, candle_time=candle
+            )
         )
 
     # -- other traders

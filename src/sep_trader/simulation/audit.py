@@ -10,7 +10,8 @@ from typing import Any
 from sep_trader.store.database import Connection
 from sep_trader.store.queries import NamedQueries
 
-queries = NamedQueries(Path(__file__).parent / "queries")
+day_queries = NamedQueries(Path(__file__).parent / "queries")
+"""What only a simulation asks of its database."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,7 @@ class Audit:
 
 def read_audit(connection: Connection) -> Audit:
     """Read the books."""
-    row = queries.only(connection, "audit", _Row)
+    row = day_queries.only(connection, "audit", _Row)
     count, first, last = json.loads(row.record)
     return Audit(
         state=row.state,

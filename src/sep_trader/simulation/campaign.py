@@ -25,7 +25,7 @@ from sep_trader.market.clock import parse_rfc3339
 from sep_trader.risk.protections import Protection
 from sep_trader.signals.job import insert_signals
 from sep_trader.signals.signal import Signal, signal_id
-from sep_trader.simulation.audit import queries, read_audit
+from sep_trader.simulation.audit import day_queries, read_audit
 from sep_trader.simulation.programs import SEP, Program, Server, exchange
 from sep_trader.simulation.proxy import Proxy
 from sep_trader.simulation.settled import Disagrees, check
@@ -323,7 +323,7 @@ def _trades(place: _Place) -> list[dict[str, Any]]:
 
 def _filled(place: _Place) -> int:
     with psycopg.connect(place.url, row_factory=dict_row, connect_timeout=5, **PINNED) as connection:
-        return queries.value(connection, "trades_made", int)
+        return day_queries.value(connection, "trades_made", int)
 
 
 def _free_port() -> int:

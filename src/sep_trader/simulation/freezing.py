@@ -10,7 +10,7 @@ from typing import Any
 
 from sep_trader.exchange.accounts.triggers import Triggers
 from sep_trader.execution.trader import Trader
-from sep_trader.simulation.audit import queries, read_audit
+from sep_trader.simulation.audit import day_queries, read_audit
 from sep_trader.simulation.world import World
 
 _EXCHANGE = ("_block", "_played", "_slice", "_tape_end", "_cutoff", "_change", "_next_event", "quotes")
@@ -51,7 +51,7 @@ def freeze(world: World, extra: Mapping[str, Any]) -> Frozen:
         "before": world.wire._before,
         "extra": dict(extra),
     }
-    tables = queries.value(world.stack.auditor, "dump_day", str)
+    tables = day_queries.value(world.stack.auditor, "dump_day", str)
     return Frozen(tables, pickle.dumps(parts, pickle.HIGHEST_PROTOCOL))
 
 
@@ -60,7 +60,7 @@ def thaw(world: World, frozen: Frozen) -> dict[str, Any]:
     parts = pickle.loads(frozen.parts)  # noqa: S301 - our own bytes
     auditor = world.stack.auditor
     world.stack.empty()
-    queries.execute(auditor, "restore_day", tables=frozen.tables)
+    day_queries.execute(auditor, "restore_day", tables=frozen.tables)
     floor, account = world.floor, parts["account"]
     world.account = world.judge.account = floor.accounts[account.id] = account
     world.app.tokens = dict.fromkeys(world.app.tokens, (account,))

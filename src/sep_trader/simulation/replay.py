@@ -36,7 +36,7 @@ from sep_trader.execution.trader import Trader
 from sep_trader.research.artifact import Model
 from sep_trader.risk.limits import RiskLimits
 from sep_trader.signals.job import Follower
-from sep_trader.simulation.audit import queries
+from sep_trader.simulation.audit import day_queries
 from sep_trader.simulation.calls import NO_NETWORK, OneAfterTheOther
 from sep_trader.simulation.clock import VirtualClock
 from sep_trader.simulation.money import LiveTrade
@@ -148,11 +148,11 @@ class Replay:
     def _prepare(self) -> None:
         model = self._span.model
         with self._database.transaction() as connection:
-            queries.execute(connection, "insert_run", id=RUN)
+            day_queries.execute(connection, "insert_run", id=RUN)
             artifact = Jsonb(model.to_json())
-            queries.execute(connection, "insert_model", id=model.id, pair=model.pair, run_id=RUN, artifact=artifact)
-            queries.execute(connection, "let_trade", pair=model.pair, model_id=model.id)
-            queries.execute(connection, "begin_day")
+            day_queries.execute(connection, "insert_model", id=model.id, pair=model.pair, run_id=RUN, artifact=artifact)
+            day_queries.execute(connection, "let_trade", pair=model.pair, model_id=model.id)
+            day_queries.execute(connection, "begin_day")
 
     def _client(self) -> OandaClient:
         wire = Wire(self._app, self._clock, _TOKEN, _NoFaults(), self._chance, latency_s=_AT_ONCE)
@@ -201,7 +201,7 @@ class Replay:
 
     def _read(self) -> Lived:
         with self._database.transaction() as connection:
-            rows = queries.many(connection, "replayed", _Row)
+            rows = day_queries.many(connection, "replayed", _Row)
         decisions = [
             Decision(
                 r.candle_time, r.side, r.stop_distance, r.target_distance, r.horizon, r.reason_code or "NEW",

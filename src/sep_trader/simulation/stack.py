@@ -15,7 +15,7 @@ from psycopg.types.json import Jsonb
 from sep_trader.market.granularity import Granularity
 from sep_trader.research.artifact import Model
 from sep_trader.research.parameters import RuleParameters
-from sep_trader.simulation.audit import queries
+from sep_trader.simulation.audit import day_queries
 from sep_trader.simulation.database import SimulatedDatabase, Watch
 from sep_trader.simulation.market import PAIRS
 from sep_trader.store.database import PINNED, Database
@@ -62,13 +62,13 @@ class Stack:
         self.auditor.execute("SET session_replication_role = replica")
         self.empty()
         self.auditor.execute("SET session_replication_role = origin")
-        queries.execute(self.auditor, "restart_numbers")
-        queries.execute(self.auditor, "begin_day")
+        day_queries.execute(self.auditor, "restart_numbers")
+        day_queries.execute(self.auditor, "begin_day")
 
     def empty(self) -> None:
         """Empty the tables; once in a while so that nothing of the deleted rows is left, which would slow all down."""
         self.emptied += 1
-        queries.execute(self.auditor, "forget" if self.emptied % _TRUNCATED_EVERY else "truncate")
+        day_queries.execute(self.auditor, "forget" if self.emptied % _TRUNCATED_EVERY else "truncate")
 
 
 def prepare(url: str) -> None:
@@ -76,13 +76,13 @@ def prepare(url: str) -> None:
     with Database(url, max_size=1) as database:
         migrate(database)
         with database.transaction() as connection:
-            queries.execute(connection, "name_database")
-            queries.execute(connection, "insert_run", id=RUN)
+            day_queries.execute(connection, "name_database")
+            day_queries.execute(connection, "insert_run", id=RUN)
             for pair, model in MODELS.items():
                 artifact = Jsonb(json.loads(json.dumps(model.to_json())))
-                queries.execute(connection, "insert_model", id=model.id, pair=pair, run_id=RUN, artifact=artifact)
-                queries.execute(connection, "let_trade", pair=pair, model_id=model.id)
-            queries.execute(connection, "begin_day")
+                day_queries.execute(connection, "insert_model", id=model.id, pair=pair, run_id=RUN, artifact=artifact)
+                day_queries.execute(connection, "let_trade", pair=pair, model_id=model.id)
+            day_queries.execute(connection, "begin_day")
 
 
 @contextmanager

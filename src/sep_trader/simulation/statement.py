@@ -3,11 +3,10 @@
 The decision quote and the fill's full price are kept with each order, so that no ticks are needed.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any
 
 import numpy as np
 
@@ -29,7 +28,7 @@ _MOST_TOLD = 20
 
 @dataclass(frozen=True, slots=True)
 class LiveSignal:
-    """A signal of the day and what became of it, as the tables have it. closing: the broker's fill that ended it."""
+    """A signal of the day and what became of it, as the tables have it."""
 
     candle_time: datetime
     side: int
@@ -46,12 +45,14 @@ class LiveSignal:
     exit_price: Decimal | None
     exit_time: datetime | None
     exit_reason: str | None
+    exit_bid: Decimal | None
+    exit_ask: Decimal | None
     order_stop: Decimal | None
     order_target: Decimal | None
     gross_pl: Decimal | None
     financing: Decimal | None
+    conversion: Decimal | None
     net_pl: Decimal | None
-    closing: Mapping[str, Any] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +115,7 @@ def state(
     )  # fmt: skip
     fills = {one.candle_time: _quotes(one) for one in ended}
     known = {candle: quote for candle, quote in fills.items() if quote is not None}
-    money = split([_live_trade(one) for one in ended], tested, known)
+    money = split([_live_trade(one, rate) for one in ended], tested, known)
     return Statement(len(wanted.keys() | found.keys()), alike, len(ended), same, money, tuple(odd[:_MOST_TOLD]))
 
 
@@ -163,30 +164,23 @@ def _candle(moment: datetime, step: int) -> datetime:
     return from_epoch(int(moment.timestamp()) // step * step)
 
 
-def _live_trade(one: LiveSignal) -> LiveTrade:
+def _live_trade(one: LiveSignal, rate: Decimal) -> LiveTrade:
     assert one.entry_time is not None and one.exit_time is not None  # noqa: S101 - of a trade that has ended
     zero = Decimal(0)
     entry, leave = one.entry_price or zero, one.exit_price or zero
-    gain, loss = _factors(one.closing)
-    moved = one.side * (leave - entry)
+    moved = one.side * (leave - entry) * abs(one.units or zero)
+    gross = one.gross_pl or zero
+    known = moved and rate != 1  # the broker's rate, by what it booked; the account may be in the quote currency
+    used, between = (gross / moved, (gross + (one.conversion or zero)) / moved) if known else (rate, rate)
     return LiveTrade(
         one.candle_time, one.side, one.units or zero, entry, one.entry_time, leave, one.exit_time,
-        one.exit_reason or "", one.order_stop or one.stop_distance, one.order_target, one.gross_pl or zero,
-        one.financing or zero, one.net_pl or zero, gain if moved >= 0 else loss, (gain + loss) / 2,
+        one.exit_reason or "", one.order_stop or one.stop_distance, one.order_target, gross,
+        one.financing or zero, one.net_pl or zero, used, between,
     )  # fmt: skip
-
-
-def _factors(closing: Mapping[str, Any] | None) -> tuple[Decimal, Decimal]:
-    """Account currency per unit of the quote currency for a gain and for a loss, as the broker converted."""
-    factors = (closing or {}).get("homeConversionFactors") or {}
-    gain, loss = ((factors.get(name) or {}).get("factor") for name in ("gainQuoteHome", "lossQuoteHome"))
-    return (Decimal(str(gain)), Decimal(str(loss))) if gain and loss else (_ONE, _ONE)
 
 
 def _quotes(one: LiveSignal) -> FillQuotes | None:
     """Bid and ask at the two fills; None where the broker did not state them."""
-    full = (one.closing or {}).get("fullPrice") or {}
-    bids, asks = full.get("bids"), full.get("asks")
-    if one.fill_bid is None or one.fill_ask is None or not bids or not asks:
+    if one.fill_bid is None or one.fill_ask is None or one.exit_bid is None or one.exit_ask is None:
         return None
-    return FillQuotes((one.fill_bid, one.fill_ask), (Decimal(bids[0]["price"]), Decimal(asks[0]["price"])))
+    return FillQuotes((one.fill_bid, one.fill_ask), (one.exit_bid, one.exit_ask))

@@ -7,6 +7,7 @@ import pytest
 
 import sep_trader
 from sep_trader.errors import StoreError
+from sep_trader.simulation.audit import day_queries
 from sep_trader.store.queries import KINDS, NamedQueries, queries
 from sep_trader.store.timescaledb import statements
 
@@ -45,6 +46,9 @@ def test_a_file_with_a_query_that_declares_no_kind_is_refused(tmp_path: Path, te
         NamedQueries(folder(tmp_path, text))
 
 
+LIBRARIES = {"queries": queries, "statements": statements, "day_queries": day_queries}
+
+
 def calls() -> list[tuple[str, NamedQueries, str, str, set[str] | None]]:
     """Each call of a named query in the source: where, of which folder, method, name, and the keywords it passes.
 
@@ -55,13 +59,15 @@ def calls() -> list[tuple[str, NamedQueries, str, str, set[str] | None]]:
         for node in ast.walk(ast.parse(file.read_text("utf-8"))):
             match node:
                 case ast.Call(
-                    func=ast.Attribute(value=ast.Name(id="queries" | "statements" as which), attr=method),
+                    func=ast.Attribute(
+                        value=ast.Name(id="queries" | "statements" | "day_queries" as which), attr=method
+                    ),
                     args=[_, ast.Constant(value=str(name)), *_],
                     keywords=keywords,
                 ):
                     passed = {k.arg for k in keywords if k.arg}
                     unpacks = any(k.arg is None for k in keywords)
-                    library = queries if which == "queries" else statements
+                    library = LIBRARIES[which]
                     where = f"{file.relative_to(SOURCE)}:{node.lineno}"
                     found.append((where, library, method, name, None if unpacks else passed))
     return found
@@ -79,7 +85,7 @@ def test_every_call_asks_for_a_query_of_its_kind_with_exactly_its_parameters() -
 
 def test_every_query_is_called_by_something() -> None:
     source = "\n".join(file.read_text("utf-8") for file in SOURCE.rglob("*.py"))
-    named = [*queries.all, *statements.all]
+    named = [*queries.all, *statements.all, *day_queries.all]
     assert [name for name in named if f'"{name}"' not in source] == ["candle_bytes"]  # benchmarks/store.py asks for it
 
 

@@ -71,11 +71,6 @@ VALUES (:id, :pair, :model_id, 'M1', :candle_time, 1, 0.5, '{}', 0.003, interval
 UPDATE trading_pairs SET enabled = :enabled, disabled_reason = CASE WHEN :enabled THEN NULL ELSE 'a person' END,
     changed_by = 'a person' WHERE pair = :pair;
 
--- name: signal_status :one
--- How far a signal has come.
-SELECT s.status, (SELECT e.status FROM trade_executions e WHERE e.signal_id = s.id) AS execution
-FROM trading_signals s WHERE s.id = :id;
-
 -- name: dump_day :value
 -- Every row that a day has written, as one document.
 SELECT jsonb_build_object(
@@ -96,13 +91,13 @@ WITH given AS (SELECT :tables::text::jsonb AS d),
             trade_id, intent_time, intent_transaction_id, expected_price, stop_price, target_price, entry_time, entry_price,
             horizon_at, exit_time, exit_price, exit_reason, gross_pl, financing, commission, half_spread_cost, reason,
             stop_distance, target_distance, price_bound, deadline, quote_bid, quote_ask, quote_time, fill_bid, fill_ask,
-            late, closing_order_id, closing_cause, conversion)
+            late, closing_order_id, closing_cause, conversion, exit_bid, exit_ask)
         OVERRIDING SYSTEM VALUE
         SELECT id, signal_id, account_id, pair, client_id, status, units, open_units, order_id,
             trade_id, intent_time, intent_transaction_id, expected_price, stop_price, target_price, entry_time, entry_price,
             horizon_at, exit_time, exit_price, exit_reason, gross_pl, financing, commission, half_spread_cost, reason,
             stop_distance, target_distance, price_bound, deadline, quote_bid, quote_ask, quote_time, fill_bid, fill_ask,
-            late, closing_order_id, closing_cause, conversion
+            late, closing_order_id, closing_cause, conversion, exit_bid, exit_ask
         FROM given, jsonb_populate_recordset(NULL::trade_executions, d->'executions')),
     c AS (INSERT INTO broker_transactions SELECT r.* FROM given,
         jsonb_populate_recordset(NULL::broker_transactions, d->'transactions') r),

@@ -1,4 +1,8 @@
--- What the live day was, held against the backtest of the same day: written each night.
+-- What the live day was, held against the backtest of the same day: written each night. What that needs of a closing fill.
+
+ALTER TABLE trade_executions ADD COLUMN exit_bid numeric, ADD COLUMN exit_ask numeric;
+COMMENT ON COLUMN trade_executions.exit_bid IS 'Best bid at the closing fill, as the broker states it.';
+COMMENT ON COLUMN trade_executions.exit_ask IS 'Best ask at the closing fill, as the broker states it.';
 
 CREATE TABLE live_statements (
     day date NOT NULL,

@@ -1,11 +1,8 @@
 -- name: live_day :many
--- Signals of a model whose candles ended within a span, with what became of them; the closing fill as the broker told it.
+-- Signals of a model whose candles began within a span, with what became of them.
 SELECT s.candle_time, s.side, s.stop_distance, s.target_distance, s.horizon, s.status, s.reason_code, e.units, e.entry_price,
-    e.entry_time, e.fill_bid, e.fill_ask, e.exit_price, e.exit_time, e.exit_reason, e.stop_distance AS order_stop,
-    e.target_distance AS order_target, e.gross_pl, e.financing, e.net_pl,
-    (SELECT t.raw FROM broker_transactions t WHERE t.account_id = e.account_id AND t.type = 'ORDER_FILL'
-        AND t.time = e.exit_time AND t.raw->'tradesClosed' @> jsonb_build_array(jsonb_build_object('tradeID', e.trade_id::text))
-        LIMIT 1) AS closing
+    e.entry_time, e.fill_bid, e.fill_ask, e.exit_price, e.exit_time, e.exit_reason, e.exit_bid, e.exit_ask,
+    e.stop_distance AS order_stop, e.target_distance AS order_target, e.gross_pl, e.financing, e.conversion, e.net_pl
 FROM trading_signals s LEFT JOIN trade_executions e ON e.signal_id = s.id
 WHERE s.model_id = :model_id AND s.candle_time >= :first AND s.candle_time < :after ORDER BY s.candle_time;
 

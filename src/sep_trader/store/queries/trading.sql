@@ -65,7 +65,8 @@ UPDATE trade_executions SET gross_pl = gross_pl + :gross_pl, financing = financi
     open_units = CASE WHEN :closed THEN 0 ELSE open_units + :units END,
     status = CASE WHEN :closed THEN 'CLOSED' ELSE status END,
     exit_time = CASE WHEN :closed THEN :time::timestamptz END, exit_price = CASE WHEN :closed THEN :price::numeric END,
-    exit_reason = CASE WHEN :closed THEN :exit_reason::text END, updated_at = now()
+    exit_reason = CASE WHEN :closed THEN :exit_reason::text END, exit_bid = CASE WHEN :closed THEN :bid::numeric END,
+    exit_ask = CASE WHEN :closed THEN :ask::numeric END, updated_at = now()
 WHERE id = :id AND status = 'OPEN';
 
 -- name: add_financing :execute
