@@ -3,7 +3,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help setup demo unit one test simulate simulate-all exhaustive planted cov mutants test-droplet fresh fmt lint reference bench check-cuda clean
+.PHONY: help setup demo unit one test simulate simulate-all exhaustive campaign planted cov mutants test-droplet fresh fmt lint reference bench check-cuda clean
 # `make t=tests/...::name` runs one test; without t, make prints its targets.
 .DEFAULT_GOAL := $(if $(t),one,help)
 
@@ -40,6 +40,9 @@ simulate-all: setup  ## 20,000 such days (over an hour)
 
 exhaustive: setup  ## Every way that two signals can go with up to three faults (a quarter of an hour)
 	$(BIN)/sep trade simulate --exhaustive --json
+
+campaign: setup  ## 500 runs of the programs as processes that are killed, stopped and cut off (over an hour)
+	$(BIN)/sep trade campaign --runs 500 --seed 1 --json
 
 planted: setup  ## Plant thirty bugs, and see that the simulation finds each (ten minutes)
 	$(BIN)/python -m tests.simulation.planted $(PLANTED_ARGS)

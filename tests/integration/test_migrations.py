@@ -21,6 +21,7 @@ from sep_trader.store import candles as store
 from sep_trader.store import rollups
 from sep_trader.store.database import Database
 from sep_trader.store.migrations import available, migrate, pending
+from sep_trader.simulation.audit import day_queries
 from sep_trader.store.queries import queries
 from sep_trader.store.timescaledb.hypertables import ensure_hypertables
 
@@ -206,15 +207,18 @@ def test_candles_of_an_earlier_version_get_their_rollups(bare: NewDatabase) -> N
         assert rollups.read(database, "EUR_USD", Granularity.H1).volume.tolist() == [60, 40]
 
 
-@pytest.mark.parametrize("name", sorted(queries.all))
+EVERY = {**queries.all, **day_queries.all}
+
+
+@pytest.mark.parametrize("name", sorted(EVERY))
 def test_every_named_query_prepares(prepared: psycopg.Connection[Any], name: str) -> None:
     numbers: dict[str, int] = {}
 
     def number(match: re.Match[str]) -> str:
         return f"${numbers.setdefault(match.group(1), len(numbers) + 1)}"
 
-    statement = re.sub(r"%\((\w+)\)s", number, queries.all[name].text).replace("%%", "%")
-    if statement.upper().startswith("CREATE TEMPORARY"):
+    statement = re.sub(r"%\((\w+)\)s", number, EVERY[name].text).replace("%%", "%")
+    if statement.upper().startswith(("CREATE TEMPORARY", "TRUNCATE")):
         prepared.execute(statement.encode())
         return
     if "candle_staging" in statement:

@@ -56,11 +56,13 @@ def campaign(
     context = multiprocessing.get_context("spawn")
     try:
         with ProcessPoolExecutor(count, mp_context=context, initializer=_begin) as pool:
-            futures = [pool.submit(_one, one, place / str(one)) for one in range(seed, seed + runs)]
-            for done in as_completed(futures):
-                result.runs.append(done.result())
-                told(done.result())
-            list(pool.map(_end, range(4 * count)))
+            try:
+                futures = [pool.submit(_one, one, place / str(one)) for one in range(seed, seed + runs)]
+                for done in as_completed(futures):
+                    result.runs.append(done.result())
+                    told(done.result())
+            finally:
+                list(pool.map(_end, range(4 * count)))
     finally:
         shutil.rmtree(place, ignore_errors=True)
     result.runs.sort(key=lambda one: one.seed)

@@ -4,13 +4,14 @@ import shutil
 import tempfile
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import psycopg
 from psycopg import sql
 
+from sep_trader.errors import SepError
 from sep_trader.store.embedded import start_embedded, stop_embedded
 
 _MEMORY = Path("/dev/shm")  # noqa: S108 - a memory file system; the folder in it is our own
@@ -34,8 +35,9 @@ def temporary_server() -> Iterator[str]:
                 connection.execute(f"ALTER SYSTEM SET {setting}".encode())
             connection.execute("SELECT pg_reload_conf()")
         yield url
-        stop_embedded(home)
     finally:
+        with suppress(SepError):
+            stop_embedded(home)
         shutil.rmtree(home, ignore_errors=True)
 
 
