@@ -17,11 +17,11 @@ from tests.support.candles import sawtooth
 
 from sep_trader.errors import StoreError
 from sep_trader.market.granularity import Granularity
+from sep_trader.simulation.audit import day_queries
 from sep_trader.store import candles as store
 from sep_trader.store import rollups
 from sep_trader.store.database import Database
 from sep_trader.store.migrations import available, migrate, pending
-from sep_trader.simulation.audit import day_queries
 from sep_trader.store.queries import queries
 from sep_trader.store.timescaledb.hypertables import ensure_hypertables
 
