@@ -44,8 +44,8 @@ exhaustive: setup  ## Every way that two signals can go with up to three faults 
 campaign: setup  ## 500 runs of the programs as processes that are killed, stopped and cut off (over an hour)
 	$(BIN)/sep trade campaign --runs 500 --seed 1 --json
 
-planted: setup  ## Plant thirty bugs, and see that the simulation finds each (ten minutes)
-	$(BIN)/python -m tests.simulation.planted $(PLANTED_ARGS)
+planted: setup  ## Plant thirty bugs, and see that the simulation finds each (four minutes)
+	@$(BIN)/python -m tests.simulation.planted $(PLANTED_ARGS)
 
 mutants: setup  ## Mutation testing of risk, ledger and market, with a floor (minutes)
 	scripts/mutants.sh
