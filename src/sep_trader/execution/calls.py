@@ -59,24 +59,6 @@ class ThreadedCalls:
         self._pool.shutdown(wait=False, cancel_futures=True)
 
 
-class SequentialCalls:
-    """Calls one after the other, for a simulation."""
-
-    def run(self, calls: Sequence[Callable[[], T]], seconds: float) -> list[T | Exception]:
-        """The result of each call, or the error that it raised."""
-        results: list[T | Exception] = []
-        for call in calls:
-            try:
-                with deadline(seconds):
-                    results.append(call())
-            except Exception as error:
-                results.append(error)
-        return results
-
-    def close(self) -> None:
-        """There is nothing to end."""
-
-
 def _as_exception(error: BaseException) -> Exception:
     if isinstance(error, Exception):
         return error

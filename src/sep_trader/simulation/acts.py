@@ -11,16 +11,16 @@ import orjson
 
 from sep_trader.broker.oanda.client import OandaClient
 from sep_trader.broker.oanda.transport import Surroundings
-from sep_trader.exchange.accounts.account import Batch
+from sep_trader.exchange import witness
 from sep_trader.exchange.accounts.trades import Trade
-from sep_trader.exchange.market.figures import money_text, price_text
+from sep_trader.exchange.market.figures import price_text
 from sep_trader.execution import switch
-from sep_trader.execution.calls import SequentialCalls
 from sep_trader.execution.journal import TwoTraders
 from sep_trader.execution.settings import TraderSettings
 from sep_trader.execution.trader import Trader
 from sep_trader.risk.protections import Protection
 from sep_trader.simulation.audit import day_queries
+from sep_trader.simulation.calls import OneAfterTheOther
 from sep_trader.simulation.judge import Violated
 from sep_trader.simulation.schedule import Planned
 from sep_trader.simulation.stack import MODELS
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 _AGAIN_S = 20.0
 _OPERATOR_S = 400.0
 _SECOND_FOR_S = 20
+_LEAST_TICKS = 20
 _BAD = UUID(int=0xBAD)
 _LOSSES = frozenset({Protection.DAILY_LOSS, Protection.WEEKLY_LOSS, Protection.DRAWDOWN})
 
@@ -102,28 +103,30 @@ class Acts:
             None,
         )
 
-    def _ask(self, method: str, route: str, body: dict[str, Any]) -> bool:
+    def _ask(self, asked: witness.Asked) -> bool:
         """A person's own request at the broker."""
         world = self._world
+        method, address, body = asked
         world.judge.persons = True
         try:
-            path = f"/v3/accounts/{world.account.id}/{route}"
-            answer = world.wire.hand_over(method, path, None, orjson.dumps(body))
+            answer = world.wire.hand_over(
+                method, f"/v3/accounts/{world.account.id}/{address}", None, orjson.dumps(body)
+            )
         finally:
             world.judge.persons = False
         return answer.status in (200, 201)
 
     def _closes_ours(self) -> bool:
         trade = self._ours()
-        return trade is not None and self._ask("PUT", f"trades/{trade.id}/close", {"units": "ALL"})
+        return trade is not None and self._ask(witness.close(trade.id))
 
     def _reduces_ours(self) -> bool:
         trade = self._ours()
-        return trade is not None and self._ask("PUT", f"trades/{trade.id}/close", {"units": str(abs(trade.units) // 3)})
+        return trade is not None and self._ask(witness.close(trade.id, abs(trade.units) // 3))
 
     def _removes_stop(self) -> bool:
         trade = self._ours()
-        return trade is not None and self._ask("PUT", f"trades/{trade.id}/orders", {"stopLoss": None})
+        return trade is not None and self._ask(witness.move_stop(trade.id, None))
 
     def _loosens_stop(self) -> bool:
         return self._moves_stop(-200)
@@ -139,46 +142,41 @@ class Acts:
             return False
         book = self._world.floor.books[trade.instrument]
         level = stop.price + (nearer if trade.long else -nearer)
-        if (book.bid - level if trade.long else level - book.ask) < 20:
+        if (book.bid - level if trade.long else level - book.ask) < _LEAST_TICKS:
             return False
-        price = {"stopLoss": {"price": price_text(level, book.precision), "timeInForce": "GTC"}}
-        return self._ask("PUT", f"trades/{trade.id}/orders", price)
+        return self._ask(witness.move_stop(trade.id, price_text(level, book.precision)))
 
     def _removes_marks(self) -> bool:
         trade = self._ours()
-        marks = {"clientExtensions": {"comment": "mine now"}}
-        return trade is not None and self._ask("PUT", f"trades/{trade.id}/clientExtensions", marks)
+        return trade is not None and self._ask(witness.mark(trade.id, "mine now"))
 
     def _opens_own(self) -> bool:
-        order = {"type": "MARKET", "instrument": "EUR_USD", "units": str(self._chance.choice((-5000, 5000)))}
-        return self._ask("POST", "orders", {"order": order})
+        return self._ask(witness.buy("EUR_USD", self._chance.choice((-5000, 5000))))
 
     def _opens_opposite(self) -> bool:
         trade = self._ours()
-        if trade is None:
-            return False
-        order = {"type": "MARKET", "instrument": trade.instrument, "units": str(-trade.units // 2)}
-        return self._ask("POST", "orders", {"order": order})
+        return trade is not None and self._ask(witness.buy(trade.instrument, -trade.units // 2))
+
+    def crosses(self, order: dict[str, Any]) -> None:
+        """A person opens a trade against an order that is under way."""
+        sent = witness.ordered(order)
+        self._ask(witness.buy(sent.instrument, -sent.units // 3))
 
     def _pays_in(self) -> bool:
-        return self._record("TRANSFER_FUNDS", Decimal(2500), {"fundingReason": "CLIENT_FUNDING"})
+        witness.pay(self._world.floor, self._world.account, Decimal(2500))
+        return True
 
     def _pays_out(self) -> bool:
-        return self._record("TRANSFER_FUNDS", Decimal(-1500), {"fundingReason": "CLIENT_FUNDING"})
+        witness.pay(self._world.floor, self._world.account, Decimal(-1500))
+        return True
 
     def _unknown_entry(self) -> bool:
-        return self._record("MYSTERY_FEE", Decimal("-12.34"), {})
+        witness.charge(self._world.floor, self._world.account, "MYSTERY_FEE", Decimal("-12.34"))
+        return True
 
     def _unreadable_entry(self) -> bool:
         self._world.liveness.halting = True
-        return self._record("ORDER_FILL", Decimal(0), {"pl": "much", "orderID": "1", "instrument": "EUR_USD"})
-
-    def _record(self, kind: str, amount: Decimal, fields: dict[str, Any]) -> bool:
-        account = self._world.account
-        account.balance += amount
-        batch = Batch(account, self._world.floor.now)
-        batch.add(kind, {"amount": money_text(amount), "accountBalance": money_text(account.balance), **fields})
-        self._world.floor.commit(batch)
+        witness.spoil(self._world.floor, self._world.account)
         return True
 
     def _jump(self) -> bool:
@@ -194,10 +192,7 @@ class Acts:
         return True
 
     def _turn(self, state: TradingState) -> bool:
-        done = self._write(lambda c: switch.turn(c, state, by="a person", why="as planned"))
-        if done:
-            self._world.judge.persons_state = str(state)
-        elif not done:
+        if not self._write(lambda c: switch.turn(c, state, by="a person", why="as planned")):
             self._world.clock.in_(1.0, lambda: self._turn(state))
         return True
 
@@ -208,14 +203,8 @@ class Acts:
     def halt_now(self) -> None:
         """A person halts in the middle of a pass."""
         self._world.by_person(lambda c: switch.turn(c, TradingState.HALTED, by="a person", why="at once"))
-        self._world.judge.persons_state = str(TradingState.HALTED)
         self._world.audit_now(judged=True)
         self._world.clock.in_(_OPERATOR_S, lambda: self._turn(TradingState.ACTIVE))
-
-    def crosses(self, order: dict[str, Any]) -> None:
-        """A person opens a trade against an order that is under way."""
-        units = str(-int(order["units"]) // 3)
-        self._ask("POST", "orders", {"order": {"type": "MARKET", "instrument": order["instrument"], "units": units}})
 
     def _halts(self) -> bool:
         if self._chance.random() < 0.5:
@@ -250,7 +239,6 @@ class Acts:
         now = datetime.fromtimestamp(self._world.now, UTC)
         candle = now.replace(second=7, microsecond=0) - timedelta(minutes=1)
         model = MODELS["EUR_USD"].id
-        self._world.liveness.bad_stored()
         return self._write(
             lambda c: day_queries.execute(
                 c, "spoil_signal", id=_BAD, pair="EUR_USD", model_id=model, candle_time=candle
@@ -277,7 +265,7 @@ class Acts:
         )  # fmt: skip
         settings = TraderSettings("custom", limits=world.judge.limits)
         return Trader(
-            world.stack.second, client, settings, clock=world.clock, calls=SequentialCalls(),
+            world.stack.second, client, settings, clock=world.clock, calls=OneAfterTheOther(world.clock),
             take_lock=lambda: world.take_lock(1, number),
         )  # fmt: skip
 

@@ -7,6 +7,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from sep_trader.states import ExecutionStatus, SignalStatus, TradingState
 from sep_trader.store.database import Connection
 from sep_trader.store.queries import NamedQueries
 
@@ -16,7 +17,7 @@ day_queries = NamedQueries(Path(__file__).parent / "queries")
 
 @dataclass(frozen=True, slots=True)
 class _Row:
-    state: str
+    state: TradingState
     changed_by: str
     booked: int | None
     balance: Decimal | None
@@ -38,7 +39,7 @@ class Booked:
     signal: str
     client: str
     pair: str
-    status: str
+    status: ExecutionStatus
     units: Decimal
     open_units: Decimal
     trade: int | None
@@ -53,9 +54,12 @@ class Booked:
 
 @dataclass(frozen=True, slots=True)
 class Audit:
-    """The books at one moment. record: how many transactions, the first and the last id. signals: status and reason."""
+    """The books at one moment. record: how many transactions, the first and the last id.
 
-    state: str
+    signals: status, reason and pair, by id.
+    """
+
+    state: TradingState
     changed_by: str
     booked: int | None
     balance: Decimal | None
@@ -65,7 +69,7 @@ class Audit:
     cash: Decimal
     unexplained: Decimal
     executions: Mapping[str, Booked]
-    signals: Mapping[str, tuple[str, str | None, str]]
+    signals: Mapping[str, tuple[SignalStatus, str | None, str]]
     requests: int
 
 
@@ -84,7 +88,7 @@ def read_audit(connection: Connection) -> Audit:
         cash=row.cash,
         unexplained=row.unexplained,
         executions={item["client"]: _booked(item) for item in json.loads(row.executions)},
-        signals={name: (status, code, pair) for name, status, code, pair in json.loads(row.signals)},
+        signals={name: (SignalStatus(status), code, pair) for name, status, code, pair in json.loads(row.signals)},
         requests=row.requests,
     )
 
@@ -93,4 +97,4 @@ def _booked(item: dict[str, Any]) -> Booked:
     numbers = ("units", "open_units", "expected", "net", "gross")
     read = {name: Decimal(item[name]) for name in numbers}
     stop = None if item["stop"] is None else Decimal(item["stop"])
-    return Booked(**{**item, **read, "stop": stop})
+    return Booked(**{**item, **read, "stop": stop, "status": ExecutionStatus(item["status"])})

@@ -12,8 +12,13 @@ from sep_trader.research.costs import CostModel
 from sep_trader.research.simulate import ExitReason, simulate
 from sep_trader.research.strategies import propose
 from sep_trader.simulation.money import TestedTrade
+from sep_trader.states import ExitReason as Left
 
-REASONS = {ExitReason.STOP: "STOP_LOSS", ExitReason.TARGET: "TAKE_PROFIT", ExitReason.HORIZON: "HORIZON"}
+REASONS = {
+    ExitReason.STOP: Left.STOP_LOSS,
+    ExitReason.TARGET: Left.TAKE_PROFIT,
+    ExitReason.HORIZON: Left.HORIZON,
+}
 """What the books call the reasons of a backtest."""
 
 
@@ -50,7 +55,7 @@ def tested_trades(
                 entry_price=bought,
                 entry_mid=Decimal(float(candles.open[entry])),
                 exit_price=sold,
-                exit_mid=Decimal(float(candles.open[leave])) if reason == "HORIZON" else None,
+                exit_mid=Decimal(float(candles.open[leave])) if reason is Left.HORIZON else None,
                 reason=reason,
                 stop=stop,
                 target=Decimal(float(found.target[entry - 1])),

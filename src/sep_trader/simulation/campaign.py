@@ -21,15 +21,18 @@ import httpx
 import psycopg
 from psycopg.rows import dict_row
 
+from sep_trader.exchange import witness
 from sep_trader.market.clock import parse_rfc3339
 from sep_trader.risk.protections import Protection
 from sep_trader.signals.job import insert_signals
-from sep_trader.signals.signal import Signal, signal_id
-from sep_trader.simulation.audit import day_queries, read_audit
+from sep_trader.simulation.audit import Audit, day_queries, read_audit
+from sep_trader.simulation.market import PAIRS
 from sep_trader.simulation.programs import SEP, Program, Server, exchange
 from sep_trader.simulation.proxy import Proxy
+from sep_trader.simulation.server import temporary_database
 from sep_trader.simulation.settled import Disagrees, check
-from sep_trader.simulation.stack import MODELS, prepared
+from sep_trader.simulation.stack import made_signal
+from sep_trader.states import TradingState
 from sep_trader.store.database import PINNED
 
 _ACCOUNT, _TOKEN = "101-001-0000001-001", "campaign"
@@ -41,8 +44,9 @@ _OPTIONS = {
 _TRADES_S = 14.0
 _SETTLES_S = 90.0
 _SIGNALS = 5
+_BEGINNING = 2
+"""The entries with which an account begins."""
 _DAY_S = 86_400
-_PIPS = {"EUR_USD": Decimal("0.0001"), "USD_JPY": Decimal("0.01")}
 
 FAULTS = {
     "trader_killed": "SIGKILL to the trader, which is started again",
@@ -88,7 +92,8 @@ class _Place:
     proxy: Proxy
     trader: Program
     chance: random.Random
-    anew: int = 0
+    anew: bool = False
+    """Whether the account has begun anew."""
     problem: tuple[str, str] | None = None
     ended: threading.Event = field(default_factory=threading.Event)
 
@@ -128,7 +133,7 @@ def _placed(server: Server, template: str, seed: int, folder: Path, chance: rand
     """The programs of a run, ended with it."""
     folder.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
-        url = stack.enter_context(prepared(server.url, template))
+        url = stack.enter_context(temporary_database(server.url, template))
         port = _free_port()
         market = exchange(port, seed, folder / "state", folder / "exchange.log", _OPTIONS)
         stack.callback(lambda: place.exchange.kill())
@@ -229,11 +234,8 @@ class _Faults:
         self._exchange_again(self._place.folder / "state")
 
     def exchange_anew(self) -> None:
-        self._place.anew = int(self._last_id())
+        self._place.anew = True
         self._exchange_again(self._place.folder / "anew")
-
-    def _last_id(self) -> str:
-        return str(_account(self._place)["lastTransactionID"])
 
     def _exchange_again(self, state: Path) -> None:
         place = self._place
@@ -265,16 +267,17 @@ def _send_signals(place: _Place) -> None:
 
 
 def _send_signal(place: _Place) -> None:
-    now = _now(place)
-    candle = now.replace(second=0, microsecond=0) - timedelta(minutes=1)
-    pair = place.chance.choice(sorted(MODELS))
-    model, pip = MODELS[pair], _PIPS[pair]
-    signal_ = Signal(
-        id=signal_id(model.id, pair, candle), pair=pair, model_id=model.id, granularity="M1", candle_time=candle,
-        side=place.chance.choice((-1, 1)), confidence=Decimal("0.5"), metrics={},
-        stop_distance=place.chance.choice((15, 30)) * pip, target_distance=40 * pip,
-        horizon=timedelta(minutes=place.chance.choice((1, 2, 3))), expires_at=candle + timedelta(minutes=4),
-    )  # fmt: skip
+    candle = _now(place).replace(second=0, microsecond=0) - timedelta(minutes=1)
+    chance = place.chance
+    signal_ = made_signal(
+        chance.choice(PAIRS),
+        candle,
+        side=chance.choice((-1, 1)),
+        stop_pips=chance.choice((15, 30)),
+        target_pips=40,
+        horizon=timedelta(minutes=chance.choice((1, 2, 3))),
+        expires=timedelta(minutes=4),
+    )
     with psycopg.connect(place.url, row_factory=dict_row, connect_timeout=2, **PINNED) as connection:
         insert_signals(connection, [signal_])
 
@@ -288,18 +291,11 @@ def _settled(place: _Place) -> tuple[str, str] | None:
             with psycopg.connect(place.url, row_factory=dict_row, connect_timeout=2, **PINNED) as connection:
                 audit = read_audit(connection)
             if place.anew:
-                wanted = (("HALTED", str(Protection.NEW_ACCOUNT)),)
-                if (audit.booked or 0) < 3 or (audit.state, audit.changed_by) in wanted:
-                    return None
-                last = ("Q4", f"the account was begun anew, and the switch is {audit.state} by {audit.changed_by}")
-                continue
-            answer = httpx.get(
-                f"{place.exchange_url}/v3/accounts/{_ACCOUNT}/transactions/sinceid?id=0",
-                headers={"Authorization": f"Bearer {_TOKEN}"},
-            )
-            check(
-                audit, answer.json()["transactions"], _trades(place), Decimal(_account(place)["balance"]), _now(place)
-            )
+                _noticed(audit)
+            else:
+                record = witness.recorded(_asked(place, "transactions/sinceid?id=0"))
+                trades = witness.held(_asked(place, witness.OPEN_TRADES))
+                check(audit, record, trades, _balance(place), _now(place))
             return None
         except Disagrees as error:
             last = (error.invariant, error.text)
@@ -312,13 +308,22 @@ def _now(place: _Place) -> datetime:
     return parse_rfc3339(httpx.get(f"{place.exchange_url}/_exchange/now", timeout=5).json()["now"])
 
 
-def _account(place: _Place) -> dict[str, Any]:
-    return dict(httpx.get(f"{place.exchange_url}/_exchange/state", timeout=5).json()["accounts"][_ACCOUNT])
+def _noticed(audit: Audit) -> None:
+    """An account that has begun anew, after something of the one before was booked, halts."""
+    traded = audit.booked is not None and audit.booked > _BEGINNING
+    if traded and (audit.state, audit.changed_by) != (TradingState.HALTED, str(Protection.NEW_ACCOUNT)):
+        raise Disagrees("Q4", f"the account has begun anew, and the switch is {audit.state} by {audit.changed_by}")
 
 
-def _trades(place: _Place) -> list[dict[str, Any]]:
-    url = f"{place.exchange_url}/v3/accounts/{_ACCOUNT}/openTrades"
-    return list(httpx.get(url, headers={"Authorization": f"Bearer {_TOKEN}"}, timeout=5).json()["trades"])
+def _balance(place: _Place) -> Decimal:
+    state = httpx.get(f"{place.exchange_url}/_exchange/state", timeout=5).json()
+    return Decimal(state["accounts"][_ACCOUNT]["balance"])
+
+
+def _asked(place: _Place, address: str) -> dict[str, Any]:
+    """What the exchange itself answers, past the proxy."""
+    url = f"{place.exchange_url}/v3/accounts/{_ACCOUNT}/{address}"
+    return dict(httpx.get(url, headers={"Authorization": f"Bearer {_TOKEN}"}, timeout=5).json())
 
 
 def _filled(place: _Place) -> int:

@@ -11,12 +11,9 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import psycopg
-from psycopg import sql
-
 from sep_trader.simulation.campaign import Ran, run
 from sep_trader.simulation.programs import Server
-from sep_trader.simulation.server import new_home
+from sep_trader.simulation.server import at, create_database, new_home
 from sep_trader.simulation.stack import prepare
 from sep_trader.store.embedded import stop_embedded
 
@@ -78,11 +75,8 @@ _SERVERS: list[tuple[Server, Path]] = []
 def _begin() -> None:
     home = new_home()
     server = Server(home)
-    with psycopg.connect(server.url, autocommit=True) as connection:
-        connection.execute(
-            sql.SQL("CREATE DATABASE {} ENCODING 'UTF8' TEMPLATE template0").format(sql.Identifier(_TEMPLATE))
-        )
-    prepare(server.url.replace("/sep_trading", f"/{_TEMPLATE}"))
+    create_database(server.url, _TEMPLATE)
+    prepare(at(server.url, _TEMPLATE))
     _SERVERS[:] = [(server, home)]
 
 

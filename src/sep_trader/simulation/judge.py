@@ -3,11 +3,13 @@
 Nothing here asks the trader what it thinks. A violation names the invariant; the day ends with it.
 """
 
-from collections import Counter, deque
+from collections import Counter, defaultdict, deque
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
+from sep_trader.exchange import witness
 from sep_trader.exchange.accounts.account import Account, Batch
 from sep_trader.exchange.accounts.floor import Floor
 from sep_trader.exchange.accounts.trades import Trade
@@ -15,20 +17,25 @@ from sep_trader.execution.marks import OUR_MARK, TAG
 from sep_trader.risk.limits import RiskLimits
 from sep_trader.risk.protections import Protection
 from sep_trader.simulation.audit import Audit, Booked
+from sep_trader.states import ExecutionStatus as Status
+from sep_trader.states import TradingState
 
-_TERMINAL = frozenset({"CLOSED", "REJECTED", "GIVEN_UP"})
-_STEPS = {
-    "INTENT": {"UNKNOWN", "OPEN", "REJECTED"},
-    "UNKNOWN": {"GIVEN_UP", "OPEN", "REJECTED"},
-    "GIVEN_UP": {"OPEN", "REJECTED"},
-    "REJECTED": {"OPEN"},
-    "OPEN": {"CLOSED"},
-    "CLOSED": set(),
+_TERMINAL = frozenset({Status.CLOSED, Status.REJECTED, Status.GIVEN_UP})
+_UNSETTLED = frozenset({Status.INTENT, Status.UNKNOWN})
+_STEPS: Mapping[Status, frozenset[Status]] = {
+    Status.INTENT: frozenset({Status.UNKNOWN, Status.OPEN, Status.REJECTED}),
+    Status.UNKNOWN: frozenset({Status.GIVEN_UP, Status.OPEN, Status.REJECTED}),
+    Status.GIVEN_UP: frozenset({Status.OPEN, Status.REJECTED}),
+    Status.REJECTED: frozenset({Status.OPEN}),
+    Status.OPEN: frozenset({Status.CLOSED}),
+    Status.CLOSED: frozenset(),
 }
+"""By hand, and not out of the schema that enforces it: a judge does not ask who is judged."""
 _PROTECTIONS = frozenset(str(one) for one in Protection)
-_DEPTH = {"ACTIVE": 0, "REDUCING": 1, "HALTED": 2}
 _REQUESTS_A_SECOND = 60
 _TRIES_WHILE_CLOSED = 2
+_BEGINNING = 2
+"""The entries with which an account begins."""
 _VISIBLE_S = 5.0
 _OLDEST_QUOTE_S = 62.0
 _ROUGHLY = Decimal("1.02")
@@ -55,7 +62,6 @@ class Judge:
     """Which trader holds the lock."""
     persons: bool = False
     """Whether a person does it, and not the trader."""
-    asked_for_everything: bool = False
     last: Audit | None = None
     names: set[str] = field(default_factory=set)
     """What the orders of the stored signals are called."""
@@ -69,8 +75,6 @@ class Judge:
     tries: Counter[int] = field(default_factory=Counter)
     """Transactions of closing a trade while the market is closed."""
     paid: Decimal = Decimal(0)
-    persons_state: str | None = None
-    """The state that a person set, while it stands."""
     orders_sent: dict[str, float] = field(default_factory=dict)
 
     # -- at the broker
@@ -81,14 +85,14 @@ class Judge:
             raise Violated("S17", f"{_REQUESTS_A_SECOND + 1} requests within {now - self.sent[0]:.3f} s")
         self.sent.append(now)
         if step == "order":
-            self._order(body["order"], now, trader, audit)
+            self._order(witness.ordered(body), now, trader, audit)
         elif step in ("close", "protect", "mark"):
             self._exit(path, step)
 
-    def _order(self, order: dict[str, Any], now: float, trader: int, audit: Audit) -> None:
-        client = order.get("clientExtensions", {}).get("id", "")
+    def _order(self, order: witness.Ordered, now: float, trader: int, audit: Audit) -> None:
+        client = order.name
         booked = audit.executions.get(client)
-        if booked is None or booked.status != "INTENT":
+        if booked is None or booked.status is not Status.INTENT:
             state = "none" if booked is None else booked.status
             raise Violated("S2", f"order {client} was sent, and its intent is {state} in the books")
         if client not in self.names:
@@ -100,16 +104,15 @@ class Judge:
             raise Violated("S3", f"order {client} was sent {now - booked.deadline:.1f} s after its signal's end")
         if trader != self.holder:
             raise Violated("S3", f"trader {trader} sent order {client}, and trader {self.holder} holds the lock")
-        mine = order.get("tradeClientExtensions", {}).get("tag")
-        if mine != self.tag:
-            raise Violated("S4", f"order {client} carries the tag {mine}: its trade could not be told from others")
+        if order.tag != self.tag:
+            raise Violated("S4", f"order {client} carries the tag {order.tag}: its trade could not be told from others")
 
     def _exit(self, path: str, step: str) -> None:
         if "/positions/" in path:
             raise Violated("S13", "a whole position was closed, a person's units with it")
         trade_id = int(path.split("/")[-2])
         trade = self.account.trades.get(trade_id)
-        if trade is not None and not self.is_ours(trade) and not self.asked_for_everything:
+        if trade is not None and not self.is_ours(trade):
             raise Violated("S13", f"{step} was sent for trade {trade_id}, which is a person's")
 
     def is_ours(self, trade: Trade) -> bool:
@@ -118,53 +121,41 @@ class Judge:
 
     def recorded(self, account: Account, batch: Batch, encoded: list[bytes]) -> None:
         """The exchange recorded transactions (a listener of the floor)."""
-        for entry in batch.entries:
-            number, kind = int(entry["id"]), entry["type"]
-            before = self.balances.get(number - 1, Decimal(0))
-            self.balances[number] = Decimal(entry["accountBalance"]) if "accountBalance" in entry else before
-            if kind == "MARKET_ORDER":
+        for entry in map(witness.entry, batch.entries):
+            before = self.balances.get(entry.id - 1, Decimal(0))
+            self.balances[entry.id] = before if entry.balance is None else entry.balance
+            if entry.type == "MARKET_ORDER":
                 self._market_order(entry)
-            elif kind == "ORDER_FILL":
-                self._filled(number, entry)
-            elif kind == "TRANSFER_FUNDS" and number > 2:
-                self.paid += Decimal(entry["amount"])
+            elif entry.type == "ORDER_FILL":
+                self._filled(entry)
+            elif entry.type == "TRANSFER_FUNDS" and entry.id > _BEGINNING:
+                self.paid += entry.amount
 
-    def _market_order(self, entry: dict[str, Any]) -> None:
-        client = (entry.get("clientExtensions") or {}).get("id", "")
-        if client.startswith(OUR_MARK):
-            self.orders[client] += 1
-            self.arrived.setdefault(client, self.floor.now / 1e9)
-            if self.orders[client] > 1:
-                raise Violated("S1", f"the exchange has {self.orders[client]} orders of the name {client}")
-        closes = entry.get("tradeClose")
-        if closes is not None and not self.persons:
-            trade = self.account.trades.get(int(closes["tradeID"]))
-            book = None if trade is None else self.floor.books[trade.instrument]
-            if trade is not None and book is not None and not book.tradeable:
-                self.tries[trade.id] += 1
-                if self.tries[trade.id] > _TRIES_WHILE_CLOSED:
-                    raise Violated(
-                        "S17", f"trade {trade.id} was tried to close {self.tries[trade.id]} times while closed"
-                    )
+    def _market_order(self, entry: witness.Entry) -> None:
+        if entry.name.startswith(OUR_MARK):
+            self.orders[entry.name] += 1
+            self.arrived.setdefault(entry.name, self.floor.now / 1e9)
+            if self.orders[entry.name] > 1:
+                raise Violated("S1", f"the exchange has {self.orders[entry.name]} orders of the name {entry.name}")
+        trade = None if entry.closes is None else self.account.trades.get(entry.closes)
+        if trade is not None and not self.persons and not self.floor.books[trade.instrument].tradeable:
+            self.tries[trade.id] += 1
+            if self.tries[trade.id] > _TRIES_WHILE_CLOSED:
+                raise Violated("S17", f"trade {trade.id} was tried to close {self.tries[trade.id]} times while closed")
 
-    def _filled(self, number: int, entry: dict[str, Any]) -> None:
-        opened = entry.get("tradeOpened")
-        if opened is not None:
-            marks = opened.get("clientExtensions") or {}
-            if (marks.get("tag") or "").startswith(TAG):
-                self._entered(opened, Decimal(entry["price"]), marks.get("id", ""))
-                self.opened[int(opened["tradeID"])] = number
-                self.clients[int(opened["tradeID"])] = marks.get("id", "")
-                self._protected(int(opened["tradeID"]))
-        parts = [*entry.get("tradesClosed", ()), *([entry["tradeReduced"]] if "tradeReduced" in entry else [])]
-        for part in parts:
-            persons = int(part["tradeID"]) not in self.opened
-            if persons and entry.get("reason") == "MARKET_ORDER" and not self.persons:
-                raise Violated("S13", f"an order of ours closed units of trade {part['tradeID']}, which is a person's")
-        for part in entry.get("tradesClosed", ()):
-            self.ended[int(part["tradeID"])] = number
+    def _filled(self, entry: witness.Entry) -> None:
+        opened = entry.opened
+        if opened is not None and opened.tag.startswith(TAG):
+            self._entered(opened.name, entry.price or Decimal(0))
+            self.opened[opened.trade_id] = entry.id
+            self.clients[opened.trade_id] = opened.name
+            self._protected(opened.trade_id)
+        for trade_id in (*entry.ended, *entry.reduced):
+            if trade_id not in self.opened and entry.by_order and not self.persons:
+                raise Violated("S13", f"an order of ours closed units of trade {trade_id}, which is a person's")
+        self.ended |= dict.fromkeys(entry.ended, entry.id)
 
-    def _entered(self, opened: dict[str, Any], price: Decimal, client: str) -> None:
+    def _entered(self, client: str, price: Decimal) -> None:
         """S11: a fill no worse than its bound."""
         booked = None if self.last is None else self.last.executions.get(client)
         if booked is None or booked.stop is None:
@@ -232,9 +223,9 @@ class Judge:
                 continue
             end = self.ended.get(execution.trade)
             over = end is not None and end <= booked
-            if execution.status == "OPEN" and over:
+            if execution.status is Status.OPEN and over:
                 raise Violated("S5", f"trade {execution.trade} ended at {end}; it is OPEN in the books at {booked}")
-            if execution.status == "CLOSED" and not over:
+            if execution.status is Status.CLOSED and not over:
                 raise Violated(
                     "S5", f"trade {execution.trade} is CLOSED in the books at {booked}, and open at the broker"
                 )
@@ -250,7 +241,7 @@ class Judge:
                 raise Violated("S9", f"the row of order {client} is gone")
             if new.status != old.status and not _reaches(old.status, new.status):
                 raise Violated("S9", f"order {client} went from {old.status} to {new.status}")
-            if new.status == "GIVEN_UP" != old.status and self._has_had(client, now):
+            if new.status is Status.GIVEN_UP is not old.status and self._has_had(client, now):
                 raise Violated("S14", f"order {client} was given up, and the broker has had it for long")
             if old.status in _TERMINAL and new != old and not new.late and not _only_said(old, new):
                 raise Violated("S10", f"order {client} was {old.status}, and changed to {new.status}")
@@ -259,61 +250,72 @@ class Judge:
         by_protection = audit.changed_by in _PROTECTIONS
         if (before.state, before.changed_by) == (audit.state, audit.changed_by) or not by_protection:
             return
-        if _DEPTH[audit.state] <= _DEPTH[before.state]:
+        if audit.state.depth <= before.state.depth:
             raise Violated("S15", f"{audit.changed_by} turned {before.state} to {audit.state}")
-        if self.persons_state == "HALTED" and before.state == "HALTED":
-            raise Violated("S15", f"{audit.changed_by} replaced a person's HALTED")
 
     def _marks(self, before: Audit, audit: Audit) -> None:
-        highs = (before.nav_high, audit.nav_high)
-        if None not in highs and self.paid == 0 and highs[1] < highs[0]:  # type: ignore[operator]
-            raise Violated("S16", f"the highest NAV fell from {highs[0]} to {highs[1]}")
+        was, now = before.nav_high, audit.nav_high
+        if was is not None and now is not None and now < was and not self.paid:
+            raise Violated("S16", f"the highest NAV fell from {was} to {now}")
 
     def _exposed(self, before: Audit | None, audit: Audit) -> None:
         """A new intent: what the account would carry with it."""
         known = set() if before is None else set(before.executions)
-        new = [e for client, e in audit.executions.items() if client not in known and e.status == "INTENT"]
-        nav = self.nav
-        if new and audit.state != "ACTIVE":
+        new = [e for client, e in audit.executions.items() if client not in known and e.status is Status.INTENT]
+        if new and audit.state is not TradingState.ACTIVE:
             raise Violated("S3", f"an intent was written while {audit.state}")
         for one in new:
-            if one.quoted is not None and self.floor.now / 1e9 - one.quoted > _OLDEST_QUOTE_S:
-                raise Violated(
-                    "S11", f"order {one.client} was reckoned from a quote {self.floor.now / 1e9 - one.quoted:.0f} s old"
-                )
-            risk = abs(one.units) * (one.stop or Decimal(0)) * self._rate(one.pair)
-            if risk > self.limits.risk_per_trade * nav * _ROUGHLY:
-                raise Violated("S11", f"{one.units} {one.pair} risk {risk:.2f} at the stop, of a NAV of {nav}")
-        pending = [e for e in audit.executions.values() if e.status in ("INTENT", "UNKNOWN")]
-        held = [(t.instrument, Decimal(t.units)) for t in self.account.open_trades.values()]
-        booked = {e.trade for e in audit.executions.values()}
-        waiting = [e for e in pending if e.trade not in booked or e.trade is None]
-        sizes = [abs(units) * self._base(pair) for pair, units in held]
-        sizes += [abs(e.units) * self._base(e.pair) for e in waiting if self.orders[e.client] == 0]
-        if new and sum(sizes, Decimal(0)) > self.limits.max_leverage * nav * _ROUGHLY:
-            raise Violated("S12", f"exposure of {sum(sizes):.0f} at a NAV of {nav}")
-        live = sum(e.status in ("INTENT", "UNKNOWN", "OPEN") for e in audit.executions.values())
-        if new and live > self.limits.max_open_trades:
-            raise Violated("S12", f"{live} orders and trades are open")
-        for one in new:
-            others = [e for e in audit.executions.values() if e.pair == one.pair and e is not one]
-            if any(e.status in ("INTENT", "UNKNOWN", "OPEN") for e in others):
-                raise Violated("S12", f"a second order of {one.pair} beside one that has not ended")
+            self._reckoned(one)
+            self._alone(one, audit)
+        if new:
+            self._carried(audit)
+
+    def _reckoned(self, one: Booked) -> None:
+        """S11: a size that loses the risked share at the stop, from a quote that is not old."""
+        age = 0.0 if one.quoted is None else self.floor.now / 1e9 - one.quoted
+        if age > _OLDEST_QUOTE_S:
+            raise Violated("S11", f"order {one.client} was reckoned from a quote {age:.0f} s old")
+        risk = abs(one.units) * (one.stop or Decimal(0)) * self._rate(one.pair[4:])
+        if risk > self.limits.risk_per_trade * self.nav * _ROUGHLY:
+            raise Violated("S11", f"{one.units} {one.pair} risk {risk:.2f} at the stop, of a NAV of {self.nav}")
+
+    def _alone(self, one: Booked, audit: Audit) -> None:
+        """S12: no other order or trade of ours is open in its pair, and not too many in all."""
+        live = [e for e in audit.executions.values() if e.status not in _TERMINAL]
+        if any(e.pair == one.pair and e is not one for e in live):
+            raise Violated("S12", f"a second order of {one.pair} beside one that has not ended")
+        if len(live) > self.limits.max_open_trades:
+            raise Violated("S12", f"{len(live)} orders and trades are open")
+
+    def _carried(self, audit: Audit) -> None:
+        """S12: leverage and exposure in each currency, with what is open and what may be under way."""
+        waiting = [e for e in audit.executions.values() if e.status in _UNSETTLED and self.orders[e.client] == 0]
+        sizes = [(t.instrument, Decimal(t.units)) for t in self.account.open_trades.values()]
+        sizes += [(e.pair, e.units) for e in waiting]
+        nav, gross, net = self.nav, Decimal(0), defaultdict[str, Decimal](Decimal)
+        for pair, units in sizes:
+            size = units * self._rate(pair[:3])
+            gross += abs(size)
+            net[pair[:3]] += size
+            net[pair[4:]] -= size
+        if gross > self.limits.max_leverage * nav * _ROUGHLY:
+            raise Violated("S12", f"exposure of {gross:.0f} at a NAV of {nav}")
+        net.pop(self.account.currency, None)
+        for currency, amount in net.items():
+            if abs(amount) > self.limits.max_currency_exposure * nav * _ROUGHLY:
+                raise Violated("S12", f"{abs(amount):.0f} in {currency} at a NAV of {nav}")
 
     @property
     def nav(self) -> Decimal:
         """The account's NAV now, by the exchange."""
         return self.account.balance + self.floor.valuer.account(self.account).unrealized
 
-    def _rate(self, pair: str) -> Decimal:
-        """Home currency per unit of the quote currency, at the mid."""
-        return self.floor.conversions.rate(pair[4:], self.account.currency).mid
-
-    def _base(self, pair: str) -> Decimal:
-        return self.floor.conversions.rate(pair[:3], self.account.currency).mid
+    def _rate(self, currency: str) -> Decimal:
+        """Home currency per unit of a currency, at the mid."""
+        return self.floor.conversions.rate(currency, self.account.currency).mid
 
 
-def _reaches(old: str, new: str) -> bool:
+def _reaches(old: Status, new: Status) -> bool:
     """Whether one state follows from another, over those between."""
     seen, edge = {old}, {old}
     while edge:
@@ -324,4 +326,4 @@ def _reaches(old: str, new: str) -> bool:
 
 def _only_said(old: Booked, new: Booked) -> bool:
     """Whether nothing but what an order is called has changed: GIVEN_UP may learn that the order came to nothing."""
-    return old.status == "GIVEN_UP" and new.status == "REJECTED" and old.units == new.units
+    return old.status is Status.GIVEN_UP and new.status is Status.REJECTED and old.units == new.units

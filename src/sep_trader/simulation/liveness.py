@@ -15,7 +15,7 @@ from sep_trader.exchange.accounts.account import Batch
 from sep_trader.exchange.accounts.trades import Trade
 from sep_trader.execution.marks import client_id_of
 from sep_trader.execution.observation import Observation, Seen, Unseen
-from sep_trader.risk.limits import losses
+from sep_trader.risk.limits import Reason, losses
 from sep_trader.risk.protections import Protection
 from sep_trader.signals.signal import Signal
 from sep_trader.simulation.audit import Audit
@@ -23,6 +23,7 @@ from sep_trader.simulation.cells import TRANSACTIONS
 from sep_trader.simulation.judge import Violated
 from sep_trader.simulation.market import DAY_S
 from sep_trader.simulation.schedule import Planned
+from sep_trader.states import ExecutionStatus, SignalStatus, TradingState
 
 if TYPE_CHECKING:
     from sep_trader.simulation.world import World
@@ -38,6 +39,8 @@ _ORDER_S = 5.2
 _RESUMED_S = 450.0
 """Somebody resumes within it."""
 _OPENING = Decimal(100_000)
+_UNSETTLED = frozenset({ExecutionStatus.INTENT, ExecutionStatus.UNKNOWN})
+_CONCLUDED = frozenset({ExecutionStatus.GIVEN_UP, ExecutionStatus.CLOSED})
 _PROTECTIONS = frozenset(str(one) for one in Protection)
 _DOUBTFUL = frozenset({"vanished", "lost", "silent", "late", "slow", "gateway", "gateway_after", "truncated"})
 
@@ -82,7 +85,7 @@ class Liveness:
     flat_since: float | None = None
     down_since: float | None = None
     """Since when the switch is not ACTIVE."""
-    _states: dict[str, str] = field(default_factory=dict)
+    _states: dict[str, ExecutionStatus] = field(default_factory=dict)
     _ended: dict[str, float] = field(default_factory=dict)
     _ordered: bool = False
     _struck: bool = False
@@ -140,24 +143,23 @@ class Liveness:
             client_id_of(signal.id),
         )
 
-    def bad_stored(self) -> None:
-        """A signal that cannot be read was stored: no other may wait for it."""
-
     def recorded(self, batch: Batch) -> None:
         """The exchange recorded something."""
         self._look_for_bare()
 
     def audited(self, audit: Audit) -> None:
         """The books were read."""
-        self.halting = self.halting and audit.state != "HALTED"
-        halted = audit.state == "HALTED" or self.halting
-        self.down_since = None if audit.state == "ACTIVE" else self._now if self.down_since is None else self.down_since
+        self.halting = self.halting and audit.state is not TradingState.HALTED
+        halted = audit.state is TradingState.HALTED or self.halting
+        self.down_since = (
+            None if audit.state is TradingState.ACTIVE else self._now if self.down_since is None else self.down_since
+        )
         self.allowed_since = None if halted else self._now if self.allowed_since is None else self.allowed_since
-        if audit.changed_by in _PROTECTIONS and audit.state != "ACTIVE":
+        if audit.changed_by in _PROTECTIONS and audit.state is not TradingState.ACTIVE:
             if not self.trips or self.trips[-1] != audit.changed_by:
                 self.trips.append(audit.changed_by)
                 self.world.acts.tripped(audit.changed_by)
-        elif audit.state == "ACTIVE" and self.trips and self.trips[-1] != "":
+        elif audit.state is TradingState.ACTIVE and self.trips and self.trips[-1] != "":
             self.trips.append("")
 
     def sent(self, step: str, path: str) -> None:
@@ -178,7 +180,12 @@ class Liveness:
         known = next((s for s in self.signals.values() if s.client == client), None)
         execution = None if client is None else audit.executions.get(client)
         lost = world.schedule.flattening and self._lost_now() > Decimal("0.025")
-        asked = lost or audit.requests or audit.state != "ACTIVE" or (execution is not None and execution.late)
+        asked = (
+            lost
+            or audit.requests
+            or audit.state is not TradingState.ACTIVE
+            or (execution is not None and execution.late)
+        )
         if known is None or asked or trade_id in self.bare or self._now >= known.horizon - 0.5:
             return
         raise Violated(
@@ -282,11 +289,11 @@ class Liveness:
     def _signals(self, now: float) -> None:
         audit = self.world.audit
         for name, known in self.signals.items():
-            status, code, _ = audit.signals.get(name, ("NEW", None, ""))
-            if code == "EXPIRED" and self._ended.setdefault(name, now) < known.expires - 3.0:
+            status, code, _ = audit.signals.get(name, (SignalStatus.NEW, None, ""))
+            if code == Reason.EXPIRED and self._ended.setdefault(name, now) < known.expires - 3.0:
                 raise Violated("S18", f"signal {name} ended as expired {known.expires - now:.0f} s before its time")
             order = audit.executions.get(known.client)
-            open_end = status == "NEW" or (order is not None and order.status in ("INTENT", "UNKNOWN"))
+            open_end = status is SignalStatus.NEW or (order is not None and order.status in _UNSETTLED)
             if not open_end:
                 continue
             if now > self._since(known.expires) + _SIGNAL_S:
@@ -319,8 +326,8 @@ class Liveness:
         if not isinstance(observation.account, Unseen) and not isinstance(observation.record, Unseen):
             return
         for client, execution in self.world.audit.executions.items():
-            before = self._states.get(client, "")
-            if execution.status != before and execution.status in ("GIVEN_UP", "CLOSED"):
+            before = self._states.get(client)
+            if execution.status != before and execution.status in _CONCLUDED:
                 raise Violated("S14", f"order {client} became {execution.status} in a pass that did not see the broker")
 
     def _trips(self, observation: Observation, now: float) -> None:
@@ -333,7 +340,7 @@ class Liveness:
         if account.value.summary.last_transaction_id != books.value.ledger.last_transaction_id:
             return
         reached = losses(account.value.summary.nav, books.value.seen.marks, self.world.judge.limits)
-        if reached is not None and self.world.audit_now().state == "ACTIVE":
+        if reached is not None and self.world.audit_now().state is TradingState.ACTIVE:
             raise Violated("L5", f"{reached.text}, and the switch is ACTIVE after the pass")
         flat = reached is not None and self.world.schedule.flattening and self.allowed_since is not None
         self.flat_since = (self.flat_since or now) if flat and self._open_ours() else None
@@ -346,10 +353,10 @@ class Liveness:
         """Everything is settled: books and broker must be the same."""
         world = self.world
         audit = world.audit_now()
-        unsettled = [e.client for e in audit.executions.values() if e.status in ("INTENT", "UNKNOWN")]
+        unsettled = [e.client for e in audit.executions.values() if e.status in _UNSETTLED]
         if unsettled:
             raise Violated("Q1", f"nobody knows the end of {', '.join(unsettled)}")
-        booked = {e.trade: e.open_units for e in audit.executions.values() if e.status == "OPEN"}
+        booked = {e.trade: e.open_units for e in audit.executions.values() if e.status is ExecutionStatus.OPEN}
         ours = {t.id: Decimal(t.units) for t in self._open_ours()}
         if booked != ours:
             raise Violated("Q2", f"open in the books: {booked}; open at the broker: {ours}")
@@ -373,7 +380,7 @@ class Liveness:
                 raise Violated("Q4", f"{name} turned the switch, and nothing called for it")
         lasting = {str(Protection.DAILY_LOSS), str(Protection.WEEKLY_LOSS), str(Protection.DRAWDOWN)}
         early = self.down_since is not None and self.down_since < DAY_S - _RESUMED_S
-        if audit.state != "ACTIVE" and audit.changed_by not in lasting and early:
+        if audit.state is not TradingState.ACTIVE and audit.changed_by not in lasting and early:
             raise Violated(
                 "Q4", f"the switch is {audit.state} by {audit.changed_by} at the end, and nothing forbids trading"
             )

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
+from sep_trader.states import ExitReason
+
 PARTS = (
     "timing", "spread", "slippage", "stop_gap", "horizon", "trade_set", "size", "financing", "conversion", "rounding",
 )  # fmt: skip
@@ -35,7 +37,7 @@ class LiveTrade:
     entry_time: datetime
     exit_price: Decimal
     exit_time: datetime
-    reason: str
+    reason: ExitReason
     stop: Decimal
     target: Decimal | None
     gross: Decimal
@@ -62,7 +64,7 @@ class TestedTrade:
     entry_mid: Decimal
     exit_price: Decimal
     exit_mid: Decimal | None
-    reason: str
+    reason: ExitReason
     stop: Decimal
     target: Decimal | None
     slippage: Decimal
@@ -93,7 +95,7 @@ def split(live: Sequence[LiveTrade], tested: Sequence[TestedTrade], fills: Mappi
     matched: set[datetime] = set()
     for trade in live:
         other, quotes = backtest.get(trade.candle), fills.get(trade.candle)
-        if other is None or quotes is None or other.reason != trade.reason:
+        if other is None or quotes is None or other.reason is not trade.reason:
             parts["trade_set"] += trade.net
             continue
         matched.add(trade.candle)
@@ -108,7 +110,7 @@ def _explain(live: LiveTrade, tested: TestedTrade, quotes: FillQuotes, parts: di
     side, size = live.side, abs(live.units)
     found = dict.fromkeys(PARTS, _ZERO)
     entry = _entry(live, tested, quotes)
-    if live.reason == "HORIZON":
+    if live.reason is ExitReason.HORIZON:
         for name, amount in entry.items():
             found[name] -= amount
         _left_at_horizon(live, tested, quotes, found)
@@ -152,7 +154,7 @@ def _left_at_horizon(live: LiveTrade, tested: TestedTrade, quotes: FillQuotes, f
 def _left_at_level(live: LiveTrade, tested: TestedTrade, quotes: FillQuotes, found: dict[str, Decimal]) -> None:
     side = live.side
     met = quotes.exit[0] if side > 0 else quotes.exit[1]
-    if live.reason == "STOP_LOSS":
+    if live.reason is ExitReason.STOP_LOSS:
         away, away_tested = -live.stop, -tested.stop
     else:
         away, away_tested = live.target or _ZERO, tested.target or _ZERO

@@ -27,7 +27,7 @@ from sep_trader.market.instrument import Instrument
 from sep_trader.risk.limits import Approved, Exposure, Marks, Reason, Refused, RiskLimits
 from sep_trader.signals.signal import Signal
 from sep_trader.simulation.money import FillQuotes
-from sep_trader.states import TradingState
+from sep_trader.states import ExitReason, TradingState
 
 Ints = npt.NDArray[np.int64]
 ARRIVES_NS = SECOND // 5
@@ -75,14 +75,17 @@ def read_quotes(source: RecordedQuotes, pair: str, instrument: Instrument, until
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What became of a signal: the reason's code, and what was ordered. Distances in price units, units signed."""
+    """What became of a signal: the reason's code, and what was ordered. Distances in price units, units signed.
+
+    code: None where nobody has decided it.
+    """
 
     candle: datetime
     side: int
     stop: Decimal
     target: Decimal | None
     horizon: timedelta
-    code: str
+    code: Reason | None
     units: Decimal | None
 
 
@@ -102,7 +105,7 @@ class ReferenceTrade:
     entry_quote: tuple[Decimal, Decimal]
     exit_ns: int | None
     exit_quote: tuple[Decimal, Decimal] | None
-    reason: str
+    reason: ExitReason
     ambiguous: bool
 
     @property
@@ -142,7 +145,7 @@ def refer(
         nav = navs.get(signal.candle_time, Decimal(0))
         decided = _decided(quotes, signal, instrument, limits, nav, now_ns, last_exit, busy is not None)
         units = decided.units if isinstance(decided, Approved) else None
-        code = str(Reason.FILLED) if isinstance(decided, Approved) else str(decided.code)
+        code = Reason.FILLED if isinstance(decided, Approved) else decided.code
         found.decisions.append(
             Decision(
                 signal.candle_time,
@@ -213,9 +216,10 @@ def _followed(
     ends = min((one for one in (stopped, reached) if one is not None), default=None)
     if ends is None:
         exit_ns = horizon_ns if STANDARD_HOURS.is_open(horizon_ns) else STANDARD_HOURS.next_change(horizon_ns)
-        place, reason = quotes.at(exit_ns or horizon_ns), "HORIZON"
+        place, reason = quotes.at(exit_ns or horizon_ns), ExitReason.HORIZON
     else:
-        place, reason = first + ends, "STOP_LOSS" if ends == stopped else "TAKE_PROFIT"
+        place = first + ends
+        reason = ExitReason.STOP_LOSS if ends == stopped else ExitReason.TAKE_PROFIT
         exit_ns = int(quotes.time[place])
     over = exit_ns is None or exit_ns > until_ns
     return ReferenceTrade(

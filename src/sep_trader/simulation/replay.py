@@ -34,7 +34,7 @@ from sep_trader.execution.observation import Observation, Seen
 from sep_trader.execution.settings import TraderSettings
 from sep_trader.execution.trader import Trader
 from sep_trader.research.artifact import Model
-from sep_trader.risk.limits import RiskLimits
+from sep_trader.risk.limits import Reason, RiskLimits
 from sep_trader.signals.job import Follower
 from sep_trader.simulation.audit import day_queries
 from sep_trader.simulation.calls import NO_NETWORK, OneAfterTheOther
@@ -43,6 +43,7 @@ from sep_trader.simulation.money import LiveTrade
 from sep_trader.simulation.reference import ARRIVES_NS, Decision
 from sep_trader.simulation.stack import RUN
 from sep_trader.simulation.wire import ADDRESS, Wire
+from sep_trader.states import ExitReason
 from sep_trader.store.database import Database
 from sep_trader.store.migrations import migrate
 
@@ -204,8 +205,8 @@ class Replay:
             rows = day_queries.many(connection, "replayed", _Row)
         decisions = [
             Decision(
-                r.candle_time, r.side, r.stop_distance, r.target_distance, r.horizon, r.reason_code or "NEW",
-                r.units if r.reason_code == "FILLED" else None,
+                r.candle_time, r.side, r.stop_distance, r.target_distance, r.horizon, r.reason_code,
+                r.units if r.reason_code is Reason.FILLED else None,
             )
             for r in rows
         ]  # fmt: skip
@@ -226,13 +227,13 @@ class _Row:
     stop_distance: Decimal
     target_distance: Decimal | None
     horizon: timedelta
-    reason_code: str | None
+    reason_code: Reason | None
     units: Decimal | None
     entry_price: Decimal | None
     entry_time: datetime | None
     exit_price: Decimal | None
     exit_time: datetime | None
-    exit_reason: str | None
+    exit_reason: ExitReason | None
     order_stop: Decimal | None
     order_target: Decimal | None
     gross_pl: Decimal | None

@@ -105,7 +105,7 @@ def _shown(one: Decision | None) -> str:
     if one is None:
         return "nothing"
     units = "" if one.units is None else f" {one.units}"
-    return f"{one.code}{units} (side {one.side}, stop {one.stop}, target {one.target}, {one.horizon})"
+    return f"{one.code or 'undecided'}{units} (side {one.side}, stop {one.stop}, target {one.target}, {one.horizon})"
 
 
 def _trade_words(wanted: ReferenceTrade, live: LiveTrade | None) -> str:

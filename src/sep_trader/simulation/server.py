@@ -42,14 +42,24 @@ def temporary_server() -> Iterator[str]:
 
 
 @contextmanager
-def temporary_database(server: str) -> Iterator[str]:
-    """The address of an empty database on a server; dropped at the end."""
+def temporary_database(server: str, template: str | None = None) -> Iterator[str]:
+    """The address of a new database: an empty one, or a copy of another; dropped at the end where the server lives."""
     name = f"simulation_{uuid.uuid4().hex[:12]}"
-    with psycopg.connect(server, autocommit=True) as connection:
-        statement = sql.SQL("CREATE DATABASE {} ENCODING 'UTF8' TEMPLATE template0")
-        connection.execute(statement.format(sql.Identifier(name)))
+    create_database(server, name, template)
     try:
-        yield urlsplit(server)._replace(path=f"/{name}").geturl()
+        yield at(server, name)
     finally:
-        with psycopg.connect(server, autocommit=True) as connection:
+        with suppress(psycopg.Error), psycopg.connect(server, autocommit=True) as connection:
             connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+def create_database(server: str, name: str, template: str | None = None) -> None:
+    """Create an empty database, or a copy of another."""
+    with psycopg.connect(server, autocommit=True) as connection:
+        statement = sql.SQL("CREATE DATABASE {} ENCODING 'UTF8' TEMPLATE {}")
+        connection.execute(statement.format(sql.Identifier(name), sql.Identifier(template or "template0")))
+
+
+def at(server: str, database: str) -> str:
+    """The address of another database on the same server."""
+    return urlsplit(server)._replace(path=f"/{database}").geturl()

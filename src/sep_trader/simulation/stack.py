@@ -1,20 +1,21 @@
 """What the days of one worker share: a database with the schema, and the sessions on it."""
 
-import json
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from urllib.parse import urlsplit
+from datetime import datetime, timedelta
+from decimal import Decimal
 
 import psycopg
-from psycopg import sql
 from psycopg.rows import DictRow, dict_row
 from psycopg.types.json import Jsonb
 
 from sep_trader.market.granularity import Granularity
+from sep_trader.market.instrument import standard_instrument
 from sep_trader.research.artifact import Model
 from sep_trader.research.parameters import RuleParameters
+from sep_trader.signals.signal import Signal, signal_id
 from sep_trader.simulation.audit import day_queries
 from sep_trader.simulation.database import SimulatedDatabase, Watch
 from sep_trader.simulation.market import PAIRS
@@ -33,10 +34,9 @@ class _Nobody:
     def statement(self, transaction: str, number: int, name: str) -> None:
         """Nothing to do."""
 
-    def commit(self, transaction: str, commit: object) -> None:
+    def commit(self, transaction: str, commit: Callable[[], None]) -> None:
         """Commit."""
-        if callable(commit):
-            commit()
+        commit()
 
     def committed(self, transaction: str, statements: frozenset[str]) -> None:
         """Nothing to do."""
@@ -79,24 +79,30 @@ def prepare(url: str) -> None:
             day_queries.execute(connection, "name_database")
             day_queries.execute(connection, "insert_run", id=RUN)
             for pair, model in MODELS.items():
-                artifact = Jsonb(json.loads(json.dumps(model.to_json())))
+                artifact = Jsonb(model.to_json())
                 day_queries.execute(connection, "insert_model", id=model.id, pair=pair, run_id=RUN, artifact=artifact)
                 day_queries.execute(connection, "let_trade", pair=pair, model_id=model.id)
             day_queries.execute(connection, "begin_day")
 
 
-@contextmanager
-def prepared(server: str, template: str) -> Iterator[str]:
-    """The address of a copy of a prepared database; dropped at the end."""
-    name = f"run_{uuid.uuid4().hex[:12]}"
-    with psycopg.connect(server, autocommit=True) as connection:
-        statement = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
-        connection.execute(statement.format(sql.Identifier(name), sql.Identifier(template)))
-    try:
-        yield urlsplit(server)._replace(path=f"/{name}").geturl()
-    finally:
-        with suppress(psycopg.Error), psycopg.connect(server, autocommit=True) as connection:
-            connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+def made_signal(
+    pair: str,
+    candle: datetime,
+    *,
+    side: int,
+    stop_pips: int,
+    target_pips: int | None,
+    horizon: timedelta,
+    expires: timedelta,
+) -> Signal:
+    """A signal of a pair's model, of the candle that began at a time. expires: counted from there."""
+    model, pip = MODELS[pair], standard_instrument(pair).pip
+    return Signal(
+        id=signal_id(model.id, pair, candle), pair=pair, model_id=model.id, granularity=model.granularity.value,
+        candle_time=candle, side=side, confidence=Decimal("0.5"), metrics={}, stop_distance=stop_pips * pip,
+        target_distance=None if target_pips is None else target_pips * pip, horizon=horizon,
+        expires_at=candle + expires,
+    )  # fmt: skip
 
 
 @contextmanager

@@ -21,6 +21,8 @@ from sep_trader.signals.generate import generate
 from sep_trader.signals.signal import Signal
 from sep_trader.simulation.backtest import REASONS, tested_trades
 from sep_trader.simulation.money import FillQuotes, LiveTrade, Split, split
+from sep_trader.states import ExitReason as Left
+from sep_trader.states import SignalStatus
 
 _ONE = Decimal(1)
 _MOST_TOLD = 20
@@ -35,7 +37,7 @@ class LiveSignal:
     stop_distance: Decimal
     target_distance: Decimal | None
     horizon: timedelta
-    status: str
+    status: SignalStatus
     reason_code: str | None
     units: Decimal | None
     entry_price: Decimal | None
@@ -44,7 +46,7 @@ class LiveSignal:
     fill_ask: Decimal | None
     exit_price: Decimal | None
     exit_time: datetime | None
-    exit_reason: str | None
+    exit_reason: Left | None
     exit_bid: Decimal | None
     exit_ask: Decimal | None
     order_stop: Decimal | None
@@ -131,7 +133,7 @@ def _decision(candle: datetime, wanted: Signal | None, found: LiveSignal | None)
     if expected != was:
         shown = [f"side {s}, stop {d}, target {t}, {h}" for s, d, t, h in (expected, was)]
         return f"{at}: {shown[0]} is proposed, the signal had {shown[1]}"
-    return f"{at}: the signal was never decided" if found.status == "NEW" else ""
+    return f"{at}: the signal was never decided" if found.status is SignalStatus.NEW else ""
 
 
 def _trade(quotes: QuoteCandles, one: LiveSignal) -> str:
@@ -174,7 +176,7 @@ def _live_trade(one: LiveSignal, rate: Decimal) -> LiveTrade:
     used, between = (gross / moved, (gross + (one.conversion or zero)) / moved) if known else (rate, rate)
     return LiveTrade(
         one.candle_time, one.side, one.units or zero, entry, one.entry_time, leave, one.exit_time,
-        one.exit_reason or "", one.order_stop or one.stop_distance, one.order_target, gross,
+        one.exit_reason or Left.MANUAL, one.order_stop or one.stop_distance, one.order_target, gross,
         one.financing or zero, one.net_pl or zero, used, between,
     )  # fmt: skip
 

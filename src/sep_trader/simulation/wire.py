@@ -14,6 +14,7 @@ import orjson
 from sep_trader.broker.deadline import remaining
 from sep_trader.broker.oanda.transport import Answer, Lost, NotSent
 from sep_trader.exchange.http.app import ExchangeApp
+from sep_trader.exchange.witness import MARKS
 from sep_trader.simulation.clock import VirtualClock
 
 ADDRESS = "http://exchange.simulation"
@@ -52,7 +53,7 @@ def step_of(method: str, path: str) -> str:
     if method == "POST":
         return "order"
     if method == "PUT":
-        return {"close": "close", "orders": "protect", "clientExtensions": "mark"}.get(tail, "other")
+        return {"close": "close", "orders": "protect", MARKS: "mark"}.get(tail, "other")
     return {"pricing": "pricing", "sinceid": "record", "instruments": "terms", "accounts": "terms"}.get(tail, "account")
 
 

@@ -29,7 +29,7 @@ from sep_trader.execution.trader import Trader
 from sep_trader.risk.limits import RiskLimits
 from sep_trader.risk.protections import CONSEQUENCES, Consequence, Protection
 from sep_trader.signals.job import insert_signals
-from sep_trader.signals.signal import Signal, signal_id
+from sep_trader.signals.signal import Signal
 from sep_trader.simulation.acts import Acts
 from sep_trader.simulation.audit import Audit, read_audit
 from sep_trader.simulation.calls import NO_NETWORK, OneAfterTheOther
@@ -41,7 +41,7 @@ from sep_trader.simulation.judge import Judge, Violated
 from sep_trader.simulation.liveness import Liveness
 from sep_trader.simulation.market import DAY_S, PAIRS, Jump, SparseMarket
 from sep_trader.simulation.schedule import PlannedSignal, Schedule
-from sep_trader.simulation.stack import DATABASE_NAME, MODELS, Stack
+from sep_trader.simulation.stack import DATABASE_NAME, Stack, made_signal
 from sep_trader.simulation.wire import ADDRESS, Wire
 from sep_trader.store.locks import Lock
 
@@ -50,7 +50,6 @@ ACCOUNT, TOKEN = "101-001-0000001-001", "simulation"
 _BALANCE = Decimal(100_000)
 _NS = 1_000_000_000
 _SETTLING_S = 90.0
-_PIP = {"EUR_USD": Decimal("0.0001"), "USD_JPY": Decimal("0.01")}
 _JUMP_PIPS = 150
 _TRIED_AGAIN_S = 12.0
 
@@ -279,7 +278,7 @@ class World:
         if armed is None:
             return "", 0.0
         if armed.planned.cell.fault == "crossed":
-            self.acts.crosses(body["order"])
+            self.acts.crosses(body)
         if armed.planned.cell.fault == "killed_after":
             self._dies = True
             return "", 0.0
@@ -391,15 +390,15 @@ class World:
 
     def signal_of(self, planned: PlannedSignal) -> Signal:
         """A planned signal as it is stored."""
-        candle = self.schedule.begin + timedelta(seconds=round(planned.at - planned.after) - 60)
-        model, pip = MODELS[planned.pair], _PIP[planned.pair]
-        return Signal(
-            id=signal_id(model.id, planned.pair, candle), pair=planned.pair, model_id=model.id, granularity="M1",
-            candle_time=candle, side=planned.side, confidence=Decimal("0.5"), metrics={},
-            stop_distance=planned.stop_pips * pip,
-            target_distance=None if planned.target_pips is None else planned.target_pips * pip,
-            horizon=timedelta(minutes=planned.horizon_minutes), expires_at=candle + timedelta(minutes=3),
-        )  # fmt: skip
+        return made_signal(
+            planned.pair,
+            self.schedule.begin + timedelta(seconds=round(planned.at - planned.after) - 60),
+            side=planned.side,
+            stop_pips=planned.stop_pips,
+            target_pips=planned.target_pips,
+            horizon=timedelta(minutes=planned.horizon_minutes),
+            expires=timedelta(minutes=3),
+        )
 
     def by_person(self, write: Callable[[Any], T]) -> T | None:
         """Write to the database as somebody else than the trader; None while the trader holds what is needed."""

@@ -22,12 +22,8 @@ FIELDS = set(
     tradeOpened tradeReduced tradeUnitsPrecision tradesClosed trailingStopLossOnFill trailingStopLossOrder unrealizedPL
     userID""".split()
 ) - {"distance", "instruments"}
-# What reads candles that people downloaded from OANDA themselves, and an address of the API in a message. What plays
-# the broker's side of a simulation, or judges by the exchange's own record: it must not read it as the trader does.
-ALLOWED = {
-    "history/oanda_json.py", "simulation/acts.py", "simulation/campaign.py", "simulation/judge.py",
-    "simulation/settled.py", "simulation/wire.py",
-}  # fmt: skip
+# What reads candles that people downloaded from OANDA themselves, and an address of the API in a message.
+ALLOWED = {"history/oanda_json.py"}
 
 
 def _inside(file: Path) -> bool:
