@@ -47,6 +47,19 @@ def test_live_decides_trades_and_earns_what_the_backtest_on_bid_and_ask_says(
     assert found["speed"] > 500
 
 
+@pytest.mark.parametrize(
+    ("start", "end"),
+    [("2014-05-10T06:00:00Z", "2014-05-11T18:00:00Z"), ("2016-05-14T06:00:00Z", "2016-05-14T09:00:00Z"),
+     ("2013-05-14T06:00:00Z", "2013-05-14T09:00:00Z")],
+)  # fmt: skip
+def test_a_span_in_which_nothing_was_quoted_is_not_the_same_as_the_backtest(
+    start: str, end: str, data_dir: Path
+) -> None:
+    span = ["--pair", "EUR_USD", "--data", str(data_dir / "lean-oanda"), "--from", start, "--to", end]
+    done = CliRunner().invoke(app, ["replay", *span])
+    assert done.exit_code != 0 and "no quotes of EUR_USD" in str(done.exception)
+
+
 def test_a_folder_without_quotes_is_said(tmp_path: Path) -> None:
     span = [
         "--pair",

@@ -1,6 +1,5 @@
 """`sep trade replay`: the real trader on recorded quotes, held against the backtest."""
 
-import json as json_module
 import time
 from datetime import datetime
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sep_trader.cli import render
+from sep_trader.cli.documents import read_document
 from sep_trader.cli.options import Json
 from sep_trader.errors import InputError
 from sep_trader.market.clock import parse_rfc3339
@@ -67,12 +67,7 @@ def _model(pair: str, path: Path | None) -> "Model":
 
     if path is None:
         return Model(pair, Granularity.M1, Grid().sets()[0], "0" * 64)
-    try:
-        found = Model.from_json(json_module.loads(path.read_text("utf-8")))
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}") from None
-    except (ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{path} is no model: {error}") from None
+    found = read_document(path, "model", Model.from_json, "the column artifact of the table models holds one")
     if found.pair != pair or found.granularity is not Granularity.M1:
         raise InputError(f"{path} is a model of {found.pair} {found.granularity}, not of {pair} M1")
     return found
@@ -85,6 +80,7 @@ def _body(result: "Sameness") -> dict[str, object]:
         "trades": result.trades,
         "identical": result.identical,
         "ambiguous": result.ambiguous,
+        "refused": dict(result.refused),
         "live": f"{result.money.live:.4f}",
         "backtest": f"{result.money.tested:.4f}",
         "parts": {name: f"{amount:.4f}" for name, amount in result.money.parts.items()},
@@ -101,10 +97,14 @@ def _show(result: "Sameness") -> None:
         f"decisions: {result.decisions_identical} of {result.decisions} identical;"
         f" trades: {result.identical} of {result.trades} identical, {result.ambiguous} ambiguous candles"
     )
-    rows = [(name.replace("_", " "), f"{amount:,.2f}") for name, amount in result.money.parts.items() if amount]
+    if result.refused:
+        codes = ", ".join(f"{code} {count:,}" for code, count in result.refused)
+        render.console.print(f"refused: {codes}", highlight=False)
+    parts = {name: amount for name, amount in result.money.parts.items() if round(amount, 2)}
+    rows = [(name.replace("_", " "), f"{amount:,.2f}") for name, amount in parts.items()]
     backtest, live = f"{result.money.tested:,.2f}", f"{result.money.live:,.2f}"
     rows = [("the candle backtest", backtest), *rows, ("the trader", live)]
-    render.print_table("From the backtest to the trader", ("Part", "Amount>"), rows)
+    render.print_table("In money", ("Part", "Amount>"), rows)
     render.console.print(f"residual {result.money.residual:.4f}; {result.speed:,.0f} times real time")
     for text in result.differing:
         render.console.print(f"[red]differs[/] {text}")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from sep_trader.cli import render
+from sep_trader.cli.documents import read_document
 from sep_trader.cli.options import Json
 from sep_trader.errors import InputError, SepError
 
@@ -67,7 +68,8 @@ def simulate(
 def _seeds(text: str | None) -> range:
     found = re.fullmatch(r"(\d+)(?:-(\d+))?", text or "")
     if found is None:
-        raise InputError(f"'{text or ''}' is no span of days", "give --seeds 1-400")
+        shown = f"'{text}' is no span of days" if text else "no days are named"
+        raise InputError(shown, "give --seeds 1-400")
     first, last = int(found[1]), int(found[2] or found[1])
     if last < first:
         raise InputError(f"{last} comes before {first}", "give --seeds 1-400")
@@ -191,12 +193,8 @@ def _replayed(path: Path) -> None:
     from sep_trader.simulation.days import replay
     from sep_trader.simulation.schedule import Schedule
 
-    try:
-        schedule = Schedule.from_json(json_module.loads(path.read_text("utf-8")))
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}") from None
-    except (ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{path} is no day: {error}", "sep trade simulate writes one for each violation") from None
+    hint = "sep trade simulate writes one for each violation"
+    schedule = read_document(path, "simulated day", Schedule.from_json, hint)
     day, lines = replay(schedule)
     for line in lines:
         typer.echo(line)

@@ -24,9 +24,10 @@ def statement(
     """
     from sep_trader.simulation.nightly import day_before, make_statements
 
+    asked = _day(day)
     settings = load_settings()
     with open_database(settings) as database, open_broker(settings) as broker:
-        chosen = _day(day) or day_before(broker.pricing([broker.instruments()[0].name]).time)
+        chosen = asked or day_before(broker.pricing([broker.instruments()[0].name]).time)
         risk = risk_of(settings).limits.risk_per_trade
         stated = make_statements(database, broker, chosen, risk_per_trade=risk)
     if json:

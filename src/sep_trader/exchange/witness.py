@@ -1,4 +1,4 @@
-"""What a bystander sees at the exchange, and what he may ask of it: for whoever judges a trader by the exchange's own books.
+"""What a bystander sees at the exchange, and what he may ask of it: for whoever judges a trader by its books.
 
 It reads what the exchange wrote, so that a judge need not read the wire as the trader does.
 """
@@ -40,8 +40,8 @@ class Opened:
 class Entry:
     """An entry of an account's record. balance: as it states it, None where it states none.
 
-    name: what a market order is called. closes: the trade that it is to close. opened, ended, reduced: what a fill did to
-    trades; by_order: whether a market order was filled, and not a stop or a target.
+    name: what a market order is called. closes: the trade that it is to close. opened, ended, reduced: what a fill did
+    to trades; by_order: whether a market order was filled, and not a stop or a target.
     """
 
     id: int
@@ -168,8 +168,3 @@ def _write(floor: Floor, account: Account, kind: str, amount: Decimal, fields: d
     batch = Batch(account, floor.now)
     batch.add(kind, {"amount": money_text(amount), "accountBalance": money_text(account.balance), **fields})
     floor.commit(batch)
-
-
-def last_id(state: Raw, account_id: str) -> int:
-    """The newest transaction id of an account, as the exchange's own state tells it."""
-    return int(state["accounts"][account_id]["lastTransactionID"])

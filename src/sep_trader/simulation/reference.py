@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sep_trader.broker.port import AccountSummary, Price
+from sep_trader.errors import InputError
 from sep_trader.exchange.accounts.book import TOP_LIQUIDITY
 from sep_trader.exchange.market.figures import SECOND, half_even
 from sep_trader.exchange.market.recorded import RecordedQuotes
@@ -56,7 +57,7 @@ class Quotes:
 
 
 def read_quotes(source: RecordedQuotes, pair: str, instrument: Instrument, until_ns: int) -> Quotes:
-    """All recorded quotes of a pair up to a time, and the minutes that they make."""
+    """All recorded quotes of a pair up to a time, and the minutes that they make. Raises InputError without any."""
     parts, rows = [], []
     number = source.following(source.first_second // source.chunk_seconds - 1)
     while number is not None and number * source.chunk_seconds * SECOND <= until_ns:
@@ -65,6 +66,8 @@ def read_quotes(source: RecordedQuotes, pair: str, instrument: Instrument, until
             parts.append(expand(points))
             rows.append(aggregate(points.time, points.bid, points.ask, _MINUTE))
         number = source.following(number)
+    if not parts:
+        raise InputError(f"no quotes of {pair} before the end of the span", "begin where the recorded quotes begin")
     time, bid, ask, side = (np.concatenate(column) for column in zip(*parts, strict=True))
     table = np.concatenate(rows)
     scale = 10.0**instrument.display_precision

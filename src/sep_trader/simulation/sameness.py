@@ -1,16 +1,19 @@
 """Is live the backtest? A replay of the real trader held against the reference and against the candle backtest."""
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from sep_trader.errors import InputError
 from sep_trader.exchange.market.recorded import RecordedQuotes
 from sep_trader.exchange.market.terms import offered
 from sep_trader.market.clock import from_epoch
+from sep_trader.risk.limits import Reason
 from sep_trader.signals.generate import generate
 from sep_trader.simulation.backtest import tested_trades
 from sep_trader.simulation.money import LiveTrade, Split, TestedTrade, split
-from sep_trader.simulation.reference import Decision, Reference, ReferenceTrade, read_quotes, refer
+from sep_trader.simulation.reference import Decision, Quotes, Reference, ReferenceTrade, read_quotes, refer
 from sep_trader.simulation.replay import Lived, Replay, Span, recorded, replay_limits
 from sep_trader.simulation.server import temporary_database, temporary_server
 
@@ -21,7 +24,8 @@ _NS = 1_000_000_000
 class Sameness:
     """What was compared. decisions and trades are those of the reference; seconds is how long the replay took.
 
-    differing: what is not the same, in words, at most a few. ambiguous: trades whose stop and target lie in one candle.
+    refused: how many signals the trader refused, by code. differing: what is not the same, in words, at most a few.
+    ambiguous: trades whose stop and target lie in one candle.
     """
 
     decisions: int
@@ -29,6 +33,7 @@ class Sameness:
     trades: int
     identical: int
     ambiguous: int
+    refused: tuple[tuple[str, int], ...]
     money: Split
     span_s: float
     seconds: float
@@ -51,11 +56,12 @@ def compare(
     """Replay, and compare. clock: seconds, for the speed. Raises InputError for a folder without quotes of the pair."""
     source: RecordedQuotes = recorded(span.folder, span.model.pair)
     instrument = offered(span.model.pair)
+    quotes = read_quotes(source, span.model.pair, instrument, round(span.end.timestamp()) * _NS)
+    _hold(quotes, span)
     with temporary_server() as server, temporary_database(server) as url:
         begun = clock()
         lived = Replay(url, span, source, told).run()
         seconds = clock() - begun
-    quotes = read_quotes(source, span.model.pair, instrument, round(span.end.timestamp()) * _NS)
     candles = quotes.candles.to_mid(instrument.display_precision)
     candles = candles.between(0, round(span.end.timestamp()) - 60)
     after = round(span.start.timestamp()) - 1
@@ -66,6 +72,15 @@ def compare(
         first=after + 1, after=round(span.end.timestamp()),
     )  # fmt: skip
     return _judged(span, lived, reference, tested, seconds)
+
+
+def _hold(quotes: Quotes, span: Span) -> None:
+    """Raise InputError where nothing was quoted within the span: everything would be the same as nothing."""
+    first, last = round(span.start.timestamp()), round(span.end.timestamp())
+    if len(quotes.candles.between(first, last)) == 0:
+        text = f"no quotes of {span.model.pair} from {span.start:%Y-%m-%d %H:%M} to {span.end:%Y-%m-%d %H:%M} UTC"
+        known = [f"{from_epoch(int(quotes.candles.time[i])):%Y-%m-%d %H:%M}" for i in (0, -1)]
+        raise InputError(f"{text} in {span.folder}", f"those before the end are of {known[0]} to {known[1]}")
 
 
 def _judged(span: Span, lived: Lived, reference: Reference, tested: Sequence[TestedTrade], seconds: float) -> Sameness:
@@ -80,6 +95,7 @@ def _judged(span: Span, lived: Lived, reference: Reference, tested: Sequence[Tes
         text = _trade_words(one, trades.get(one.candle))
         same += not text
         odd += [text] if text else []
+    refused = Counter(str(one.code) for one in lived.decisions if one.code not in (None, Reason.FILLED))
     by_candle = {one.candle: one for one in ended}
     return Sameness(
         decisions=len(live.keys() | wanted.keys()),
@@ -87,6 +103,7 @@ def _judged(span: Span, lived: Lived, reference: Reference, tested: Sequence[Tes
         trades=len(by_candle.keys() | trades.keys()),
         identical=same,
         ambiguous=sum(one.ambiguous for one in ended),
+        refused=tuple(refused.most_common()),
         money=split(lived.trades, tested, {candle: one.quotes for candle, one in by_candle.items() if one.quotes}),
         span_s=(span.end - span.start).total_seconds(),
         seconds=seconds,
