@@ -9,8 +9,6 @@ from uuid import UUID
 
 import orjson
 
-from sep_trader.broker.oanda.client import OandaClient
-from sep_trader.broker.oanda.transport import Surroundings
 from sep_trader.exchange import witness
 from sep_trader.exchange.accounts.trades import Trade
 from sep_trader.exchange.market.figures import price_text
@@ -23,13 +21,15 @@ from sep_trader.simulation.audit import day_queries
 from sep_trader.simulation.calls import OneAfterTheOther
 from sep_trader.simulation.judge import Violated
 from sep_trader.simulation.schedule import Planned
-from sep_trader.simulation.stack import MODELS
-from sep_trader.simulation.wire import ADDRESS, Wire
+from sep_trader.simulation.stack import MODELS, TOKEN
+from sep_trader.simulation.wire import Wire, client_on
 from sep_trader.states import RequestKind, TradingState
 
 if TYPE_CHECKING:
     from sep_trader.simulation.world import World
 
+_FIRST_SECOND = 100
+"""Traders of other processes are numbered from here on."""
 _AGAIN_S = 20.0
 _OPERATOR_S = 400.0
 _SECOND_FOR_S = 20
@@ -67,7 +67,7 @@ class Acts:
         self._over = False
         self.restarting = False
         self.lock_is_elsewhere = False
-        self._seconds = 100
+        self._seconds = _FIRST_SECOND
 
     def let_be(self) -> None:
         """Nothing is done any more."""
@@ -257,12 +257,8 @@ class Acts:
         world = self._world
         self._seconds += 1
         number = self._seconds
-        wire = Wire(world.app, world.clock, "simulation", _SecondWatch(world, number), self._chance)
-        around = Surroundings(world.clock.monotonic, world.clock.sleep, self._chance, wire.send)
-        client = OandaClient(
-            api_url=ADDRESS, stream_url=ADDRESS, token="simulation", account_id=world.account.id,  # noqa: S106
-            transport=world.no_network, requests_per_s=60, surroundings=around,
-        )  # fmt: skip
+        wire = Wire(world.app, world.clock, TOKEN, _SecondWatch(world, number), self._chance)
+        client = client_on(wire, world.clock, self._chance, world.account.id, TOKEN)
         settings = TraderSettings("custom", limits=world.judge.limits)
         return Trader(
             world.stack.second, client, settings, clock=world.clock, calls=OneAfterTheOther(world.clock),
@@ -301,6 +297,6 @@ class Acts:
             except TwoTraders:
                 pass  # the first took the lock again before
         world.stack.holders[1].execute("SELECT pg_advisory_unlock_all()")
-        if world.holder > 100:
+        if world.holder > _FIRST_SECOND:
             world.holder = world.judge.holder = 0
         self.lock_is_elsewhere = False

@@ -1,21 +1,12 @@
-"""The trader's calls in a simulation, one after the other, and the network that is not there."""
+"""The trader's calls in a simulation, one after the other."""
 
 from collections.abc import Callable, Sequence
 from typing import TypeVar
-
-import httpx
 
 from sep_trader.broker.deadline import deadline
 from sep_trader.simulation.clock import VirtualClock
 
 T = TypeVar("T")
-
-
-def _no_network(request: httpx.Request) -> httpx.Response:
-    raise AssertionError(f"{request.url} is asked over a network")
-
-
-NO_NETWORK = httpx.MockTransport(_no_network)
 
 
 class OneAfterTheOther:

@@ -45,7 +45,7 @@ class Feed:
 
     def recorded(self, encoded: list[bytes]) -> None:
         """Transactions were recorded: their lines are on the way."""
-        fault, _ = self._fault("transactions")
+        fault = self._fault("transactions")
         if "transactions" in self._cut:
             self._held += encoded
             return
@@ -59,18 +59,18 @@ class Feed:
         for number, line in enumerate(lines):
             self._world.clock.in_(_LATENCY_S + 0.001 * number, lambda one=line: self._tell(one))  # type: ignore[misc]
 
-    def _fault(self, stream: str) -> tuple[str, float]:
+    def _fault(self, stream: str) -> str:
         """The fault that strikes a stream now; one that ends it is begun here."""
         armed = self._world.strikes(stream, lambda _: True)
         if armed is None:
-            return "", 0.0
+            return ""
         fault, seconds = armed.planned.cell.fault, max(armed.planned.seconds, 1.0)
         if fault in ("cut", "stall") and stream not in self._cut:
             self._cut.add(stream)
             if fault == "cut":
                 self._say(StreamState(stream, connected=False, cause="simulated"))
             self._world.clock.in_(seconds, lambda: self._again(stream))
-        return fault, seconds
+        return fault
 
     def _again(self, stream: str) -> None:
         """A stream is opened again: what was missed is read from the record."""
@@ -82,7 +82,7 @@ class Feed:
                 self._tell(line)
 
     def _prices(self) -> None:
-        fault, _ = self._fault("prices")
+        fault = self._fault("prices")
         if "prices" in self._cut or self._newest is None:
             return
         for pair in PAIRS:

@@ -17,7 +17,6 @@ from psycopg.types.json import Jsonb
 
 from sep_trader.broker.deadline import measured_by
 from sep_trader.broker.oanda.client import OandaClient
-from sep_trader.broker.oanda.transport import Surroundings
 from sep_trader.errors import InputError
 from sep_trader.exchange.accounts.account import Account, Batch, open_account
 from sep_trader.exchange.accounts.floor import STANDARD_POLICY, Floor
@@ -37,12 +36,12 @@ from sep_trader.research.artifact import Model
 from sep_trader.risk.limits import Reason, RiskLimits
 from sep_trader.signals.job import Follower
 from sep_trader.simulation.audit import day_queries
-from sep_trader.simulation.calls import NO_NETWORK, OneAfterTheOther
+from sep_trader.simulation.calls import OneAfterTheOther
 from sep_trader.simulation.clock import VirtualClock
 from sep_trader.simulation.money import LiveTrade
 from sep_trader.simulation.reference import ARRIVES_NS, Decision
 from sep_trader.simulation.stack import RUN
-from sep_trader.simulation.wire import ADDRESS, Wire
+from sep_trader.simulation.wire import Wire, client_on
 from sep_trader.states import ExitReason
 from sep_trader.store.database import Database
 from sep_trader.store.migrations import migrate
@@ -157,11 +156,7 @@ class Replay:
 
     def _client(self) -> OandaClient:
         wire = Wire(self._app, self._clock, _TOKEN, _NoFaults(), self._chance, latency_s=_AT_ONCE)
-        around = Surroundings(self._clock.monotonic, self._clock.sleep, self._chance, wire.send)
-        return OandaClient(
-            api_url=ADDRESS, stream_url=ADDRESS, token=_TOKEN, account_id=_ACCOUNT, transport=NO_NETWORK,
-            surroundings=around,
-        )  # fmt: skip
+        return client_on(wire, self._clock, self._chance, _ACCOUNT, _TOKEN, requests_per_s=100)
 
     def _trade(self) -> None:
         span, clock = self._span, self._clock

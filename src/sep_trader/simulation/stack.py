@@ -23,6 +23,7 @@ from sep_trader.store.database import PINNED, Database
 from sep_trader.store.migrations import migrate
 
 DATABASE_NAME = "simulation"
+ACCOUNT, TOKEN = "101-001-0000001-001", "simulation"
 MODELS = {pair: Model(pair, Granularity.M1, RuleParameters(), "0" * 64) for pair in PAIRS}
 _TRUNCATED_EVERY = 100
 RUN = uuid.UUID(int=1)

@@ -9,15 +9,17 @@ from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, Protocol
 from urllib.parse import urlencode, urlsplit
 
+import httpx
 import orjson
 
 from sep_trader.broker.deadline import remaining
-from sep_trader.broker.oanda.transport import Answer, Lost, NotSent
+from sep_trader.broker.oanda.client import OandaClient
+from sep_trader.broker.oanda.transport import Answer, Lost, NotSent, Surroundings
 from sep_trader.exchange.http.app import ExchangeApp
 from sep_trader.exchange.witness import MARKS
 from sep_trader.simulation.clock import VirtualClock
 
-ADDRESS = "http://exchange.simulation"
+_ADDRESS = "http://exchange.simulation"
 _TIMEOUT_S = 5.0
 _SLOW_S = 1.5
 _LATE_S = 20.0
@@ -165,6 +167,24 @@ class Wire:
             "query_string": urlencode(params or {}).encode(),
         }  # fmt: skip
         return _answered(self._app, scope, content or b"")
+
+
+def client_on(
+    wire: Wire, clock: VirtualClock, chance: random.Random, account_id: str, token: str, *, requests_per_s: int = 60
+) -> OandaClient:
+    """The real client of an account, whose requests go over a wire and whose waits pass on a virtual clock."""
+    around = Surroundings(clock.monotonic, clock.sleep, chance, wire.send)
+    return OandaClient(
+        api_url=_ADDRESS, stream_url=_ADDRESS, token=token, account_id=account_id, timeout_s=_TIMEOUT_S,
+        transport=_NO_NETWORK, requests_per_s=requests_per_s, surroundings=around,
+    )  # fmt: skip
+
+
+def _no_network(request: httpx.Request) -> httpx.Response:
+    raise AssertionError(f"{request.url} is asked over a network")
+
+
+_NO_NETWORK = httpx.MockTransport(_no_network)
 
 
 def _answered(app: ExchangeApp, scope: dict[str, Any], body: bytes) -> Answer:

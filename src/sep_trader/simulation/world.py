@@ -10,8 +10,6 @@ import structlog
 from psycopg import Error
 
 from sep_trader.broker.deadline import measured_by
-from sep_trader.broker.oanda.client import OandaClient
-from sep_trader.broker.oanda.transport import Surroundings
 from sep_trader.exchange.accounts.account import Account, Batch, open_account
 from sep_trader.exchange.accounts.floor import STANDARD_POLICY, Floor
 from sep_trader.exchange.http.app import ExchangeApp
@@ -32,7 +30,7 @@ from sep_trader.signals.job import insert_signals
 from sep_trader.signals.signal import Signal
 from sep_trader.simulation.acts import Acts
 from sep_trader.simulation.audit import Audit, read_audit
-from sep_trader.simulation.calls import NO_NETWORK, OneAfterTheOther
+from sep_trader.simulation.calls import OneAfterTheOther
 from sep_trader.simulation.clock import VirtualClock
 from sep_trader.simulation.database import disk_full, gone
 from sep_trader.simulation.day import Armed, Day, Faults, Striking, Trace
@@ -41,12 +39,11 @@ from sep_trader.simulation.judge import Judge, Violated
 from sep_trader.simulation.liveness import Liveness
 from sep_trader.simulation.market import DAY_S, PAIRS, Jump, SparseMarket
 from sep_trader.simulation.schedule import PlannedSignal, Schedule
-from sep_trader.simulation.stack import DATABASE_NAME, Stack, made_signal
-from sep_trader.simulation.wire import ADDRESS, Wire
+from sep_trader.simulation.stack import ACCOUNT, DATABASE_NAME, TOKEN, Stack, made_signal
+from sep_trader.simulation.wire import Wire, client_on
 from sep_trader.store.locks import Lock
 
 T = TypeVar("T")
-ACCOUNT, TOKEN = "101-001-0000001-001", "simulation"
 _BALANCE = Decimal(100_000)
 _NS = 1_000_000_000
 _SETTLING_S = 90.0
@@ -74,8 +71,6 @@ class _Watched(Trader):
 
 class World:
     """One day. `run` lives through it."""
-
-    no_network = NO_NETWORK
 
     def __init__(
         self,
@@ -212,7 +207,6 @@ class World:
 
     def new_trader(self) -> _Watched:
         """A trader that has not looked yet."""
-        around = Surroundings(self.clock.monotonic, self.clock.sleep, self._chance, self.wire.send)
         settings = TraderSettings(
             "custom",
             limits=self._limits,
@@ -220,10 +214,7 @@ class World:
             if self.schedule.flattening
             else CONSEQUENCES,
         )
-        client = OandaClient(
-            api_url=ADDRESS, stream_url=ADDRESS, token=TOKEN, account_id=ACCOUNT, timeout_s=5.0,
-            transport=self.no_network, requests_per_s=60, surroundings=around,
-        )  # fmt: skip
+        client = client_on(self.wire, self.clock, self._chance, ACCOUNT, TOKEN)
         trader = _Watched(
             self.stack.trader,
             client,
