@@ -1,4 +1,4 @@
-"""The invariants of liveness, L1 to L9, S14, and those of quiescence.
+"""The invariants of liveness, L1 to L9, S14 and S18, and those of quiescence.
 
 They count from the end of the last fault, from when the market opened, the switch allowed it, and the trader ran:
 before that nothing could be done.
@@ -76,7 +76,6 @@ class Liveness:
     """Since when the market of a pair is open."""
     blind_since: dict[str, float] = field(default_factory=dict)
     said: dict[str, float] = field(default_factory=dict)
-    events: list[str] = field(default_factory=list)
     trips: list[str] = field(default_factory=list)
     doubts: int = 0
     halting: bool = False
