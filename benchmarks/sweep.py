@@ -300,11 +300,11 @@ def walk_forward_seconds() -> Callable[[], object]:
 
     def run() -> None:
         found = walk_forward(
-            candles, grid, costs, changed(costs, spread_multiplier=1.5), WalkForwardPlan(folds=12), lambda *_: None,
+            candles, grid, costs, changed(costs, spread_multiplier=1.5), WalkForwardPlan(fold_weeks=4), lambda *_: None,
             device="cpu",
         )  # fmt: skip
         stationary_bootstrap_p(daily_totals(found.entry_time, found.net, found.days), seed=1)
-        best = next(one for one in reversed(found.chosen) if one is not None)
+        best = next((one for one in reversed(found.chosen) if one is not None), base)
         proposals = propose(candles, best)
         net_outcomes(candles, proposals.side, proposals.stop, proposals.target, best.horizon, costs)
 

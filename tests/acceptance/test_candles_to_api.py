@@ -127,9 +127,13 @@ def test_candles_to_api(database: Database, data_dir: Path, tmp_path: Path) -> N
 
     # The database knows all of it, in words a person with psql understands.
     trades = rows("SELECT * FROM trade_executions ORDER BY id")
-    assert len(trades) >= 2
-    assert {t["status"] for t in trades} == {"CLOSED"}
-    assert {t["exit_reason"] for t in trades} <= {"STOP_LOSS", "TAKE_PROFIT", "HORIZON"}
+    # The market jumps a minute at each step: an order may meet a price beyond its bound, and says so.
+    missed = [t for t in trades if t["status"] == "REJECTED"]
+    assert all(t["reason"].startswith("PRICE_MOVED: ") for t in missed)
+    held = [t for t in trades if t not in missed]
+    assert len(held) >= 2
+    assert {t["status"] for t in held} == {"CLOSED"}
+    assert {t["exit_reason"] for t in held} <= {"STOP_LOSS", "TAKE_PROFIT", "HORIZON"}
     assert {(o["pair"], o["status"]) for o in open_seen} == {("EUR_USD", "OPEN")}
     signals = rows("SELECT status, reason_code FROM trading_signals")
     assert all(s["status"] in ("EXECUTED", "REFUSED", "EXPIRED") and s["reason_code"] for s in signals)

@@ -61,7 +61,7 @@ def test_what_training_sweeps_are_the_proposals_trades(candles: Candles, confirm
     base = RuleParameters(confirm=confirm, entropy_max=0.99, stability_min=0.3)
     grid = Grid(base, window=(8, 33), theta_run=(0.28, 0.36), exits=((4.0, 6.0, 20), (np.inf, 12.0, 45)))
     sets = grid.sets()
-    cuts = WalkForwardPlan(folds=3).cuts(len(candles), 45)
+    cuts = WalkForwardPlan().cuts(candles, 45)
     series = RuleSeries(candles, base.encoder, (8, 33))
     swept = _sweep_training(series, sets, COSTS, cuts, "cpu", 0)
     total = 0

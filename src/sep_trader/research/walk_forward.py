@@ -1,7 +1,7 @@
 """Walk-forward: parameters chosen inside each training part only, judged on the candles after it."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from itertools import product
 
 import numpy as np
@@ -9,42 +9,67 @@ import numpy.typing as npt
 
 from sep_trader.errors import InputError
 from sep_trader.market.candles import Candles
+from sep_trader.market.granularity import Granularity
 from sep_trader.research.costs import CostModel
 from sep_trader.research.parameters import RuleParameters
-from sep_trader.research.simulate import Trades, simulate
+from sep_trader.research.simulate import ExitReason, simulate
 from sep_trader.research.strategies import RuleSeries
-from sep_trader.research.sweep import SweepJob, SweepResult, sweep_many
+from sep_trader.research.sweep import SweepJob, SweepResult, on_gpu, sweep_many
 
 Float = npt.NDArray[np.float64]
+Int = npt.NDArray[np.int64]
 Progress = Callable[[int, int], None]
+
+
+ORIGIN = 946_684_800
+"""2000-01-01T00:00:00Z, seconds since the epoch: a Saturday, so that every fold begins while the market is closed."""
+WEEK = 7 * 86_400
+_FOLD_WEEKS = ((5 * 60, 1), (30 * 60, 4), (2 * 3600, 13), (12 * 3600, 26))
+"""Candles of up to so many seconds are cut into folds of so many weeks."""
+_LONGEST_FOLD_WEEKS = 52
 
 
 @dataclass(frozen=True, slots=True)
 class WalkForwardPlan:
-    """How the candles are cut: `folds` test parts of equal length follow each other after a first training part.
+    """How the candles are cut: calendar folds, each one a test part with everything before it to train on.
 
-    first_train: share of the candles before the first test part. The training part of a fold is everything before
-    its test part (anchored) less `purge` candles (the longest horizon) and `embargo` candles.
+    The folds begin `fold_weeks` (None: as the granularity asks) apart from `origin` on, whatever candles there are. So
+    more candles add test trades and change none. The training part of a fold is everything from `origin` on before its
+    test part (anchored) less `purge` candles (the longest horizon) and `embargo` candles; a fold whose training part
+    would be shorter than twice that gap is not tested. origin: seconds since the epoch.
     """
 
-    folds: int = 5
-    first_train: float = 0.4
+    fold_weeks: int | None = None
     embargo: int = 30
     min_trades: int = 60
     """A parameter set with fewer training trades is not chosen: a handful of lucky trades proves nothing."""
+    origin: int = ORIGIN
 
-    def cuts(self, candles: int, purge: int) -> list[tuple[slice, slice]]:
-        """(train, test) slices. Raises InputError when the series is too short."""
-        first = int(candles * self.first_train)
-        length = (candles - first) // self.folds
-        gap = purge + self.embargo
-        if length <= gap or first <= 2 * gap:
+    def seconds(self, granularity: Granularity) -> int:
+        """Length of a fold in seconds."""
+        by_length = (weeks for longest, weeks in _FOLD_WEEKS if granularity.seconds <= longest)
+        return WEEK * (self.fold_weeks or next(by_length, _LONGEST_FOLD_WEEKS))
+
+    def cuts(self, candles: Candles, purge: int) -> list[tuple[slice, slice]]:
+        """(train, test) slices. Raises InputError when there is no fold to test."""
+        length, gap = self.seconds(candles.granularity), purge + self.embargo
+        begin = int(np.searchsorted(candles.time, self.origin))
+        fold = (candles.time[begin:] - self.origin) // length
+        starts = begin + np.flatnonzero(np.diff(fold, prepend=-1))
+        ends = [*starts[1:].tolist(), len(candles)]
+        cuts = [
+            (slice(begin, start - gap), slice(start, end))
+            for start, end in zip(starts.tolist(), ends, strict=True)
+            if start - gap - begin > 2 * gap
+        ]
+        if not cuts:
+            weeks = length // WEEK
             raise InputError(
-                f"{candles} candles are too few for {self.folds} folds with a gap of {gap}",
-                f"import at least {int((gap + 1) * self.folds / (1 - self.first_train)) + 1}",
+                f"{len(candles)} candles are too few to test on: folds of {weeks} week{'s' * (weeks != 1)} begin on "
+                f"Saturdays, and {3 * gap + 1} candles must precede one",
+                "import more",
             )
-        starts = [first + k * length for k in range(self.folds)]
-        return [(slice(0, s - gap), slice(s, s + length)) for s in starts]
+        return cuts
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,18 +92,54 @@ class Grid:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class OutOfSample:
-    """Joined out-of-sample trades. net, stressed: price units a trade; entry_time: seconds since the epoch."""
+class HeldOut:
+    """Out-of-sample trades, oldest first, as columns of one length. Those that are open at the end of the candles are
+    not among them.
 
-    entry_time: npt.NDArray[np.int64]
+    decided: close of the candle that proposed it; entry_time: of its fill; left: close of the candle that it leaves in;
+    all seconds since the epoch. net, stop, target, spread: price units, the spread as seen at `decided`. price: the
+    mid price then. horizon: candles.
+    """
+
+    decided: Int
+    entry_time: Int
+    left: Int
     net: Float
+    stop: Float
+    target: Float
+    spread: Float
+    price: Float
+    horizon: Int
+    side: Int
+
+    def __len__(self) -> int:
+        return len(self.net)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class OutOfSample:
+    """What a walk forward found. stressed: net outcomes at the stressed costs, price units a trade."""
+
+    trades: HeldOut
     stressed: Float
-    days: npt.NDArray[np.int64]
+    open_trades: int
+    """Trades that had not ended with the last candle."""
+    days: Int
     """Every UTC day number (days since the epoch) that the test parts cover, traded or not."""
     chosen: list[RuleParameters | None]
-    """The parameters chosen in each fold; None where no set traded enough."""
+    """The parameters chosen in each fold; None where no set traded enough, or none paid its costs."""
     device: str
     """What swept the training parts."""
+
+    @property
+    def entry_time(self) -> Int:
+        """When each trade was filled, seconds since the epoch."""
+        return self.trades.entry_time
+
+    @property
+    def net(self) -> Float:
+        """Net outcome of each trade, price units."""
+        return self.trades.net
 
 
 def walk_forward(
@@ -95,31 +156,31 @@ def walk_forward(
     """Run every fold and join its test trades. `progress(done, total)` is called after the sweep and after each fold.
 
     All sets are swept over all training parts in one go. Signals of a training part never see its test part: every
-    proposal uses candles up to its own, and the purge keeps trades that would end in the test part out. device,
-    threads: as `sweep` takes them.
+    proposal uses candles up to its own, and the purge keeps trades that would end in the test part out. One position at
+    a time, across folds, too: a trade that is open when its fold ends keeps its exits. The result on a longer history
+    begins with the result on this one. device, threads: as `sweep` takes them.
     """
+    on_gpu(device, 0.0)  # A device that is not there is said first.
     sets = grid.sets()
-    cuts = plan.cuts(len(candles), max(s.horizon for s in sets))
+    cuts = plan.cuts(candles, max(s.horizon for s in sets))
     series = RuleSeries(candles, grid.base.encoder, (s.window for s in sets))
     swept = _sweep_training(series, sets, costs, cuts, device, threads)
     progress(1, 1 + len(cuts))
     chosen: list[RuleParameters | None] = []
-    times, net, stress = [], [], []
+    plain, worse = _Tester(series, costs), _Tester(series, stressed)
     for fold, (_, test) in enumerate(cuts):
         best = best_set(sets, swept.trades[fold], swept.sharpe[fold], plan.min_trades)
         chosen.append(best)
         if best is not None:
-            plain, worse = _trades(series, best, costs, test), _trades(series, best, stressed, test)
-            times.append(candles.time[test][plain.entry])
-            net.append(plain.net)
+            plain.test(best, test)
             # Stress moves fills, so its trades need not be the same ones: only their mean is used.
-            stress.append(worse.net)
+            worse.test(best, test)
         progress(2 + fold, 1 + len(cuts))
     covered = np.concatenate([np.unique(candles.time[test] // 86_400) for _, test in cuts])
     return OutOfSample(
-        entry_time=np.concatenate(times) if times else np.zeros(0, np.int64),
-        net=np.concatenate(net) if net else np.zeros(0),
-        stressed=np.concatenate(stress) if stress else np.zeros(0),
+        trades=plain.joined(),
+        stressed=worse.joined().net,
+        open_trades=plain.open,
         days=np.unique(covered),
         chosen=chosen,
         device=swept.device,
@@ -127,11 +188,12 @@ def walk_forward(
 
 
 def best_set(sets: Sequence[RuleParameters], trades: Float, sharpe: Float, min_trades: int) -> RuleParameters | None:
-    """The set whose trades in one training part have the highest Sharpe ratio, among those with enough of them.
+    """The set whose trades in one training part have the highest Sharpe ratio, among those with enough of them; None
+    where none of them paid its costs.
 
     trades, sharpe: float64[sets]. In one part all ratios are of the same years, so that it is the highest t-statistic.
     """
-    usable = (trades >= max(2, min_trades)) & np.isfinite(sharpe)
+    usable = (trades >= max(2, min_trades)) & np.isfinite(sharpe) & (sharpe > 0)
     if not usable.any():
         return None
     return sets[int(np.argmax(np.where(usable, sharpe, -np.inf)))]
@@ -158,14 +220,60 @@ def _sweep_training(
     return sweep_many([job], sets, device=device, threads=threads)[0]
 
 
-def _trades(series: RuleSeries, parameters: RuleParameters, costs: CostModel, part: slice) -> Trades:
-    """Trades of a parameter set inside one test part.
+class _Tester:
+    """Trades fold after fold, one position at a time."""
 
-    No trade crosses the ends of the part. The metrics know the candles before it. Indices count from its start.
-    """
-    proposals = series.propose(parameters)
-    columns = (proposals.side[part], proposals.stop[part], proposals.target[part])
-    return simulate(series.candles.take(part), *columns, parameters.horizon, costs)
+    def __init__(self, series: RuleSeries, costs: CostModel) -> None:
+        self.series, self.costs = series, costs
+        self.open = 0
+        self._free_from = 0
+        """The candle in which the newest trade left: proposals of earlier ones are ignored."""
+        self._found: list[HeldOut] = []
+
+    def test(self, parameters: RuleParameters, part: slice) -> None:
+        """Trade what a parameter set proposes inside a test part, each trade to its own end.
+
+        The metrics know the candles before the part. A trade that has not ended with the series is only counted.
+        """
+        candles, proposals = self.series.candles, self.series.propose(parameters)
+        step = candles.granularity.seconds
+        latest = int(candles.time[part.stop - 1]) + (1 + parameters.horizon) * step
+        # The candle in which the last horizon ends, for trades that the fold's last candle proposes.
+        reach = slice(part.start, min(len(candles), int(np.searchsorted(candles.time, latest)) + 1))
+        side = proposals.side[reach].copy()
+        side[part.stop - part.start :] = 0
+        side[: max(0, self._free_from - part.start)] = 0
+        columns = (side, proposals.stop[reach], proposals.target[reach])
+        trades = simulate(candles.take(reach), *columns, parameters.horizon, self.costs)
+        ended = trades.reason != ExitReason.END
+        self.open += int(np.count_nonzero(~ended))
+        if len(trades):
+            self._free_from = part.start + int(trades.exit[-1]) if ended[-1] else len(candles)
+        entry, leave = part.start + trades.entry[ended], part.start + trades.exit[ended]
+        at = entry - 1
+        self._found.append(
+            HeldOut(
+                decided=candles.time[at] + step,
+                entry_time=candles.time[entry],
+                left=candles.time[leave] + step,
+                net=trades.net[ended],
+                stop=proposals.stop[at],
+                target=proposals.target[at],
+                spread=candles.spread[at],
+                price=candles.close[at],
+                horizon=np.full(len(at), parameters.horizon, np.int64),
+                side=trades.side[ended].astype(np.int64),
+            )
+        )
+
+    def joined(self) -> HeldOut:
+        """The trades of all folds."""
+        kinds = {f.name: np.float64 if f.type is Float or f.type == "Float" else np.int64 for f in fields(HeldOut)}
+        empty = {name: np.zeros(0, kind) for name, kind in kinds.items()}
+        columns = {
+            name: np.concatenate([none, *(getattr(one, name) for one in self._found)]) for name, none in empty.items()
+        }
+        return HeldOut(**columns)
 
 
 def daily_totals(entry_time: npt.NDArray[np.int64], net: Float, days: npt.NDArray[np.int64]) -> Float:
