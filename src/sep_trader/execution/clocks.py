@@ -1,16 +1,24 @@
 """The two clocks of the trader: this machine's, which only measures spans, and the broker's, which decides.
 
-The broker's time is the last accepted time that the broker told, plus what has passed on this machine since. A told
-time that is far off moves nothing until REST has confirmed it twice, some seconds apart: one bad line must not close
-trades. Nothing here reads the wall clock of this machine.
+The broker's time is a time that the broker told, plus what has passed on this machine since. An answer takes a while
+to arrive, so that a told time is never later than the true one: of the newest few, the one that is furthest on counts,
+and a slow answer does not turn the clock back. A told time that is far off moves nothing until REST has confirmed it
+twice, some seconds apart: one bad line must not close trades. Nothing here reads the wall clock of this machine.
 """
 
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
+
+
+_NEWEST_TOLD = 8
+"""So many told times count: what this machine's clock gains on the broker's is forgotten with the oldest."""
+_OWN_PACE_S = 60.0
+"""Who tolerates more than this has a broker whose time runs at a pace of its own: only the newest counts."""
 
 
 class Clock(Protocol):
@@ -57,6 +65,11 @@ class ClockRules:
     confirmations: int = 2
     apart_s: float = 10.0
 
+    @property
+    def counted(self) -> int:
+        """How many told times count."""
+        return 1 if self.tolerance_s > _OWN_PACE_S else _NEWEST_TOLD
+
 
 class BrokerClock:
     """The broker's time, as far as it is known. Seconds are those of a monotonic clock. Safe between threads."""
@@ -67,6 +80,8 @@ class BrokerClock:
         self._lock = threading.Lock()
         self._base: datetime | None = None
         self._base_at = 0.0
+        self._accepted: deque[tuple[datetime, float]] = deque(maxlen=self._rules.counted)
+        """Times that REST told, and when."""
         self._doubt: datetime | None = None
         self._doubt_at = 0.0
         self._confirmed_at = 0.0
@@ -89,7 +104,10 @@ class BrokerClock:
                 return not stream and self._accept(moment, here)
             off = (moment - expected).total_seconds()
             if stream:
-                return 0 < off <= self._rules.stream_tolerance_s and self._accept(moment, here)
+                ahead = 0 < off <= self._rules.stream_tolerance_s
+                if ahead:
+                    self._base, self._base_at = moment, here
+                return ahead
             if abs(off) <= self._rules.tolerance_s:
                 return self._accept(moment, here)
             return self._confirm(moment, here)
@@ -104,7 +122,9 @@ class BrokerClock:
         return None if self._base is None else self._base + timedelta(seconds=here - self._base_at)
 
     def _accept(self, moment: datetime, here: float) -> bool:
-        self._base, self._base_at = moment, here
+        """Take a time that REST told, unless an earlier one is further on: then this answer took longer to arrive."""
+        self._accepted.append((moment, here))
+        self._base, self._base_at = max(self._accepted, key=lambda told: told[0] - timedelta(seconds=told[1]))
         self._doubt, self._confirmations = None, 0
         return True
 
@@ -118,4 +138,7 @@ class BrokerClock:
         elif here - self._confirmed_at >= self._rules.apart_s:
             self._confirmed_at = here
             self._confirmations += 1
-        return self._confirmations >= self._rules.confirmations and self._accept(moment, here)
+        if self._confirmations < self._rules.confirmations:
+            return False
+        self._accepted.clear()  # The broker's clock was set.
+        return self._accept(moment, here)
