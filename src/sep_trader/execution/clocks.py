@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
-
 _NEWEST_TOLD = 8
 """So many told times count: what this machine's clock gains on the broker's is forgotten with the oldest."""
 _OWN_PACE_S = 60.0
