@@ -1,7 +1,7 @@
 """Is an out-of-sample result more than luck? Bootstrap, deflated Sharpe ratio, Holm, and the verdict in words."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from math import e, sqrt
 from statistics import NormalDist
@@ -9,6 +9,7 @@ from statistics import NormalDist
 import numpy as np
 import numpy.typing as npt
 
+from sep_trader.research.costs import CostModel
 from sep_trader.research.spreads import Spreads
 from sep_trader.states import SpreadSource, Verdict
 
@@ -58,6 +59,11 @@ class Judgement:
     reason: str
     adjusted_p: float
     reasons: tuple[Shortfall, ...] = ()
+
+
+def stressed(costs: CostModel) -> CostModel:
+    """The costs at which trading must still pay."""
+    return replace(costs, spread_multiplier=costs.spread_multiplier * STRESS)
 
 
 def stationary_bootstrap_p(daily: Float, *, seed: int, draws: int = 5_000, block: float | None = None) -> float:

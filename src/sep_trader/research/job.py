@@ -17,9 +17,11 @@ from sep_trader.market.clock import from_epoch
 from sep_trader.market.granularity import Granularity
 from sep_trader.market.instrument import standard_instrument
 from sep_trader.research import evidence as ev
+from sep_trader.research import ledger
 from sep_trader.research.artifact import Model, data_hash
 from sep_trader.research.cluster import run_many
 from sep_trader.research.costs import CostModel
+from sep_trader.research.identity import code_identity
 from sep_trader.research.parameters import RuleParameters
 from sep_trader.research.simulate import net_outcomes
 from sep_trader.research.spreads import SpreadModel, Spreads, filled
@@ -30,9 +32,10 @@ from sep_trader.states import Verdict
 from sep_trader.store import candles as candle_store
 from sep_trader.store.database import Database
 from sep_trader.store.queries import queries
-from sep_trader.version import __version__
 
 Progress = Callable[[str, int, int], None]
+EXPLORED = "-"
+"""The design of a run that books nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +90,7 @@ class _Input:
     @property
     def stressed(self) -> CostModel:
         """The costs at which trading must still pay."""
-        return replace(self.costs, spread_multiplier=self.costs.spread_multiplier * ev.STRESS)
+        return ev.stressed(self.costs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,11 +117,12 @@ def train(database: Database, pairs: Sequence[str], spec: TrainingSpec, progress
     Raises InputError for a pair without enough candles; nothing is recorded then.
     """
     inputs = {pair: _load(database, pair, spec) for pair in pairs}
+    runs = {pair: _begin(database, pair, given, spec) for pair, given in inputs.items()}
     walked = _walk_all(inputs, spec, progress)
     examined = {pair: _examine(database, pair, inputs[pair], result, spec) for pair, result in walked.items()}
     adjusted = ev.holm([e.evidence.p_value for e in examined.values()])
     return [
-        _record(database, pair, e, spec, ev.judge(e.evidence, p, len(examined), e.spreads))
+        _record(database, runs[pair], pair, e, spec, ev.judge(e.evidence, p, len(examined), e.spreads))
         for (pair, e), p in zip(examined.items(), adjusted, strict=True)
     ]
 
@@ -134,6 +138,30 @@ def _load(database: Database, pair: str, spec: TrainingSpec) -> _Input:
     costs = _costs(pair, spec, rates)
     model = SpreadModel.measured(candles, costs.pip) if spec.measure_spread else spec.spread
     return _Input(*filled(candles, model, costs.pip), costs)
+
+
+def _begin(database: Database, pair: str, given: _Input, spec: TrainingSpec) -> uuid.UUID:
+    """Write into the ledger what is about to be tried: a run that breaks off was a look, too."""
+    run_id = uuid.uuid4()
+    content = {
+        **_settings(spec, _costs_json(given.costs, given.spreads)),
+        "granularity": spec.granularity.value,
+        "data_hash": data_hash(given.candles),
+        "candles": len(given.candles),
+        "candles_from": from_epoch(int(given.candles.time[0])).isoformat(),
+        "candles_until": from_epoch(int(given.candles.time[-1]) + spec.granularity.seconds).isoformat(),
+        "code": code_identity(),
+        "seed": spec.seed,
+        "trials": len(spec.grid.sets()),
+    }
+    with database.transaction() as connection:
+        ledger.add(connection, ledger.Kind.BEGUN, run_id, pair, EXPLORED, content)
+    return run_id
+
+
+def _settings(spec: TrainingSpec, costs: dict[str, Any]) -> dict[str, Any]:
+    """What was tried, as the run and the ledger keep it."""
+    return {"grid": asdict(spec.grid), "plan": asdict(spec.plan), "costs": costs}
 
 
 def _costs(pair: str, spec: TrainingSpec, rates: _Rates | None) -> CostModel:
@@ -169,10 +197,9 @@ def _no_progress(_done: int, _total: int) -> None:
 
 def _examine(database: Database, pair: str, given: _Input, result: OutOfSample, spec: TrainingSpec) -> _Examined:
     with database.transaction() as connection:
-        tried_before = queries.value(connection, "trials_of_pair", int, pair=pair)
+        trials = queries.value(connection, "trials_of_pair", int, pair=pair)
     pip = given.costs.pip
     daily = daily_totals(result.entry_time, result.net, result.days) / pip
-    trials = tried_before + len(spec.grid.sets())
     figures = ev.Evidence(
         trades=len(result.net),
         days=len(result.days),
@@ -205,17 +232,24 @@ def _mean(values: npt.NDArray[np.float64]) -> float:
 
 
 def _record(
-    database: Database, pair: str, examined: _Examined, spec: TrainingSpec, judged: ev.Judgement
+    database: Database, run_id: uuid.UUID, pair: str, examined: _Examined, spec: TrainingSpec, judged: ev.Judgement
 ) -> TrainingResult:
     costs = _costs_json(examined.costs, examined.spreads)
     # Seconds of computing, before the transaction begins.
     label_mean = _label_mean(examined)
     model = Model(pair, spec.granularity, examined.parameters, data_hash(examined.candles), costs)
-    run_id = uuid.uuid4()
+    columns = _run_columns(run_id, model, examined, spec, judged, label_mean)
+    found = {
+        "verdict": judged.verdict,
+        "reasons": list(judged.reasons),
+        "data_hash": model.data_hash,
+        "model": model.id,
+        "trades": len(examined.result.trades),
+        "trades_hash": examined.result.trades.digest(),
+    }
     with database.transaction() as connection:
-        queries.execute(
-            connection, "insert_research_run", **_run_columns(run_id, model, examined, spec, judged, label_mean)
-        )
+        queries.execute(connection, "insert_research_run", **columns)
+        ledger.add(connection, ledger.Kind.FINISHED, run_id, pair, EXPLORED, found)
         queries.execute(
             connection,
             "insert_model",
@@ -272,8 +306,8 @@ def _run_columns(
         "last_candle": from_epoch(int(candles.time[-1])),
         "candles": len(candles),
         "data_hash": model.data_hash,
-        "code_version": __version__,
-        "settings": Jsonb({"grid": asdict(spec.grid), "plan": asdict(spec.plan), "costs": model.costs}),
+        "code_version": code_identity(),
+        "settings": Jsonb(_settings(spec, model.costs or {})),
         "seed": spec.seed,
         "trials": len(spec.grid.sets()),
         "verdict": judged.verdict,

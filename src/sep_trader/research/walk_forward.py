@@ -1,5 +1,6 @@
 """Walk-forward: parameters chosen inside each training part only, judged on the candles after it."""
 
+import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields, replace
 from itertools import product
@@ -114,6 +115,14 @@ class HeldOut:
 
     def __len__(self) -> int:
         return len(self.net)
+
+    def digest(self) -> str:
+        """SHA-256 over the columns as little-endian bytes."""
+        digest = hashlib.sha256()
+        for one in fields(self):
+            column = getattr(self, one.name)
+            digest.update(column.astype(column.dtype.newbyteorder("<")).tobytes())
+        return digest.hexdigest()
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -16,6 +16,8 @@ class Lock(IntEnum):
     """One refresh of the rollups runs at a time (session)."""
     BUNDLES = 7_305_842_218_114_320
     """One bundle is imported at a time (transaction)."""
+    RESEARCH_LEDGER = 7_305_842_218_114_321
+    """One row is added to the ledger of research at a time (transaction)."""
 
 
 SERIES_CLASS = 730_584

@@ -38,7 +38,7 @@ REVOKE DELETE, TRUNCATE ON ALL TABLES IN SCHEMA public FROM sep_trader, sep_repo
 -- What happened is never rewritten: these are appended to.
 SELECT format('REVOKE UPDATE ON %I FROM sep_trader', name)
 FROM unnest(ARRAY['system_logs', 'broker_transactions', 'bundle_receipts', 'control_changes', 'ledger_entries',
-    'schema_migrations']) AS name
+    'research_ledger', 'research_runs', 'schema_migrations']) AS name
 WHERE to_regclass(name) IS NOT NULL
 \gexec
 SELECT format('REVOKE INSERT ON %I FROM sep_trader', name)

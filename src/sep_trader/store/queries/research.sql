@@ -6,8 +6,11 @@ VALUES (:id, :pair, :granularity, :first_candle, :last_candle, :candles, :data_h
     :trials, :verdict, :reason, :evidence);
 
 -- name: trials_of_pair :value
--- Parameter sets ever tried on a pair's data.
-SELECT coalesce(sum(trials), 0)::bigint FROM research_runs WHERE pair = :pair;
+-- Parameter sets ever tried on a pair's data: by the ledger, which counts runs that broke off, and before there was one.
+SELECT ((SELECT coalesce(sum((body::jsonb->>'trials')::bigint), 0) FROM research_ledger
+        WHERE pair = :pair AND kind = 'BEGUN')
+    + (SELECT coalesce(sum(trials), 0) FROM research_runs r
+        WHERE pair = :pair AND NOT EXISTS (SELECT FROM research_ledger l WHERE l.run_id = r.id)))::bigint;
 
 -- name: insert_model :execute
 -- Store a model artifact; the id is derived from its content.

@@ -1,0 +1,31 @@
+-- Evidence that cannot be talked down: a hash-chained ledger of research, to which rows are only added, and the account
+-- that a pair's right to trade rests on.
+
+CREATE TABLE research_ledger (
+    number bigint PRIMARY KEY CHECK (number > 0),
+    at timestamptz NOT NULL,
+    kind text NOT NULL CHECK (kind IN ('BEGUN', 'FINISHED')),
+    run_id uuid NOT NULL,
+    pair text NOT NULL,
+    design text NOT NULL,
+    body text NOT NULL,
+    previous text NOT NULL,
+    hash text NOT NULL UNIQUE,
+    UNIQUE (run_id, kind)
+);
+CREATE INDEX research_ledger_pair ON research_ledger (pair, number);
+COMMENT ON TABLE research_ledger IS 'What was ever tried: two rows a training run, before it computes and with what it found. Each row holds the hash of the one before; rows are only added.';
+COMMENT ON COLUMN research_ledger.number IS 'Place in the chain, from 1, without gaps.';
+COMMENT ON COLUMN research_ledger.at IS 'When it was written, by this server''s clock.';
+COMMENT ON COLUMN research_ledger.kind IS 'BEGUN (before anything is computed: a run that breaks off counts) or FINISHED.';
+COMMENT ON COLUMN research_ledger.run_id IS 'The run, as in research_runs.';
+COMMENT ON COLUMN research_ledger.pair IS 'Instrument, as in EUR_USD.';
+COMMENT ON COLUMN research_ledger.design IS 'Name of the design in the catalogue; - for a run that explores and books nothing.';
+COMMENT ON COLUMN research_ledger.body IS 'What was tried on which data by which code, or what came of it: JSON, to the byte as it was hashed.';
+COMMENT ON COLUMN research_ledger.previous IS 'Hash of the row before; of the first row, 64 zeros.';
+COMMENT ON COLUMN research_ledger.hash IS 'SHA-256 of this row and the hash before.';
+
+CREATE TRIGGER only_added BEFORE UPDATE OR DELETE OR TRUNCATE ON research_ledger
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER only_added BEFORE UPDATE OR DELETE OR TRUNCATE ON research_runs
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();

@@ -1,0 +1,23 @@
+-- name: ledger_now :value
+-- The server's time as the next row of the ledger states it.
+SELECT clock_timestamp();
+
+-- name: ledger_head :one
+-- The newest row of the ledger of research.
+SELECT number, hash FROM research_ledger ORDER BY number DESC LIMIT 1;
+
+-- name: add_to_ledger :execute
+-- Add a row to the ledger of research.
+INSERT INTO research_ledger (number, at, kind, run_id, pair, design, body, previous, hash)
+VALUES (:number, :at, :kind, :run_id, :pair, :design, :body, :previous, :hash);
+
+-- name: research_ledger :many
+-- The whole ledger of research, oldest first.
+SELECT number, at, kind, run_id, pair, design, body, previous, hash FROM research_ledger ORDER BY number;
+
+-- name: finished_without_run :many
+-- Runs that the ledger calls finished and research_runs does not know, or that it knows with another verdict.
+SELECT l.number, l.run_id FROM research_ledger l LEFT JOIN research_runs r ON r.id = l.run_id
+WHERE l.kind = 'FINISHED' AND (r.id IS NULL OR r.verdict IS DISTINCT FROM l.body::jsonb->>'verdict'
+    OR r.pair <> l.pair OR r.data_hash IS DISTINCT FROM l.body::jsonb->>'data_hash')
+ORDER BY l.number;
