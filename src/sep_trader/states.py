@@ -100,6 +100,9 @@ class Verdict(StrEnum):
 
     READY = "READY"
     NOT_READY = "NOT_READY"
+    """There is no edge, or it does not pay its costs."""
+    UNDECIDABLE = "UNDECIDABLE"
+    """Not enough is known, and what would decide it is said."""
 
 
 class SpreadSource(StrEnum):

@@ -46,7 +46,7 @@ SUMMARY = AccountSummary(
     margin_used=Decimal(0), margin_available=Decimal(10_000), open_trade_count=0, hedging_enabled=False,
     last_transaction_id=BOOKED,
 )  # fmt: skip
-RIGHT = PairRight(True, MODEL, Verdict.READY, None, SpreadSource.RECORDED)
+RIGHT = PairRight(True, MODEL, Verdict.READY, None, SpreadSource.RECORDED, proven_live=True)
 SWITCH = Switch(TradingState.ACTIVE, "begun", "Ada", NOW)
 
 

@@ -189,7 +189,7 @@ def _enable(run: Demo) -> None:
         why = (
             "its verdict is READY"
             if not overridden
-            else "NOT READY: enabled by a recorded override, simulated account only"
+            else "not READY: enabled by a recorded override, simulated account only"
         )
         render.console.print(f"{best.pair} may trade ({why}). On a real account this pair would not trade.")
 

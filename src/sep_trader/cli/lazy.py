@@ -25,7 +25,9 @@ _TRAIN = "sep_trader.cli.train"
 COMMANDS = {
     "status": Entry(_TRAIN, "Show pairs with their verdicts, the trading state, and what is newest."),
     "train": Entry(_TRAIN, "Train and judge one pair on its candles in the store."),
-    "train-all": Entry(_TRAIN, "Train and judge every pair that has candles, as one family."),
+    "train-all": Entry(
+        _TRAIN, "Train and judge every pair that has candles. No verdict depends on which others are trained."
+    ),
     "generate_signals": Entry(_TRAIN, "Generate signals for the newest complete candles of the trained pairs."),
     "enable": Entry(
         _TRAIN,

@@ -86,8 +86,12 @@ def status(json: Json = False) -> None:
         alike = f"{one['decisions_identical']} of {one['decisions']} decisions were the backtest's"
         money = f"live {one['live']:,.2f}, backtest {one['backtest']:,.2f}"
         render.console.print(f"{one['day']} {one['pair']}: {alike}; {money}, unexplained {one['residual']}")
-    rows = ((p["pair"], p["enabled"], p["verdict"], p["verdict_reason"], _right(p)) for p in pairs)
-    render.print_table("Pairs", ["Pair", "Enabled", "Verdict", "Why", "Trades by"], rows, empty="none trained yet")
+    rows = (
+        (p["pair"], p["enabled"], p["verdict"], _account(p), p["candles_until"], p["verdict_reason"], _right(p))
+        for p in pairs
+    )
+    columns = ["Pair", "Enabled", "Verdict", "Account", "Data until (UTC)", "Why", "Trades by"]
+    render.print_table("Pairs", columns, rows, empty="none trained yet")
 
 
 @app.command()
@@ -124,7 +128,7 @@ def train_all(
     financing: Financing = None,
     json: Json = False,
 ) -> None:
-    """Train and judge every pair that has candles, as one family."""
+    """Train and judge every pair that has candles. No verdict depends on which others are trained."""
     from sep_trader.store import candles
 
     stated = (spread_pips, spread_by_hour, spread_measured, slippage_pips, financing)
@@ -296,6 +300,11 @@ def disable(pair: str, by: By = None, reason: Why = None) -> None:
     with open_database(load_settings()) as database, database.transaction() as connection:
         changed = rights.disable(connection, name, user=getpass.getuser(), by=by, why=reason)
     render.console.print(f"{name} may not trade" + ("" if changed else " (it was not enabled)"))
+
+
+def _account(row: dict[str, object]) -> str:
+    """What the pair's account is worth, of what it must be; empty before there was one."""
+    return "" if row["e_value"] is None else f"{row['e_value']:.3g} of {row['threshold']:.0f}"
 
 
 def _right(row: dict[str, object]) -> str:

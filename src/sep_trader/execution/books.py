@@ -127,6 +127,7 @@ def _right(item: Json) -> PairRight:
         verdict=None if verdict is None else Verdict(verdict),
         override_reason=item["override_reason"],
         spread=SpreadSource(item["spread"]),
+        proven_live=item["proven_live"],
     )
 
 

@@ -60,6 +60,8 @@ class Permission:
     environment: str
     live_allowed: bool
     spread_known: bool
+    proven_live: bool
+    """Whether the pair's account of candles after the design's release is worth enough for a live account."""
     """Whether the model was trained on spreads that were recorded or declared."""
 
 
@@ -135,6 +137,8 @@ def permitted(signal: SignalToTrade, permission: Permission) -> Refused | None:
         return Refused(Reason.NOT_READY_ON_LIVE, f"{pair} is not READY; an override does not hold on a live account")
     if live and not permission.spread_known:
         return Refused(Reason.NO_SPREAD, f"the model of {pair} was trained without a recorded spread")
+    if live and not permission.proven_live:
+        return Refused(Reason.NOT_PROVEN_LIVE, f"{pair} has not proven itself on candles after its design's release")
     if permission.trading_state is not TradingState.ACTIVE:
         reducing = permission.trading_state is TradingState.REDUCING
         return Refused(Reason.TRADING_REDUCING if reducing else Reason.TRADING_HALTED, permission.state_reason)

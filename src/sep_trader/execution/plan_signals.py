@@ -129,6 +129,7 @@ def _permission(pair: str, books: Books, settings: TraderSettings, switch: tuple
         environment=settings.environment,
         live_allowed=settings.live_allowed,
         spread_known=right is not None and right.spread is not SpreadSource.UNKNOWN,
+        proven_live=right is not None and right.proven_live,
     )
 
 

@@ -132,6 +132,8 @@ class PairRight:
     override_reason: str | None
     spread: SpreadSource
     """Where the spreads come from that its model was trained on."""
+    proven_live: bool
+    """Whether its account of candles after the design's release is worth enough for a live account."""
 
 
 @dataclass(frozen=True, slots=True)

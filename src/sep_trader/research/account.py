@@ -12,6 +12,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 
+_MOST = 1e300
+"""A gambler who holds more is taken to hold this: less than true, and still a number."""
 LAMBDAS = (1 / 2, 1 / 4, 1 / 8, 1 / 16)
 """The shares of their cash that the gamblers bet; each begins with a fourth of the account."""
 
@@ -81,7 +83,7 @@ class Account:
             cash, self._stakes = [0.0] * len(cash), {n: ([0.0] * len(s), b) for n, (s, b) in self._stakes.items()}
         elif debt > 0:
             cash = [one * (1 - debt / held) if one > 0 else 0.0 for one in cash]
-        self.cash = cash
+        self.cash = [min(one, _MOST) for one in cash]
 
 
 def scale_of(

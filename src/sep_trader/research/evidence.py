@@ -1,6 +1,5 @@
-"""Is an out-of-sample result more than luck? Bootstrap, deflated Sharpe ratio, Holm, and the verdict in words."""
+"""Is an out-of-sample result more than luck? The verdict in words; bootstrap and deflated Sharpe ratio beside it."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from math import e, sqrt
@@ -10,12 +9,16 @@ import numpy as np
 import numpy.typing as npt
 
 from sep_trader.research.costs import CostModel
+from sep_trader.research.decay import AGAINST_LIMIT, AGAINST_R
 from sep_trader.research.spreads import Spreads
+from sep_trader.research.standing import Accounts, Standing, needed
 from sep_trader.states import SpreadSource, Verdict
 
 Float = npt.NDArray[np.float64]
 
-ALPHA = 0.05
+WITHDRAWN = 20.0
+"""A pair that was READY stays so until its account is worth less than this part of its threshold."""
+_DAYS_A_YEAR = 365.25
 MIN_TRADES = 100
 MIN_DAYS = 10
 """Resampling fewer days than this finds an edge in noise too often: the p-value is then 1."""
@@ -37,6 +40,8 @@ class Evidence:
     p_value: float
     deflated_sharpe: float
     trials: int
+    edge_sd: float | None = None
+    """Mean over standard deviation of the trades' outcomes in R; None where they have none."""
 
 
 class Shortfall(StrEnum):
@@ -47,17 +52,20 @@ class Shortfall(StrEnum):
     TOO_FEW_TRADES = "TOO_FEW_TRADES"
     STRESSED_EXPECTANCY = "STRESSED_EXPECTANCY"
     """Trading does not pay at a wider spread."""
-    P_VALUE = "P_VALUE"
-    """The result may be luck."""
+    NO_EDGE = "NO_EDGE"
+    """The account that bets against an edge of 0.05 R has won."""
+    BELOW_THRESHOLD = "BELOW_THRESHOLD"
+    """The account is not worth enough yet: the result may be luck."""
+    EXPLORED = "EXPLORED"
+    """The run was of no design of the catalogue: it books nothing."""
 
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """READY or NOT_READY, with the reason in words and numbers, and the codes of what falls short."""
+    """The verdict, with the reason in words and numbers, and the codes of what falls short."""
 
     verdict: Verdict
     reason: str
-    adjusted_p: float
     reasons: tuple[Shortfall, ...] = ()
 
 
@@ -113,39 +121,57 @@ def deflated_sharpe(daily: Float, trials: int) -> float:
     return normal.cdf((sharpe - best_of_luck) * sqrt(n - 1) / sqrt(spread))
 
 
-def holm(p_values: Sequence[float]) -> list[float]:
-    """Holm's step-down adjustment for the family of all pairs of a run. Source: Holm (1979)."""
-    order = sorted(range(len(p_values)), key=lambda i: p_values[i])
-    adjusted = [1.0] * len(p_values)
-    running = 0.0
-    for rank, i in enumerate(order):
-        running = max(running, min(1.0, (len(p_values) - rank) * p_values[i]))
-        adjusted[i] = running
-    return adjusted
+def judge(
+    evidence: Evidence,
+    spreads: Spreads,
+    standing: Standing,
+    booked: Accounts | None,
+    *,
+    was_ready: bool = False,
+) -> Judgement:
+    """The verdict on a pair: every condition that fails is named with its figure.
 
-
-def judge(evidence: Evidence, adjusted_p: float, pairs: int, spreads: Spreads) -> Judgement:
-    """The verdict on a pair: every condition that fails is named with its figure."""
-    figures = (
-        f"expectancy {evidence.expectancy:+.2f} pip a trade, "
-        f"p = {adjusted_p:.2g} after {pairs} pair{'s' * (pairs != 1)}, "
-        f"{evidence.trades} out-of-sample trades on {evidence.days} days"
-    )
-    if spreads.source in (SpreadSource.DECLARED, SpreadSource.MEASURED):
-        figures += f", {spreads}"
-    faults: dict[Shortfall, str] = {}
+    booked: the accounts of the design that was trained; None where the run explored. was_ready: whether the pair was
+    READY before: it stays so until its account is worth less than a twentieth of what it needed.
+    """
+    against: dict[Shortfall, str] = {}
     if spreads.source is SpreadSource.UNKNOWN:
-        faults[Shortfall.NO_SPREAD] = f"{spreads}: trading looks free"
-    if evidence.trades < MIN_TRADES:
-        faults[Shortfall.TOO_FEW_TRADES] = f"{evidence.trades} out-of-sample trades, {MIN_TRADES} needed"
+        against[Shortfall.NO_SPREAD] = f"{spreads}: trading looks free"
     if evidence.trades and evidence.stressed_expectancy <= 0:
-        faults[Shortfall.STRESSED_EXPECTANCY] = (
+        against[Shortfall.STRESSED_EXPECTANCY] = (
             f"expectancy {evidence.stressed_expectancy:+.2f} pip a trade at {STRESS} times the spread"
         )
-    if adjusted_p > ALPHA:
-        faults[Shortfall.P_VALUE] = f"p = {adjusted_p:.2g}, at most {ALPHA} allowed"
-    if faults:
-        reason = f"{figures}: {'; '.join(faults.values())}"
-        return Judgement(Verdict.NOT_READY, reason, adjusted_p, tuple(faults))
-    deflated = f"deflated Sharpe {evidence.deflated_sharpe:.2f} after {evidence.trials} trials"
-    return Judgement(Verdict.READY, f"{figures}; {deflated}", adjusted_p)
+    if booked is not None and booked.against >= AGAINST_LIMIT:
+        against[Shortfall.NO_EDGE] = f"an edge of {AGAINST_R} R is ruled out"
+    missing: dict[Shortfall, str] = {}
+    if evidence.trades < MIN_TRADES:
+        missing[Shortfall.TOO_FEW_TRADES] = f"{evidence.trades} out-of-sample trades, {MIN_TRADES} needed"
+    if booked is None:
+        missing[Shortfall.EXPLORED] = "not of a design of the catalogue: this run explores and books nothing"
+    wanted = standing.threshold / WITHDRAWN if was_ready else standing.threshold
+    if standing.e_value < wanted:
+        missing[Shortfall.BELOW_THRESHOLD] = _below(evidence, standing, booked)
+    figures = _figures(evidence, standing, spreads)
+    if against or missing:
+        verdict = Verdict.NOT_READY if against else Verdict.UNDECIDABLE
+        faults = against | missing
+        return Judgement(verdict, f"{figures}: {'; '.join(faults.values())}", tuple(faults))
+    return Judgement(Verdict.READY, f"{figures}; basis: {standing.basis}")
+
+
+def _figures(evidence: Evidence, standing: Standing, spreads: Spreads) -> str:
+    account = f"account {standing.e_value:.3g} of {standing.threshold:.0f}"
+    trades = f"{evidence.trades} out-of-sample trades on {evidence.days} days"
+    text = f"{account}, expectancy {evidence.expectancy:+.2f} pip a trade, {trades}"
+    return f"{text}, {spreads}" if spreads.source in (SpreadSource.DECLARED, SpreadSource.MEASURED) else text
+
+
+def _below(evidence: Evidence, standing: Standing, booked: Accounts | None) -> str:
+    """What would decide it."""
+    if booked is not None and booked.value == 0:
+        return "its account is lost: only candles after a later design's release could decide it"
+    more = needed(standing, booked.growth) if booked is not None and booked.trades else None
+    if more is None:
+        return "no number of trades would decide it at the observed edge"
+    years = more / max(evidence.trades, 1) * evidence.days / _DAYS_A_YEAR
+    return f"about {more:,} more trades would decide it at the observed edge ({years:.1f} years)"

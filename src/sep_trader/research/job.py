@@ -19,23 +19,23 @@ from sep_trader.market.instrument import standard_instrument
 from sep_trader.research import evidence as ev
 from sep_trader.research import ledger
 from sep_trader.research.artifact import Model, data_hash
+from sep_trader.research.catalogue import EXPLORED, Design, design_of
 from sep_trader.research.cluster import run_many
 from sep_trader.research.costs import CostModel
 from sep_trader.research.identity import code_identity
 from sep_trader.research.parameters import RuleParameters
 from sep_trader.research.simulate import net_outcomes
 from sep_trader.research.spreads import SpreadModel, Spreads, filled
+from sep_trader.research.standing import Accounts, Standing, accounts_of, bets_of, most_of, standing_of
 from sep_trader.research.strategies import propose
 from sep_trader.research.sweep import on_gpu
 from sep_trader.research.walk_forward import Grid, OutOfSample, WalkForwardPlan, daily_totals, walk_forward
-from sep_trader.states import Verdict
+from sep_trader.states import SpreadSource, Verdict
 from sep_trader.store import candles as candle_store
-from sep_trader.store.database import Database
+from sep_trader.store.database import Connection, Database
 from sep_trader.store.queries import queries
 
 Progress = Callable[[str, int, int], None]
-EXPLORED = "-"
-"""The design of a run that books nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +77,16 @@ class TrainingResult:
     """What computed it."""
     spreads: Spreads
     """Where the spreads that it was charged come from."""
+    e_value: float
+    e_history: float
+    e_forward: float
+    threshold: float
+    basis: str
+    guard_breaks: int
+    trials: int
+    trades: int
+    expectancy_pips: float
+    edge_sd: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +122,7 @@ class _Examined:
 
 
 def train(database: Database, pairs: Sequence[str], spec: TrainingSpec, progress: Progress) -> list[TrainingResult]:
-    """Train and judge the pairs as one family: their p-values are adjusted together. `progress(pair, done, total)`.
+    """Train and judge the pairs. `progress(pair, done, total)`. No verdict depends on what else is trained.
 
     Raises InputError for a pair without enough candles; nothing is recorded then.
     """
@@ -120,11 +130,7 @@ def train(database: Database, pairs: Sequence[str], spec: TrainingSpec, progress
     runs = {pair: _begin(database, pair, given, spec) for pair, given in inputs.items()}
     walked = _walk_all(inputs, spec, progress)
     examined = {pair: _examine(database, pair, inputs[pair], result, spec) for pair, result in walked.items()}
-    adjusted = ev.holm([e.evidence.p_value for e in examined.values()])
-    return [
-        _record(database, runs[pair], pair, e, spec, ev.judge(e.evidence, p, len(examined), e.spreads))
-        for (pair, e), p in zip(examined.items(), adjusted, strict=True)
-    ]
+    return [_record(database, runs[pair], pair, one, spec) for pair, one in examined.items()]
 
 
 def _load(database: Database, pair: str, spec: TrainingSpec) -> _Input:
@@ -155,8 +161,20 @@ def _begin(database: Database, pair: str, given: _Input, spec: TrainingSpec) -> 
         "trials": len(spec.grid.sets()),
     }
     with database.transaction() as connection:
-        ledger.add(connection, ledger.Kind.BEGUN, run_id, pair, EXPLORED, content)
+        ledger.add(connection, ledger.Kind.BEGUN, run_id, pair, _name(_design(spec, given)), content)
     return run_id
+
+
+def _design(spec: TrainingSpec, given: "_Input | _Examined") -> Design | None:
+    """The design that the run is of; None where it explores: its beginning was chosen, or its spreads are a guess that
+    changes as candles come in."""
+    if spec.start is not None or given.spreads.source not in (SpreadSource.RECORDED, SpreadSource.DECLARED):
+        return None
+    return design_of(spec.granularity, spec.grid, spec.plan, given.costs.slippage_pips)
+
+
+def _name(design: Design | None) -> str:
+    return EXPLORED if design is None else design.name
 
 
 def _settings(spec: TrainingSpec, costs: dict[str, Any]) -> dict[str, Any]:
@@ -210,6 +228,7 @@ def _examine(database: Database, pair: str, given: _Input, result: OutOfSample, 
         p_value=ev.stationary_bootstrap_p(daily, seed=spec.seed),
         deflated_sharpe=ev.deflated_sharpe(daily, trials),
         trials=trials,
+        edge_sd=_edge(result),
     )
     # The set chosen on the most data, that of the last fold, is the one that would trade.
     last = next((p for p in reversed(result.chosen) if p is not None), spec.grid.base)
@@ -231,25 +250,81 @@ def _mean(values: npt.NDArray[np.float64]) -> float:
     return float(values.mean()) if len(values) else 0.0
 
 
+def _edge(result: OutOfSample) -> float | None:
+    """Mean over standard deviation of the outcomes in R."""
+    outcomes = result.net / result.trades.stop
+    deviation = float(outcomes.std(ddof=1)) if len(outcomes) > 1 else 0.0
+    return float(outcomes.mean()) / deviation if deviation > 0 else None
+
+
+@dataclass(frozen=True, slots=True)
+class _Account:
+    """The newest accounts of a design, as the ledger has them."""
+
+    design: str
+    account: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class _Tried:
+    pair: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Verdict:
+    verdict: Verdict | None
+
+
+def _booked(
+    connection: Connection, pair: str, examined: _Examined, design: Design | None, granularity_s: int
+) -> tuple[Standing, Accounts | None]:
+    """Book what a design found, and tell what the pair's accounts are worth then."""
+    rows = queries.many(connection, "newest_accounts", _Account, pair=pair)
+    accounts = {one.design: Accounts.from_json(one.account) for one in rows}
+    booked = None
+    if design is not None:
+        trades, costs = examined.result.trades, examined.costs
+        bets = bets_of(pair, design.name, trades, costs, granularity_s)
+        until = from_epoch(int(examined.candles.time[-1]) + granularity_s)
+        most = most_of(trades, bets, costs, granularity_s)
+        booked = accounts_of(design, bets, most, until, accounts.get(design.name))
+        accounts[design.name] = booked
+    tried = [one.pair for one in queries.many(connection, "pairs_tried", _Tried)]
+    return standing_of(pair, accounts, tried), booked
+
+
 def _record(
-    database: Database, run_id: uuid.UUID, pair: str, examined: _Examined, spec: TrainingSpec, judged: ev.Judgement
+    database: Database, run_id: uuid.UUID, pair: str, examined: _Examined, spec: TrainingSpec
 ) -> TrainingResult:
     costs = _costs_json(examined.costs, examined.spreads)
     # Seconds of computing, before the transaction begins.
     label_mean = _label_mean(examined)
     model = Model(pair, spec.granularity, examined.parameters, data_hash(examined.candles), costs)
-    columns = _run_columns(run_id, model, examined, spec, judged, label_mean)
-    found = {
-        "verdict": judged.verdict,
-        "reasons": list(judged.reasons),
-        "data_hash": model.data_hash,
-        "model": model.id,
-        "trades": len(examined.result.trades),
-        "trades_hash": examined.result.trades.digest(),
-    }
+    design = _design(spec, examined)
     with database.transaction() as connection:
+        standing, booked = _booked(connection, pair, examined, design, spec.granularity.seconds)
+        before = queries.one(connection, "verdict_of", _Verdict, pair=pair)
+        judged = ev.judge(
+            examined.evidence,
+            examined.spreads,
+            standing,
+            booked,
+            was_ready=before is not None and before.verdict is Verdict.READY,
+        )
+        account = _account_json(standing, examined, spec)
+        found = {
+            "verdict": judged.verdict,
+            "reasons": list(judged.reasons),
+            "data_hash": model.data_hash,
+            "model": model.id,
+            "trades": len(examined.result.trades),
+            "trades_hash": examined.result.trades.digest(),
+            "account": None if booked is None else booked.to_json(),
+            "standing": account,
+        }
+        columns = _run_columns(run_id, model, examined, spec, judged, label_mean)
         queries.execute(connection, "insert_research_run", **columns)
-        ledger.add(connection, ledger.Kind.FINISHED, run_id, pair, EXPLORED, found)
+        ledger.add(connection, ledger.Kind.FINISHED, run_id, pair, _name(design), found)
         queries.execute(
             connection,
             "insert_model",
@@ -267,17 +342,47 @@ def _record(
             verdict=judged.verdict,
             reason=judged.reason,
             reasons=Jsonb(list(judged.reasons)),
+            account=Jsonb(account),
         )
+    return _result(pair, judged, model, examined, standing)
+
+
+def _account_json(standing: Standing, examined: _Examined, spec: TrainingSpec) -> dict[str, Any]:
+    """What the verdict rests on, as trading_pairs keeps it."""
+    until = from_epoch(int(examined.candles.time[-1]) + spec.granularity.seconds)
+    return {
+        **asdict(standing),
+        "booked_until": None if standing.booked_until is None else standing.booked_until.isoformat(),
+        "candles_until": until.isoformat(),
+        "trials": examined.evidence.trials,
+        "trades": examined.evidence.trades,
+        "expectancy_pips": examined.evidence.expectancy,
+        "edge_sd": examined.evidence.edge_sd,
+    }
+
+
+def _result(pair: str, judged: ev.Judgement, model: Model, examined: _Examined, standing: Standing) -> TrainingResult:
+    found = examined.evidence
     return TrainingResult(
         pair=pair,
         verdict=judged.verdict,
         reason=judged.reason,
         reasons=judged.reasons,
         model_id=model.id,
-        evidence=examined.evidence,
+        evidence=found,
         parameters=examined.parameters,
         device=examined.result.device,
         spreads=examined.spreads,
+        e_value=standing.e_value,
+        e_history=standing.e_history,
+        e_forward=standing.e_forward,
+        threshold=standing.threshold,
+        basis=standing.basis,
+        guard_breaks=standing.guard_breaks,
+        trials=found.trials,
+        trades=found.trades,
+        expectancy_pips=found.expectancy,
+        edge_sd=found.edge_sd,
     )
 
 
@@ -293,7 +398,6 @@ def _run_columns(
     candles = examined.candles
     evidence = {
         **asdict(examined.evidence),
-        "adjusted_p": judged.adjusted_p,
         "reasons": list(judged.reasons),
         "label_mean_pips": label_mean,
         "chosen": [p.to_json() if p else None for p in examined.result.chosen],

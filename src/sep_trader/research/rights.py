@@ -19,6 +19,9 @@ class _Judged:
     verdict_reason: str | None
     spread: SpreadSource
     """Where the spreads come from that the model was trained on."""
+    e_forward: float | None
+    """The account of candles after the design's release, and what it must be worth."""
+    threshold: float | None
 
 
 def enable(
@@ -36,23 +39,30 @@ def enable(
     user: the login name, recorded where `by` names no person. A READY pair trades by its verdict. Any other pair needs
     `override` with a person's name (`by`) and a reason (`why`), and never trades on a `live` account. Raises InputError
     for a pair without a model or an override without words, NotAllowed for a pair that is not READY, and on a live
-    account for one that was trained on candles without a spread.
+    account for one that was trained on candles without a spread or has not proven itself since its design's release.
     """
     judged = queries.one(connection, "pair_judged", _Judged, pair=pair)
     if judged is None or judged.model_id is None:
         raise InputError(f"{pair} has not been trained", f"run: train_manager.py train {pair}")
     overridden = judged.verdict is not Verdict.READY
+    shown = (judged.verdict or Verdict.NOT_READY).replace("_", " ")
     if overridden:
         if not override:
-            raise NotAllowed(f"{pair} is NOT READY: {judged.verdict_reason}", "on a practice account: --override")
+            raise NotAllowed(f"{pair} is {shown}: {judged.verdict_reason}", "on a practice account: --override")
         if live:
-            raise NotAllowed(f"{pair} is NOT READY", "no override on a live account")
+            raise NotAllowed(f"{pair} is {shown}", "no override on a live account")
         if not (by and by.strip() and why and why.strip()):
             raise InputError("an override is recorded with a name and a reason", "give --by NAME --reason TEXT")
     if live and judged.spread is SpreadSource.UNKNOWN:
         raise NotAllowed(
             f"{pair} was trained without a recorded spread ({Reason.NO_SPREAD})",
             "train on candles with bid and ask, or declare a spread: --spread-pips",
+        )
+    if live and (judged.e_forward is None or judged.threshold is None or judged.e_forward < judged.threshold):
+        worth = "unknown" if judged.e_forward is None else f"{judged.e_forward:.3g} of {judged.threshold:.0f}"
+        raise NotAllowed(
+            f"{pair} has not proven itself on candles after its design's release ({Reason.NOT_PROVEN_LIVE}): {worth}",
+            "practice until its account is worth enough: sep status --json, e_forward",
         )
     queries.execute(
         connection,

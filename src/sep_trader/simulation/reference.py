@@ -188,7 +188,7 @@ def _decided(
             signal.pair, signal.model_id, signal.side, signal.stop_distance, signal.target_distance, signal.expires_at,
             end, end + signal.horizon, signal.confidence,
         ),
-        Permission(TradingState.ACTIVE, "", True, True, signal.model_id, "custom", False, True),
+        Permission(TradingState.ACTIVE, "", True, True, signal.model_id, "custom", False, True, False),
         MarketView(now, price, loss_factor=Decimal(1), base_factor=instrument.quantise_price((bid + ask) / 2)),
         AccountSummary("", instrument.quote, nav, nav, Decimal(0), Decimal(0), nav, 0, False, 0),
         Exposure(nav, nav, int(busy), pairs, Marks(nav, nav, nav), Decimal(0), {}, exits),

@@ -35,7 +35,10 @@ def trained(database: Database) -> Database:
     return database
 
 
-def verdict(database: Database, name: str) -> None:
+PROVEN = {"e_forward": 280.0, "threshold": 280.0}
+
+
+def verdict(database: Database, name: str, account: dict[str, float] = PROVEN) -> None:
     with database.transaction() as connection:
         queries.execute(
             connection,
@@ -45,6 +48,7 @@ def verdict(database: Database, name: str) -> None:
             verdict=name,
             reason=f"is {name}",
             reasons=Jsonb([]),
+            account=Jsonb(account),
         )
 
 
@@ -84,6 +88,15 @@ def test_no_override_on_a_live_account_and_none_without_asking(trained: Database
         with pytest.raises(NotAllowed), trained.transaction() as connection:
             rights.enable(connection, "EUR_USD", live=live, user="login", by="Ada", why="why", override=override)
     assert rows(trained) == []
+
+
+@pytest.mark.parametrize("account", [{}, {"e_forward": 279.9, "threshold": 280.0}])
+def test_a_live_account_needs_proof_on_candles_after_the_release(trained: Database, account: dict[str, float]) -> None:
+    verdict(trained, "READY", account)
+    with pytest.raises(NotAllowed, match="NOT_PROVEN_LIVE"), trained.transaction() as connection:
+        rights.enable(connection, "EUR_USD", live=True, user="login")
+    with trained.transaction() as connection:
+        assert not rights.enable(connection, "EUR_USD", live=False, user="login")
 
 
 def rows(database: Database) -> list[tuple[Any, ...]]:

@@ -26,7 +26,7 @@ def rows(database: Database, statement: str) -> list[dict[str, Any]]:
         return connection.execute(statement).fetchall()
 
 
-@pytest.mark.parametrize(("edge", "verdict"), [(0.0, "NOT_READY"), (0.9, "READY")])
+@pytest.mark.parametrize(("edge", "verdict"), [(0.0, "UNDECIDABLE"), (0.8, "READY")])
 def test_the_gate_tells_an_edge_from_noise(database: Database, tmp_path: Path, edge: float, verdict: str) -> None:
     market(database, tmp_path, edge)
     (result,) = train(database, ["EUR_USD"], TrainingSpec(), lambda *_: None)
@@ -58,7 +58,7 @@ def test_a_new_verdict_takes_the_right_that_an_older_model_had(database: Databas
     train(database, ["EUR_USD"], TrainingSpec(), lambda *_: None)
     (pair,) = rows(database, "SELECT * FROM trading_pairs")
     assert (pair["enabled"], pair["override_by"]) == (False, None)
-    assert "NOT READY" in pair["disabled_reason"]
+    assert "retrained: the new model is" in pair["disabled_reason"]
 
 
 def test_a_pair_without_candles_is_an_error_and_nothing_is_recorded(database: Database, tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ SIGNAL = SignalToTrade(
     "EUR_USD", "m1", 1, Decimal("0.00100"), Decimal("0.00150"), NOW + timedelta(minutes=2),
     candle_end=NOW - timedelta(seconds=5), horizon_end=NOW + timedelta(minutes=30),
 )  # fmt: skip
-PERMISSION = Permission(TradingState.ACTIVE, "on", True, False, "m1", "practice", False, True)
+PERMISSION = Permission(TradingState.ACTIVE, "on", True, False, "m1", "practice", False, True, True)
 PRICE = Price("EUR_USD", NOW - timedelta(seconds=2), Decimal("1.37000"), Decimal("1.37015"), True)
 MARKET = MarketView(NOW, PRICE, loss_factor=Decimal(1), base_factor=Decimal("1.37"))
 NAV = Decimal(10_000)
@@ -89,6 +89,12 @@ def test_no_more_units_than_the_signal_says() -> None:
             "NO_SPREAD",
             {},
             {"environment": "live", "live_allowed": True, "pair_ready": True, "spread_known": False},
+            {},
+        ),
+        (
+            "NOT_PROVEN_LIVE",
+            {},
+            {"environment": "live", "live_allowed": True, "pair_ready": True, "proven_live": False},
             {},
         ),
         ("TRADING_HALTED", {}, {"trading_state": TradingState.HALTED}, {}),

@@ -1,5 +1,6 @@
 """The betting account: the cash rule worked out by hand, its invariants, and its promise."""
 
+import math
 import random
 from datetime import UTC, datetime, timedelta
 
@@ -112,3 +113,8 @@ def test_with_an_edge_it_grows() -> None:
 def test_the_scale_is_the_stop_the_costs_and_a_quarter() -> None:
     scale = scale_of(stop=0.0010, spread=0.0001, slippage=0.00002, most_nights=2, night_rate=0.00003, price=1.1)
     assert scale == pytest.approx(1 + 0.00014 / 0.0010 + 2 * 0.00003 * 1.1 / 0.0010 + 0.25)
+
+
+def test_an_account_of_endless_luck_stays_a_number() -> None:
+    account, _ = booked([bet(1.5, at=10 * at) for at in range(5_000)])
+    assert math.isfinite(account.value)

@@ -29,3 +29,12 @@ CREATE TRIGGER only_added BEFORE UPDATE OR DELETE OR TRUNCATE ON research_ledger
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 CREATE TRIGGER only_added BEFORE UPDATE OR DELETE OR TRUNCATE ON research_runs
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+
+-- UNDECIDABLE: the account has neither reached what it must be worth, nor ruled an edge out.
+ALTER TABLE research_runs DROP CONSTRAINT research_runs_verdict_check,
+    ADD CONSTRAINT research_runs_verdict_check CHECK (verdict IN ('READY', 'NOT_READY', 'UNDECIDABLE'));
+ALTER TABLE trading_pairs DROP CONSTRAINT trading_pairs_verdict_check,
+    ADD CONSTRAINT trading_pairs_verdict_check CHECK (verdict IN ('READY', 'NOT_READY', 'UNDECIDABLE')),
+    ADD COLUMN account jsonb;
+COMMENT ON COLUMN research_runs.verdict IS 'READY, NOT_READY, or UNDECIDABLE with what would decide it.';
+COMMENT ON COLUMN trading_pairs.account IS 'What the right to trade rests on: e_value (practice needs threshold), e_forward (a live account needs it), e_history, basis, trades and their figures.';

@@ -24,7 +24,9 @@ SELECT t.state, t.reason, t.changed_by, t.changed_at,
         ORDER BY s.candle_time, s.pair LIMIT 500) n) AS signals,
     (SELECT coalesce(json_object_agg(p.pair, json_build_object('enabled', p.enabled, 'model_id', p.model_id,
             'verdict', p.verdict, 'override_reason', p.override_reason,
-            'spread', coalesce(m.artifact->'costs'->'spread'->>'source', 'unknown'))), '{}')::text
+            'spread', coalesce(m.artifact->'costs'->'spread'->>'source', 'unknown'),
+            'proven_live', coalesce((p.account->>'e_forward')::float8 >= (p.account->>'threshold')::float8, false))),
+            '{}')::text
         FROM trading_pairs p LEFT JOIN models m ON m.id = p.model_id) AS rights,
     -- Only an exit after a new signal's candle matters to it: the newest ones are enough, however long the history is.
     (SELECT coalesce(json_object_agg(x.pair, x.exit_time), '{}')::text FROM (

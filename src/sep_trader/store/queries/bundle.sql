@@ -88,7 +88,7 @@ ON CONFLICT (pair) DO UPDATE SET enabled = excluded.enabled, model_id = excluded
     verdict_reason = excluded.verdict_reason, judged_at = excluded.judged_at, override_by = excluded.override_by,
     override_reason = excluded.override_reason, enabled_at = excluded.enabled_at,
     disabled_reason = excluded.disabled_reason, changed_by = excluded.changed_by, change_reason = excluded.change_reason,
-    reasons = excluded.reasons, updated_at = excluded.updated_at
+    reasons = excluded.reasons, account = excluded.account, updated_at = excluded.updated_at
 WHERE excluded.updated_at > p.updated_at;
 
 -- name: import_signals :execute

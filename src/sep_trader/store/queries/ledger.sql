@@ -21,3 +21,12 @@ SELECT l.number, l.run_id FROM research_ledger l LEFT JOIN research_runs r ON r.
 WHERE l.kind = 'FINISHED' AND (r.id IS NULL OR r.verdict IS DISTINCT FROM l.body::jsonb->>'verdict'
     OR r.pair <> l.pair OR r.data_hash IS DISTINCT FROM l.body::jsonb->>'data_hash')
 ORDER BY l.number;
+
+-- name: pairs_tried :many
+-- Every pair that was ever tried, in the order of its first row.
+SELECT pair FROM research_ledger GROUP BY pair ORDER BY min(number);
+
+-- name: newest_accounts :many
+-- The newest accounts of each design of a pair.
+SELECT DISTINCT ON (design) design, body::jsonb->'account' AS account FROM research_ledger
+WHERE pair = :pair AND kind = 'FINISHED' AND design <> '-' ORDER BY design, number DESC;

@@ -19,29 +19,40 @@ ON CONFLICT (id) DO NOTHING;
 
 -- name: record_verdict :execute
 -- Give a pair its newest verdict and model. Any override is withdrawn, and the right to trade unless it is READY.
-INSERT INTO trading_pairs (pair, model_id, verdict, verdict_reason, reasons, judged_at)
-VALUES (:pair, :model_id, :verdict, :reason, :reasons, now())
+INSERT INTO trading_pairs (pair, model_id, verdict, verdict_reason, reasons, account, judged_at)
+VALUES (:pair, :model_id, :verdict, :reason, :reasons, :account, now())
 ON CONFLICT (pair) DO UPDATE SET
     enabled = trading_pairs.enabled AND excluded.verdict = 'READY',
     disabled_reason = CASE WHEN trading_pairs.enabled AND excluded.verdict <> 'READY'
-        THEN 'retrained: the new model is NOT READY' ELSE trading_pairs.disabled_reason END,
+        THEN 'retrained: the new model is ' || replace(excluded.verdict, '_', ' ') ELSE trading_pairs.disabled_reason END,
     changed_by = 'training', change_reason = 'retrained: ' || excluded.verdict || ', ' || excluded.verdict_reason,
     override_by = NULL, override_reason = NULL,
     model_id = excluded.model_id, verdict = excluded.verdict, verdict_reason = excluded.verdict_reason,
-    reasons = excluded.reasons, judged_at = excluded.judged_at, updated_at = now();
+    reasons = excluded.reasons, account = excluded.account, judged_at = excluded.judged_at, updated_at = now();
 
 -- name: pairs :many
--- Every pair with its verdict and right to trade.
+-- Every pair with its verdict, what that rests on, and its right to trade.
 SELECT p.pair, p.enabled, p.verdict, p.verdict_reason, coalesce(p.reasons, '[]') AS reasons, p.judged_at,
     p.model_id, m.granularity, p.override_by,
-    p.override_reason, p.enabled_at, p.disabled_reason
+    p.override_reason, p.enabled_at, p.disabled_reason,
+    (p.account->>'e_value')::float8 AS e_value, (p.account->>'e_history')::float8 AS e_history,
+    (p.account->>'e_forward')::float8 AS e_forward, (p.account->>'threshold')::float8 AS threshold,
+    p.account->>'basis' AS basis, (p.account->>'guard_breaks')::integer AS guard_breaks,
+    (p.account->>'trials')::bigint AS trials, (p.account->>'trades')::integer AS trades,
+    (p.account->>'expectancy_pips')::float8 AS expectancy_pips, (p.account->>'edge_sd')::float8 AS edge_sd,
+    (p.account->>'candles_until')::timestamptz AS candles_until
 FROM trading_pairs p LEFT JOIN models m ON m.id = p.model_id ORDER BY p.pair;
 
 -- name: pair_judged :one
 -- One pair as the newest training left it.
 SELECT p.model_id, p.verdict, p.verdict_reason,
-    coalesce(m.artifact->'costs'->'spread'->>'source', 'unknown') AS spread
+    coalesce(m.artifact->'costs'->'spread'->>'source', 'unknown') AS spread,
+    (p.account->>'e_forward')::float8 AS e_forward, (p.account->>'threshold')::float8 AS threshold
 FROM trading_pairs p LEFT JOIN models m ON m.id = p.model_id WHERE p.pair = :pair;
+
+-- name: verdict_of :one
+-- The newest verdict on a pair that rests on its account.
+SELECT verdict FROM trading_pairs WHERE pair = :pair AND account IS NOT NULL;
 
 -- name: financing_rates :one
 -- The broker's annual financing rates of a pair.
