@@ -273,10 +273,11 @@ def test_no_pair_is_ready_without_a_spread(sep: Sep, database: Database, tmp_pat
     assert all("NO_SPREAD" in one["reasons"] for one in pairs)
     # It is the missing spread that is in the way: with next to none declared, the pattern is found.
     declared = json.loads(sep("train-all", "--spread-pips", 0.1, "--json").stdout)["results"]
-    assert [one["verdict"] for one in declared] == ["READY", "READY"]
+    assert [one["verdict"] for one in declared] == ["READY", "READY"], [one["reason"] for one in declared]
     assert all("spread declared: 0.1 pip" in one["reason"] for one in declared)
     dear = json.loads(sep("train", "EUR_USD", "--spread-pips", 5, "--json").stdout)["results"]
-    assert dear[0]["verdict"] == "NOT_READY" and dear[0]["reasons"] != []
+    assert (dear[0]["verdict"], dear[0]["trades"]) == ("UNDECIDABLE", 0), "nothing pays 5 pips in training"
+    assert dear[0]["reasons"] == ["TOO_FEW_TRADES", "BELOW_THRESHOLD"], "nor is what was booked before kept"
 
 
 @pytest.mark.parametrize("text", ["hello", "hello\nworld\n", "a,b,c\n1,2,3\n"])

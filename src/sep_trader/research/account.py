@@ -12,6 +12,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 
+_WEEKEND_GAP = 0.01
+"""A share of the price by which a market may open away from its close on a Friday."""
 _MOST = 1e300
 """A gambler who holds more is taken to hold this: less than true, and still a number."""
 LAMBDAS = (1 / 2, 1 / 4, 1 / 8, 1 / 16)
@@ -87,14 +89,23 @@ class Account:
 
 
 def scale_of(
-    *, stop: float, spread: float, slippage: float, most_nights: int, night_rate: float, price: float
+    *,
+    stop: float,
+    spread: float,
+    slippage: float,
+    most_nights: int,
+    night_rate: float,
+    price: float,
+    over_a_weekend: bool = False,
 ) -> float:
     """The scale of a trade, in R: what it is to lose at most.
 
     stop, spread, slippage (of one fill), price: price units at the decision. most_nights: 17:00 New York that the
-    horizon can pass; night_rate: financing of one as a share of the price, as a charge.
+    horizon can pass; night_rate: financing of one as a share of the price, as a charge. over_a_weekend: whether the
+    horizon reaches beyond a Friday's close: no stop holds a gap, so that less is bet.
     """
-    return 1 + (spread + 2 * slippage) / stop + most_nights * night_rate * price / stop + 0.25
+    gap = _WEEKEND_GAP * price / stop if over_a_weekend else 0.0
+    return 1 + (spread + 2 * slippage) / stop + most_nights * night_rate * price / stop + 0.25 + gap
 
 
 def booked(bets: Iterable[Bet], *, until: datetime | None = None) -> tuple[Account, list[Booking]]:

@@ -7,15 +7,15 @@ design's release. M = (H + K) / 2 decides on practice, K on a live account.
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Self
 
 import numpy as np
 
-from sep_trader.market.clock import from_epoch
+from sep_trader.market.clock import NEW_YORK, from_epoch
 from sep_trader.research.account import LAMBDAS, Account, Bet, booked, scale_of
 from sep_trader.research.catalogue import CATALOGUE, Design
-from sep_trader.research.costs import CostModel
+from sep_trader.research.costs import CUT_OFF, CostModel
 from sep_trader.research.decay import against_an_edge, trades_to_decide
 from sep_trader.research.walk_forward import HeldOut
 from sep_trader.research.weights import CROSSES, MAJORS, pair_weight, threshold
@@ -93,10 +93,20 @@ def bets_of(pair: str, design: str, trades: HeldOut, costs: CostModel, granulari
             most_nights=nights,
             night_rate=night,
             price=float(trades.price[at]),
+            over_a_weekend=_reaches_a_weekend(int(trades.decided[at]), int(trades.horizon[at]) * granularity_s),
         )
         decided, left = from_epoch(int(trades.decided[at])), from_epoch(int(trades.left[at]))
         bets.append(Bet(decided, left, pair, design, float(trades.net[at]) / stop, scale))
     return bets
+
+
+def _reaches_a_weekend(decided: int, seconds: int) -> bool:
+    """Whether a horizon of so many seconds reaches beyond the next Friday, 17:00 New York."""
+    here = from_epoch(decided).astimezone(NEW_YORK)
+    friday = datetime.combine(here.date() + timedelta(days=(4 - here.weekday()) % 7), CUT_OFF, NEW_YORK)
+    if here >= friday:
+        friday = datetime.combine(friday.date() + timedelta(days=7), CUT_OFF, NEW_YORK)
+    return decided + seconds > friday.timestamp()
 
 
 def accounts_of(

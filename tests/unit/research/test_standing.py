@@ -1,6 +1,7 @@
 """What a pair's accounts are worth, and that no look, order or correction raises them."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -124,6 +125,25 @@ def test_a_bet_is_in_stops_and_its_scale_is_known_before() -> None:
     other = held([0.0020], [0.0050])
     assert bets_of("EUR_USD", "d", other, costs, 60)[0].scale == bet.scale
     assert most_of(other, [bet], costs, 60) == [pytest.approx(1.5)]
+
+
+@pytest.mark.parametrize(
+    ("decided", "weekend"),
+    [
+        ("2026-01-09T21:30:00", False),  # a Friday: half an hour before 17:00 New York
+        ("2026-01-09T21:30:01", True),
+        ("2026-01-09T22:00:00", False),  # the next one is a week away
+        ("2026-07-10T20:30:00", False),  # in summer
+        ("2026-07-10T20:30:01", True),
+        ("2026-07-08T20:45:00", False),
+    ],
+)
+def test_less_is_bet_where_the_horizon_reaches_beyond_a_weekend(decided: str, weekend: bool) -> None:
+    moment = np.array([int(datetime.fromisoformat(decided).replace(tzinfo=UTC).timestamp())])
+    trades = replace(held([0.0020], [0.0010]), decided=moment)  # 30 candles of M1
+    (bet,) = bets_of("EUR_USD", "d", trades, CostModel(), 60)
+    (plain,) = bets_of("EUR_USD", "d", held([0.0020], [0.0010]), CostModel(), 60)
+    assert bet.scale - plain.scale == pytest.approx(0.01 * 1.1 / 0.0020 if weekend else 0.0)
 
 
 def test_stops_inside_two_spreads_and_trades_without_a_stop_are_not_bet_on() -> None:
