@@ -30,6 +30,17 @@ class Receipt:
     candles: int = 0
 
 
+_NO_LEDGER = "0" * 64
+
+
+@dataclass(frozen=True, slots=True)
+class _Head:
+    """The newest row of the sender's ledger of research."""
+
+    number: int
+    hash: str
+
+
 def last_receipt(database: Database) -> Receipt:
     """The receipt of the newest bundle accepted here, with this database's identity."""
     with database.transaction() as connection:
@@ -95,13 +106,15 @@ def export_bundle(
 def import_bundle(database: Database, bundle: Bundle) -> Receipt:
     """Import a verified bundle in one transaction and return its receipt.
 
-    Raises BundleRefused (WRONG_TARGET, REPLAYED, REORDERED, CONFLICT, MALFORMED); nothing is changed then.
+    Raises BundleRefused (WRONG_TARGET, REPLAYED, REORDERED, CONFLICT, LEDGER_SHORTER, LEDGER_FORKED, MALFORMED);
+    nothing is changed then.
     """
     manifest, files = bundle.manifest, bundle.files
     try:
         with database.transaction() as connection:
             queries.lock(connection, "lock_transaction", key=Lock.BUNDLES)
             check_order(connection, bundle)
+            head = _check_ledger(connection, json.loads(files.get("research_ledger.json", "[]")))
             conflicts = queries.value(
                 connection, "bundle_conflicts", int, signals=files["trading_signals.json"], models=files["models.json"]
             )
@@ -127,9 +140,11 @@ def import_bundle(database: Database, bundle: Bundle) -> Receipt:
                 models=models,
                 pairs=pairs,
                 candles=candles,
+                ledger_number=head.number,
+                ledger_hash=head.hash,
             )
             return _last_receipt(connection)
-    except (psycopg.IntegrityError, psycopg.DataError, KeyError) as error:
+    except (psycopg.IntegrityError, psycopg.DataError, KeyError, ValueError, TypeError) as error:
         first = str(error).splitlines()[0]
         raise BundleRefused(Refusal.MALFORMED, f"its rows do not fit this database: {first}") from None
 
@@ -149,6 +164,20 @@ def check_order(connection: Connection, bundle: Bundle) -> None:
         )
 
 
+def _check_ledger(connection: Connection, chain: list[list[Any]]) -> _Head:
+    """The head of the sender's ledger. Raises BundleRefused unless it holds what the last bundle brought."""
+    known = queries.one(connection, "ledger_received", _Head) or _Head(0, "")
+    hashes = {int(number): str(digest) for number, digest in chain}
+    newest = max(hashes, default=0)
+    if newest < known.number:
+        text = f"its ledger of research has {newest} rows, it had {known.number}"
+        raise BundleRefused(Refusal.LEDGER_SHORTER, text, "on the training machine: sep research ledger verify")
+    if known.number and hashes.get(known.number) != known.hash:
+        text = f"row {known.number} of its ledger of research is not what it was"
+        raise BundleRefused(Refusal.LEDGER_FORKED, text, "on the training machine: sep research ledger verify")
+    return _Head(newest, hashes.get(newest, _NO_LEDGER))
+
+
 def _contents(connection: Connection, target: str, candles: int) -> dict[str, str]:
     signals = queries.value(connection, "bundle_new_signals", str, target=target)
     models = queries.value(connection, "bundle_models", str, signals=signals)
@@ -158,6 +187,7 @@ def _contents(connection: Connection, target: str, candles: int) -> dict[str, st
         "research_runs.json": queries.value(connection, "bundle_runs", str, models=models),
         "trading_pairs.json": queries.value(connection, "bundle_pairs", str),
         "candles.json": queries.value(connection, "bundle_candles", str, limit=candles),
+        "research_ledger.json": queries.value(connection, "bundle_ledger", str),
     }
 
 

@@ -20,7 +20,14 @@ from sep_trader.program import Finished, run
 NAMESPACE = "sep-trader-bundle"
 FORMAT = 1
 MANIFEST, SIGNATURE = "manifest.json", "manifest.json.sig"
-MEMBERS = ("research_runs.json", "models.json", "trading_pairs.json", "trading_signals.json", "candles.json")
+MEMBERS = (
+    "research_ledger.json",
+    "research_runs.json",
+    "models.json",
+    "trading_pairs.json",
+    "trading_signals.json",
+    "candles.json",
+)
 _LARGEST = 512 * 1024 * 1024
 _CLOCKS_DIFFER = timedelta(minutes=5)
 
@@ -38,6 +45,10 @@ class Refusal(StrEnum):
     REPLAYED = "REPLAYED"
     REORDERED = "REORDERED"
     CONFLICT = "CONFLICT"
+    LEDGER_SHORTER = "LEDGER_SHORTER"
+    """The sender's ledger of research has lost rows that it had."""
+    LEDGER_FORKED = "LEDGER_FORKED"
+    """The sender's ledger of research was made anew."""
 
 
 class BundleRefused(NotAllowed):

@@ -16,6 +16,7 @@ import pytest
 from sep_trader.errors import InputError
 from sep_trader.handover.bundle import Receipt, export_bundle, import_bundle, last_receipt
 from sep_trader.handover.format import MANIFEST, SIGNATURE, Bundle, BundleRefused, Refusal, read_bundle
+from sep_trader.research import ledger
 from sep_trader.store.database import Database
 
 NOW = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
@@ -275,3 +276,33 @@ def test_what_is_missing_is_named(source: Database, target: Database, keys: dict
     path = exported(source, target, keys, tmp_path)
     with pytest.raises(InputError, match="no allowed signers"):
         read_bundle(path, tmp_path / "nothing", now=NOW)
+
+
+def tried(database: Database, times: int) -> None:
+    with database.transaction() as connection:
+        for number in range(times):
+            ledger.add(connection, ledger.Kind.BEGUN, uuid.uuid4(), "EUR_USD", "-", {"trials": number})
+
+
+def test_the_ledger_of_research_only_grows_at_the_receiver(
+    source: Database, target: Database, keys: dict[str, Path], tmp_path: Path
+) -> None:
+    for number in (1, 2):
+        tried(source, number)
+        import_bundle(target, read(exported(source, target, keys, tmp_path), keys))
+        add_signal(source, 5 + number)
+    assert [one["ledger_number"] for one in contents(target)["bundle_receipts"]] == [1, 3]
+
+
+@pytest.mark.parametrize(("again", "code"), [(1, Refusal.LEDGER_SHORTER), (4, Refusal.LEDGER_FORKED)])
+def test_a_ledger_that_was_shortened_or_made_anew_is_refused(
+    source: Database, target: Database, keys: dict[str, Path], tmp_path: Path, again: int, code: Refusal
+) -> None:
+    tried(source, 3)
+    import_bundle(target, read(exported(source, target, keys, tmp_path), keys))
+    with source.transaction() as connection:
+        connection.execute("SET LOCAL session_replication_role = replica")
+        connection.execute("DELETE FROM research_ledger")
+    tried(source, again)
+    add_signal(source, 5)
+    refused(code, target, exported(source, target, keys, tmp_path), keys)

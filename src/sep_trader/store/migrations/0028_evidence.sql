@@ -38,3 +38,9 @@ ALTER TABLE trading_pairs DROP CONSTRAINT trading_pairs_verdict_check,
     ADD COLUMN account jsonb;
 COMMENT ON COLUMN research_runs.verdict IS 'READY, NOT_READY, or UNDECIDABLE with what would decide it.';
 COMMENT ON COLUMN trading_pairs.account IS 'What the right to trade rests on: e_value (practice needs threshold), e_forward (a live account needs it), e_history, basis, trades and their figures.';
+
+-- The chain is the training machine's; what a receiver has seen of it, a later bundle must still hold.
+ALTER TABLE bundle_receipts ADD COLUMN ledger_number bigint NOT NULL DEFAULT 0,
+    ADD COLUMN ledger_hash text NOT NULL DEFAULT repeat('0', 64);
+COMMENT ON COLUMN bundle_receipts.ledger_number IS 'Rows of the sender''s ledger of research when the bundle was made.';
+COMMENT ON COLUMN bundle_receipts.ledger_hash IS 'Hash of the newest of them: a later bundle must hold it at the same place.';

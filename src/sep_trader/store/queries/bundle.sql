@@ -25,6 +25,14 @@ WHERE m.id IN (SELECT model_id FROM trading_pairs) OR m.id IN (
 SELECT coalesce(jsonb_agg(to_jsonb(r) ORDER BY r.id), '[]')::text FROM research_runs r
 WHERE r.id IN (SELECT (x->>'run_id')::uuid FROM jsonb_array_elements(:models::jsonb) AS x);
 
+-- name: bundle_ledger :value
+-- Number and hash of every row of the ledger of research, as one JSON array of pairs.
+SELECT coalesce(jsonb_agg(jsonb_build_array(number, hash) ORDER BY number), '[]')::text FROM research_ledger;
+
+-- name: ledger_received :one
+-- What the newest bundle accepted here said of the sender's ledger of research.
+SELECT ledger_number AS number, ledger_hash AS hash FROM bundle_receipts ORDER BY sequence DESC LIMIT 1;
+
 -- name: bundle_candles :value
 -- The newest candles of each enabled pair at its model's granularity, with names, as one JSON array.
 SELECT coalesce(jsonb_agg(to_jsonb(c) ORDER BY c.instrument, c.granularity, c.time), '[]')::text
@@ -124,5 +132,7 @@ SELECT note_candles(array_agg(instrument_id), array_agg(granularity), array_agg(
 
 -- name: insert_receipt :execute
 -- The receipt of a bundle, in the transaction that imported it.
-INSERT INTO bundle_receipts (sequence, manifest_sha256, signer, created_at, expires_at, signals, models, pairs, candles)
-VALUES (:sequence, :manifest_sha256, :signer, :created_at, :expires_at, :signals, :models, :pairs, :candles);
+INSERT INTO bundle_receipts (sequence, manifest_sha256, signer, created_at, expires_at, signals, models, pairs, candles,
+    ledger_number, ledger_hash)
+VALUES (:sequence, :manifest_sha256, :signer, :created_at, :expires_at, :signals, :models, :pairs, :candles,
+    :ledger_number, :ledger_hash);
