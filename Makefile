@@ -3,7 +3,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help setup demo unit one test simulate simulate-all exhaustive campaign planted cov mutants test-droplet fresh fmt lint reference bench check-cuda clean
+.PHONY: selftest selftest-quick help setup demo unit one test simulate simulate-all exhaustive campaign planted cov mutants test-droplet fresh fmt lint reference bench check-cuda clean
 # `make t=tests/...::name` runs one test; without t, make prints its targets.
 .DEFAULT_GOAL := $(if $(t),one,help)
 
@@ -37,6 +37,12 @@ simulate: setup  ## The trader through 400 simulated days in which everything go
 
 simulate-all: setup  ## 20,000 such days (over an hour)
 	$(BIN)/sep trade simulate --seeds 1-20000 --each 20 --json
+
+selftest: setup  ## The rules of evidence against nulls, adversaries and known mistakes, in full
+	$(BIN)/sep research selftest --series 200 --json
+
+selftest-quick: setup  ## The same with 40 series (under two minutes)
+	$(BIN)/sep research selftest --series 40
 
 exhaustive: setup  ## Every way that two signals can go with up to three faults (a quarter of an hour)
 	$(BIN)/sep trade simulate --exhaustive --json

@@ -1,4 +1,4 @@
-"""`sep research`: the ledger of what was tried, and a run of it again."""
+"""`sep research`: the ledger of what was tried, and proofs: a run again, look-ahead, warm-up, the self-test."""
 
 import json as json_text
 import uuid
@@ -11,10 +11,16 @@ from sep_trader.cli.options import Json
 from sep_trader.cli.wiring import open_database
 from sep_trader.errors import InputError
 from sep_trader.settings import load_settings
+from sep_trader.store.queries import queries
 
 if TYPE_CHECKING:
+    from sep_trader.market.candles import Candles
+    from sep_trader.research.artifact import Model
     from sep_trader.research.ledger import Head
+    from sep_trader.research.lookahead import Difference
 
+_ASKED = 20_000
+"""The newest candles that a model is asked about."""
 FOUND = 1
 """Exit code where something is wrong with what was checked."""
 _SHOWN_OF_A_HASH = 16
@@ -96,6 +102,102 @@ def rerun(
     if not json and found.code != found.code_again:
         render.console.print(f"The code was {found.code}, it is {found.code_again}.")
     if not found.ok:
+        raise typer.Exit(FOUND)
+
+
+@app.command()
+def selftest(
+    series: Annotated[int, typer.Option("--series", min=10, help="Series without an edge; 200 are a full run.")] = 200,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="The same seed gives the same result.")] = 1,
+    json: Json = False,
+) -> None:
+    """Prove the rules of evidence: nothing without an edge is READY too often, every known mistake is seen to fail.
+
+    Exit code 1 when a bound breaks.
+    """
+    from sep_trader.research.selftest.report import Rate
+    from sep_trader.research.selftest.report import selftest as run_all
+
+    with render.progress_bar() as bar:
+        task = bar.add_task("Series without an edge", total=series)
+        found = run_all(series, seed, lambda done, total: bar.update(task, completed=done, total=total))
+    if json:
+        render.print_json({**_columns(found), "ok": found.ok})
+    else:
+        rates = {name: rate for name, rate in _columns(found).items() if isinstance(rate, Rate)}
+        rows = (
+            (name.replace("_", " "), f"{r.rate:.1%}", f"{r.low:.1%} to {r.high:.1%}", r.n) for name, r in rates.items()
+        )
+        render.print_table("What happens without an edge, and with one", ["What", "Rate>", "95 %", "Of>"], rows)
+        mistakes = ((c.name, f"{c.rate:.1%}", "yes" if c.caught else "NO") for c in found.negative_controls)
+        render.print_table("Mistakes that must be seen to fail", ["Mistake", "READY>", "Seen"], mistakes)
+        run = found.run_length
+        render.console.print(
+            f"Peeks caught {found.peeks_caught} of {found.peeks}; t test uniform, p {found.ks_p:.2g}; decay detector "
+            f"cries wolf after {run.mean:.0f} trades (at least {run.wanted} wanted); trained again "
+            f"{found.trained_again_same} of {found.trained_again} the same."
+        )
+        render.console.print("\n".join(f"[red]{one}[/]" for one in found.failed) or "All of it holds.")
+    if not found.ok:
+        raise typer.Exit(FOUND)
+
+
+@app.command()
+def lookahead(model: Annotated[str, typer.Argument(help="Id of a model.")], json: Json = False) -> None:
+    """Ask a model whether it looks ahead: up to any candle it must propose what it proposes when it knows the rest.
+
+    Exit code 1 when it does not.
+    """
+    from sep_trader.research.lookahead import looks_ahead
+    from sep_trader.research.strategies import propose
+
+    chosen, candles = _model(model)
+    found = looks_ahead(lambda part: propose(part, chosen.parameters), candles)
+    _differences(chosen, found, json, "looks ahead", "does not look ahead")
+
+
+@app.command()
+def warmup(model: Annotated[str, typer.Argument(help="Id of a model.")], json: Json = False) -> None:
+    """Ask a model whether the candles that it says it needs before its first proposal are enough.
+
+    Exit code 1 when they are not.
+    """
+    from sep_trader.research.lookahead import needs_more
+    from sep_trader.research.strategies import propose
+
+    chosen, candles = _model(model)
+    stated = chosen.parameters.warm_up(chosen.granularity)
+    if len(candles) <= stated + 1:
+        raise InputError(f"{len(candles)} candles are not more than the {stated} that it needs first", "import more")
+    found = needs_more(lambda part: propose(part, chosen.parameters), candles, stated)
+    _differences(chosen, found, json, f"needs more than {stated} candles", f"needs at most {stated} candles")
+
+
+def _model(name: str) -> "tuple[Model, Candles]":
+    """A model, and the newest candles of its pair."""
+    from sep_trader.research.artifact import Model
+    from sep_trader.store import candles as store
+
+    with open_database(load_settings()) as database, database.transaction() as connection:
+        artifact = queries.optional(connection, "model_artifact", dict, id=name)
+        if artifact is None:
+            raise InputError(f"no model {name[:40]}", "sep status --json lists model_id")
+        model = Model.from_json(artifact)
+        candles = store.read_or_make(connection, model.pair, model.granularity)
+    if len(candles) == 0:
+        raise InputError(f"no {model.granularity} candles of {model.pair}", "sep data import")
+    return model, candles.take(slice(max(0, len(candles) - _ASKED), len(candles)))
+
+
+def _differences(model: "Model", found: "list[Difference]", json: bool, bad: str, good: str) -> None:
+    if json:
+        render.print_json({"model": model.id, "pair": model.pair, "differences": found, "ok": not found})
+    else:
+        if found:
+            rows = ((one.cut, one.candle, one.column, one.whole, one.part) for one in found[:20])
+            render.print_table("Proposals that change", ["Cut>", "Candle>", "Column", "Whole>", "Part>"], rows)
+        render.console.print(f"Model {model.id} of {model.pair} {bad if found else good}.")
+    if found:
         raise typer.Exit(FOUND)
 
 

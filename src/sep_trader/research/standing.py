@@ -120,6 +120,7 @@ def accounts_of(
     if before is not None and until < before.until:
         return before
     clean = [one for one in bets if one.entered >= design.released]
+    ended = [(one, top) for one, top in zip(bets, most, strict=True) if one.left <= until]
     account, _ = booked(bets, until=until)
     forward, _ = booked(clean, until=until)
     kept = clean_kept = 1.0
@@ -132,10 +133,10 @@ def accounts_of(
         clean=forward.value * clean_kept,
         kept=kept,
         clean_kept=clean_kept,
-        trades=len(bets),
+        trades=len(ended),
         guard_breaks=account.guard_breaks,
-        growth=_growth(account, bets),
-        against=against_an_edge([(one.outcome, top) for one, top in zip(bets, most, strict=True)]),
+        growth=_growth(account, [one for one, _ in ended]),
+        against=against_an_edge([(one.outcome, top) for one, top in ended]),
     )
 
 

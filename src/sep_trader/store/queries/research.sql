@@ -17,6 +17,10 @@ SELECT ((SELECT coalesce(sum((body::jsonb->>'trials')::bigint), 0) FROM research
 INSERT INTO models (id, pair, granularity, run_id, artifact) VALUES (:id, :pair, :granularity, :run_id, :artifact)
 ON CONFLICT (id) DO NOTHING;
 
+-- name: model_artifact :value
+-- A model as it was stored.
+SELECT artifact FROM models WHERE id = :id;
+
 -- name: record_verdict :execute
 -- Give a pair its newest verdict and model. Any override is withdrawn, and the right to trade unless it is READY.
 INSERT INTO trading_pairs (pair, model_id, verdict, verdict_reason, reasons, account, judged_at)
