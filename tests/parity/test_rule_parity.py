@@ -10,8 +10,10 @@ import pytest
 from sep_trader.history import lean
 from sep_trader.market.candles import Candles, QuoteCandles
 from sep_trader.market.granularity import Granularity
+from sep_trader.market.instrument import standard_instrument
 from sep_trader.research.costs import CostModel
 from sep_trader.research.parameters import RuleParameters
+from sep_trader.research.pricing import too_near, whole_ticks
 from sep_trader.research.rule_stream import RuleStream
 from sep_trader.research.simulate import simulate
 from sep_trader.research.strategies import RuleSeries, propose
@@ -25,6 +27,7 @@ RULES = [
     RuleParameters(window=8, theta_run=0.0, entropy_max=1.0, stability_min=0.0, confirm=("H1",), mode="fade"),
 ]
 COSTS = CostModel(slippage_pips=0.3)
+TERMS = standard_instrument("EUR_USD")
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +71,9 @@ def test_what_training_sweeps_are_the_proposals_trades(candles: Candles, confirm
     for at, one in enumerate(sets):
         proposals = propose(candles, one)
         for fold, (train, _) in enumerate(cuts):
-            part = candles.take(train), proposals.side[train], proposals.stop[train], proposals.target[train]
+            near = too_near(whole_ticks(proposals.stop, TERMS), candles.spread)[train]
+            side = np.where(near, 0, proposals.side[train]).astype(np.int8)
+            part = candles.take(train), side, proposals.stop[train], proposals.target[train]
             trades = simulate(*part, one.horizon, COSTS)
             assert swept.trades[fold, at] == len(trades)
             assert swept.net[fold, at] == pytest.approx(trades.net.sum(), abs=1e-12)

@@ -24,6 +24,7 @@ from sep_trader.research.cluster import run_many
 from sep_trader.research.costs import CostModel
 from sep_trader.research.identity import code_identity
 from sep_trader.research.parameters import RuleParameters
+from sep_trader.research.pricing import priced_on
 from sep_trader.research.simulate import net_outcomes
 from sep_trader.research.spreads import SpreadModel, Spreads, filled
 from sep_trader.research.standing import Accounts, Standing, accounts_of, bets_of, most_of, standing_of
@@ -238,10 +239,10 @@ def _examine(database: Database, pair: str, given: _Input, result: OutOfSample, 
 def _label_mean(examined: _Examined) -> float | None:
     """Mean net outcome, in pips, of every proposal of the chosen set on its own: with no trade left out because another
     one was open, it says whether the rule or the order of its signals made the result."""
-    proposals = propose(examined.candles, examined.parameters)
-    labels = net_outcomes(
-        examined.candles, proposals.side, proposals.stop, proposals.target, examined.parameters.horizon, examined.costs
-    )
+    proposals = priced_on(propose(examined.candles, examined.parameters), examined.candles)
+    columns = proposals.side, proposals.stop, proposals.target
+    digits = standard_instrument(examined.candles.instrument).display_precision
+    labels = net_outcomes(examined.candles, *columns, examined.parameters.horizon, examined.costs, digits=digits)
     labels = labels[np.isfinite(labels)]
     return float(labels.mean()) / examined.costs.pip if len(labels) else None
 

@@ -17,7 +17,13 @@ Rows = list[tuple[int, int, int, float, float, float, float, int]]
 
 
 def quoted_trades(
-    candles: QuoteCandles, side: npt.NDArray[np.int8], stop: Float, target: Float, horizon: int, costs: CostModel
+    candles: QuoteCandles,
+    side: npt.NDArray[np.int8],
+    stop: Float,
+    target: Float,
+    horizon: int,
+    costs: CostModel,
+    digits: int | None = None,
 ) -> Rows:
     """The trades of one parameter set's proposals, oldest first: entry, exit (candle indices), side, entry fill, exit
     fill, gross, net, reason.
@@ -34,7 +40,9 @@ def quoted_trades(
         if t < free_from or latest == entry:
             continue
         sign = 1 if side[t] > 0 else -1
-        leave, bought, price, reason = _followed(candles, entry, latest, sign, stop[t], target[t], costs.slippage)
+        leave, bought, price, reason = _followed(
+            candles, entry, latest, sign, stop[t], target[t], costs.slippage, digits
+        )
         sold = price - sign * costs.slippage
         gross = sign * (price - bought) + costs.slippage + _half(candles, entry) + _half(candles, leave, reason == END)
         charged = (nights[leave] - nights[entry]) * rates[0 if sign > 0 else 1] * bought
@@ -50,7 +58,14 @@ def _latest(candles: QuoteCandles, t: int, horizon: int) -> int:
 
 
 def _followed(
-    candles: QuoteCandles, entry: int, latest: int, sign: int, stop: float, target: float, slippage: float
+    candles: QuoteCandles,
+    entry: int,
+    latest: int,
+    sign: int,
+    stop: float,
+    target: float,
+    slippage: float,
+    digits: int | None,
 ) -> tuple[int, float, float, int]:
     """One trade: the candle it leaves in, its entry fill, the price it leaves at, and why."""
     n = len(candles)
@@ -59,6 +74,8 @@ def _followed(
     opens, closes = (candles.bid_open, candles.bid_close) if long else (candles.ask_open, candles.ask_close)
     worst, best = (candles.bid_low, candles.bid_high) if long else (candles.ask_high, candles.ask_low)
     stop_level, target_level = bought - sign * stop, bought + sign * target
+    if digits is not None:
+        stop_level, target_level = float(np.round(stop_level, digits)), float(np.round(target_level, digits))
     stopped = _first(sign * (worst[span] - stop_level) <= 0)
     reached = _first(sign * (best[span] - target_level) >= 0)
     if stopped is not None and (reached is None or stopped <= reached):

@@ -61,11 +61,14 @@ def simulate(
     target: Float,
     horizon: int,
     costs: CostModel,
+    *,
+    digits: int | None = None,
 ) -> Trades:
     """Turn one parameter set's proposals into trades, by the outcome rule; on bid and ask where the candles have both.
 
     side: int8[N], the proposal decided at the close of each candle. stop, target: float64[N], distances from the entry
-    fill in price units, inf for none. horizon: candles a trade may last.
+    fill in price units, inf for none. horizon: candles a trade may last. digits: decimals to which the levels of stop
+    and target are rounded, as a broker takes them; left out, they are not.
 
     A proposal at t fills at the open of t+1, at the ask (long) or the bid (short). The trade leaves at the first of
     stop, target and horizon; stop and target are triggered by the side it would be closed at. A candle that touches
@@ -82,11 +85,11 @@ def simulate(
     """
     if isinstance(candles, QuoteCandles):
         _check(candles.to_mid(_DIGITS), side, stop, target, horizon)
-        return _columns(quoted_trades(candles, side, stop, target, horizon, costs))
+        return _columns(quoted_trades(candles, side, stop, target, horizon, costs, digits))
     _check(candles, side, stop, target, horizon)
     index = np.empty((int(np.count_nonzero(side)), 4), dtype=np.int64)
     price = np.empty(index.shape)
-    count = run_trades(*_walked(candles, side, stop, target, horizon, costs), index, price)
+    count = run_trades(*_walked(candles, side, stop, target, horizon, costs, digits), index, price)
     entry, leave, row, reason = index[:count].T.copy()
     bought, sold, gross, net = price[:count].T.copy()
     return Trades(entry, leave, (1 - 2 * row).astype(np.int8), bought, sold, gross, net, reason.astype(np.int8))
@@ -100,7 +103,14 @@ def _columns(rows: Rows) -> Trades:
 
 
 def net_outcomes(
-    candles: Candles, side: npt.NDArray[np.int8], stop: Float, target: Float, horizon: int, costs: CostModel
+    candles: Candles,
+    side: npt.NDArray[np.int8],
+    stop: Float,
+    target: Float,
+    horizon: int,
+    costs: CostModel,
+    *,
+    digits: int | None = None,
 ) -> Float:
     """Net outcome, in price units, of entering at each candle that has a side, each on its own; NaN elsewhere.
 
@@ -108,7 +118,7 @@ def net_outcomes(
     """
     _check(candles, side, stop, target, horizon)
     net = np.full(len(candles), np.nan)
-    run_each(*_walked(candles, side, stop, target, horizon, costs), net)
+    run_each(*_walked(candles, side, stop, target, horizon, costs, digits), net)
     return net
 
 
@@ -129,7 +139,13 @@ def _check(candles: Candles, side: npt.NDArray[np.int8], stop: Float, target: Fl
 
 
 def _walked(
-    candles: Candles, side: npt.NDArray[np.int8], stop: Float, target: Float, horizon: int, costs: CostModel
+    candles: Candles,
+    side: npt.NDArray[np.int8],
+    stop: Float,
+    target: Float,
+    horizon: int,
+    costs: CostModel,
+    digits: int | None,
 ) -> tuple[Any, ...]:
     """What `run_trades` and `run_each` read, in their order."""
     floats = [np.ascontiguousarray(one, dtype=np.float64) for one in (stop, target)]
@@ -145,4 +161,5 @@ def _walked(
         costs.slippage,
         rollovers(candles.time).astype(np.int32),
         costs.daily_rates,
+        0.0 if digits is None else 10.0**digits,
     )

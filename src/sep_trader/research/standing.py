@@ -17,12 +17,11 @@ from sep_trader.research.account import LAMBDAS, Account, Bet, booked, scale_of
 from sep_trader.research.catalogue import CATALOGUE, Design
 from sep_trader.research.costs import CUT_OFF, CostModel
 from sep_trader.research.decay import against_an_edge, trades_to_decide
+from sep_trader.research.pricing import LEAST_SPREADS
 from sep_trader.research.walk_forward import HeldOut
 from sep_trader.research.weights import CROSSES, MAJORS, pair_weight, threshold
 
 _DAY_S = 86_400
-LEAST_SPREADS = 2.0
-"""A trade whose stop is nearer than so many spreads is not bet on."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from types import ModuleType
 from typing import TYPE_CHECKING
 
@@ -42,6 +42,16 @@ class SweepResult:
     max_drawdown: Float
     expectancy: Float
     device: str
+
+    def placed(self, into: "SweepResult | None", numbers: Sequence[int], sets: int) -> "SweepResult":
+        """These sets' columns at their numbers among all sets; the others as `into` has them, NaN where it is None."""
+        columns: dict[str, Float] = {}
+        for one in fields(self)[:-1]:
+            part: Float = getattr(self, one.name)
+            whole = np.full((*part.shape[:-1], sets), np.nan) if into is None else getattr(into, one.name)
+            whole[..., list(numbers)] = part
+            columns[one.name] = whole
+        return SweepResult(**columns, device=self.device)
 
 
 def sweep(

@@ -11,8 +11,11 @@ import numpy.typing as npt
 from sep_trader.errors import InputError
 from sep_trader.market.candles import Candles
 from sep_trader.market.granularity import Granularity
+from sep_trader.market.instrument import standard_instrument
 from sep_trader.research.costs import CostModel
+from sep_trader.research.kernels.inputs import AllowedTrend
 from sep_trader.research.parameters import RuleParameters
+from sep_trader.research.pricing import priced, too_near, whole_ticks
 from sep_trader.research.simulate import ExitReason, simulate
 from sep_trader.research.strategies import RuleSeries
 from sep_trader.research.sweep import SweepJob, SweepResult, on_gpu, sweep_many
@@ -217,16 +220,24 @@ def _sweep_training(
     threads: int,
 ) -> SweepResult:
     """Statistics of every set in every training part: arrays [folds, sets]."""
-    confirm = sets[0].confirm
-    job = SweepJob(
-        series.candles,
-        costs,
-        folds=[(train.start, train.stop) for train, _ in cuts],
-        # Where there is no range yet, nothing is allowed, and the scale is not looked at.
-        scale=np.where(series.mean_range > 0.0, series.mean_range, 1.0),
-        allowed={s.window: series.allowed(confirm, s.window) for s in sets},
-    )
-    return sweep_many([job], sets, device=device, threads=threads)[0]
+    folds = [(train.start, train.stop) for train, _ in cuts]
+    # Where there is no range yet, nothing is allowed, and the scale is not looked at.
+    scale = np.where(series.mean_range > 0.0, series.mean_range, 1.0)
+    terms, spread = standard_instrument(series.candles.instrument), series.candles.spread
+    found: SweepResult | None = None
+    # Sets of one stop share the candles at which it is too near to be proposed, those of one confirmation its trend.
+    for stop, confirm in dict.fromkeys((one.stop_ranges, one.confirm) for one in sets):
+        numbers = [at for at, one in enumerate(sets) if (one.stop_ranges, one.confirm) == (stop, confirm)]
+        near = too_near(whole_ticks(stop * scale, terms), spread)
+        allowed = {
+            window: np.where(near, AllowedTrend.NONE, series.allowed(confirm, window)).astype(np.int8)
+            for window in {sets[at].window for at in numbers}
+        }
+        job = SweepJob(series.candles, costs, folds, scale, allowed)
+        part = sweep_many([job], [sets[at] for at in numbers], device=device, threads=threads)[0]
+        found = part.placed(found, numbers, len(sets))
+    assert found is not None  # noqa: S101 - a grid has at least one set
+    return found
 
 
 class _Tester:
@@ -234,6 +245,7 @@ class _Tester:
 
     def __init__(self, series: RuleSeries, costs: CostModel) -> None:
         self.series, self.costs = series, costs
+        self._terms = standard_instrument(series.candles.instrument)
         self.open = 0
         self._free_from = 0
         """The candle in which the newest trade left: proposals of earlier ones are ignored."""
@@ -244,7 +256,10 @@ class _Tester:
 
         The metrics know the candles before the part. A trade that has not ended with the series is only counted.
         """
-        candles, proposals = self.series.candles, self.series.propose(parameters)
+        candles, proposals = (
+            self.series.candles,
+            priced(self.series.propose(parameters), self.series.candles.spread, self._terms),
+        )
         step = candles.granularity.seconds
         latest = int(candles.time[part.stop - 1]) + (1 + parameters.horizon) * step
         # The candle in which the last horizon ends, for trades that the fold's last candle proposes.
@@ -253,7 +268,9 @@ class _Tester:
         side[part.stop - part.start :] = 0
         side[: max(0, self._free_from - part.start)] = 0
         columns = (side, proposals.stop[reach], proposals.target[reach])
-        trades = simulate(candles.take(reach), *columns, parameters.horizon, self.costs)
+        trades = simulate(
+            candles.take(reach), *columns, parameters.horizon, self.costs, digits=self._terms.display_precision
+        )
         ended = trades.reason != ExitReason.END
         self.open += int(np.count_nonzero(~ended))
         if len(trades):

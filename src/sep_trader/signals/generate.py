@@ -12,6 +12,7 @@ from sep_trader.market.instrument import Instrument
 from sep_trader.qfh import WindowMetrics
 from sep_trader.qfh.reference import METRICS
 from sep_trader.research.artifact import Model
+from sep_trader.research.pricing import priced, too_near, whole_ticks
 from sep_trader.research.rule_stream import RuleStream
 from sep_trader.research.strategies import propose
 from sep_trader.signals.signal import Signal, signal_id
@@ -22,7 +23,7 @@ EXPIRY_CANDLES = 2
 
 def generate(candles: Candles, model: Model, instrument: Instrument, *, after: int) -> list[Signal]:
     """Signals of the candles that start later than `after` (seconds since the epoch); the earlier ones warm up."""
-    found = propose(candles, model.parameters)
+    found = priced(propose(candles, model.parameters), candles.spread, instrument)
     rows = np.flatnonzero((found.side != 0) & (candles.time > after)).tolist()
     return [
         _signal(
@@ -48,13 +49,16 @@ class SignalStream:
     def take(self, candles: Candles) -> list[Signal]:
         """Take complete mid candles, oldest first; those that were taken already are passed over."""
         signals = []
-        columns = (candles.time, candles.open, candles.high, candles.low, candles.close)
-        for time, *prices in zip(*(column.tolist() for column in columns), strict=True):
+        columns = (candles.time, candles.spread, candles.open, candles.high, candles.low, candles.close)
+        for time, spread, *prices in zip(*(column.tolist() for column in columns), strict=True):
             if self.newest is not None and time <= self.newest:
                 continue
             p = self._rule.update(time, *prices)
-            if p is not None:
-                values = (p.side, p.confidence, p.stop, p.target, metrics_at(p.metrics, 0))
+            if p is None:
+                continue
+            stop, target = whole_ticks(np.array([p.stop, p.target]), self._instrument).tolist()
+            if not too_near(np.array([stop]), np.array([spread]))[0]:
+                values = (p.side, p.confidence, stop, target, metrics_at(p.metrics, 0))
                 signals.append(_signal(self.model, self._instrument, time, *values))
         return signals
 

@@ -9,6 +9,7 @@ from sep_trader.market.clock import from_epoch
 from sep_trader.market.instrument import Instrument
 from sep_trader.research.artifact import Model
 from sep_trader.research.costs import CostModel
+from sep_trader.research.pricing import priced
 from sep_trader.research.simulate import ExitReason, simulate
 from sep_trader.research.strategies import propose
 from sep_trader.simulation.money import TestedTrade
@@ -34,11 +35,12 @@ def tested_trades(
     rate: Decimal = Decimal(1),
 ) -> list[TestedTrade]:
     """Trades of the proposals of candles that begin within [first, after) seconds, each sized by one balance."""
-    found = propose(candles, model.parameters)
+    found = priced(propose(candles, model.parameters), candles.spread, instrument)
     within = (candles.time >= first) & (candles.time < after)
     side = np.where(within, found.side, 0).astype(np.int8)
     costs = CostModel(pip=float(instrument.pip))
-    trades = simulate(candles, side, found.stop, found.target, model.parameters.horizon, costs)
+    digits = instrument.display_precision
+    trades = simulate(candles, side, found.stop, found.target, model.parameters.horizon, costs, digits=digits)
     made = []
     for i in range(len(trades)):
         reason = REASONS.get(ExitReason(int(trades.reason[i])))

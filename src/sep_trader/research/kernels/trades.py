@@ -6,6 +6,8 @@ import math
 from functools import partial
 from typing import Any
 
+import numpy as np
+
 from sep_trader.research.kernels import scalar
 from sep_trader.research.kernels.compiled import calling, compiled
 from sep_trader.research.kernels.scalar import END, HORIZON, NEVER, STOP, TARGET
@@ -19,16 +21,25 @@ outcome = kernel(calling(scalar.outcome, product=product))
 
 
 @kernel
+def level_of(price, power):
+    """A level as a broker takes it: in units of 1/power, half-even; power 0 leaves it as it is."""
+    return price if power == 0.0 or math.isinf(price) else np.rint(price * power) / power
+
+
+@kernel
 def one_trade(
-    t, row, stop, target, horizon, open_, close, half, reach, fine, coarse, time, step, slippage, nights, rates
+    t, row, stop, target, horizon, open_, close, half, reach, fine, coarse, time, step, slippage, nights, rates, power
 ):  # fmt: skip
     """The trade that a proposal at candle t makes: (exit's candle, gross, net, entry fill, exit fill, reason)."""
     n, entry, sign = len(open_), t + 1, 1.0 - 2.0 * row
     latest = latest_exit(entry, horizon, step, time)
     fill = sign * open_[entry] + half[entry] + slippage
     end = min(n, latest)
-    stopped = next_touch(entry, end, fill - stop, row, reach, fine, coarse)
-    reached = next_touch(entry, end, -(fill + target), 2 + row, reach, fine, coarse)
+    stop_level, target_level = level_of(fill - stop, power), level_of(fill + target, power)
+    if power != 0.0:
+        stop, target = fill - stop_level, target_level - fill
+    stopped = next_touch(entry, end, stop_level, row, reach, fine, coarse)
+    reached = next_touch(entry, end, -target_level, 2 + row, reach, fine, coarse)
     leave = min(stopped, reached)
     stop_after = stopped - entry if stopped < end else NEVER
     target_after = reached - entry if reached < end else NEVER
@@ -50,7 +61,8 @@ def one_trade(
 
 @driver
 def run_trades(
-    side, stop, target, horizon, open_, high, low, close, half, time, step, slippage, nights, rates, index, price
+    side, stop, target, horizon, open_, high, low, close, half, time, step, slippage, nights, rates, power, index,
+    price
 ):  # fmt: skip
     """Walk one set's proposals and write its trades: index [N, 4] of entry, exit, row, reason; price [N, 4] of
     entry fill, exit fill, gross, net. Returns the number of trades. A proposal while a trade is open is passed over,
@@ -68,7 +80,7 @@ def run_trades(
             continue
         leave, gross, net, bought, sold, reason = one_trade(
             at, row, stop[at], target[at], horizon, open_, close, half, reach, fine, coarse, time, step, slippage,
-            nights, rates,
+            nights, rates, power,
         )  # fmt: skip
         index[count, 0], index[count, 1], index[count, 2], index[count, 3] = entry, leave, row, reason
         price[count, 0], price[count, 1], price[count, 2], price[count, 3] = bought, sold, gross, net
@@ -79,7 +91,7 @@ def run_trades(
 
 @driver
 def run_each(
-    side, stop, target, horizon, open_, high, low, close, half, time, step, slippage, nights, rates, net_of
+    side, stop, target, horizon, open_, high, low, close, half, time, step, slippage, nights, rates, power, net_of
 ):  # fmt: skip
     """Write the net of every proposal's trade as if it were the only one: float64[N], untouched where there is none."""
     reach, fine, coarse = reach_of(high, low, half)
@@ -87,6 +99,6 @@ def run_each(
         if side[t] != 0 and latest_exit(t + 1, horizon, step, time) > t + 1:
             _, _, net, _, _, _ = one_trade(
                 t, 0 if side[t] > 0 else 1, stop[t], target[t], horizon, open_, close, half, reach, fine, coarse, time,
-                step, slippage, nights, rates,
+                step, slippage, nights, rates, power,
             )  # fmt: skip
             net_of[t] = net
