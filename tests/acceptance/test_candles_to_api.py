@@ -112,12 +112,14 @@ def test_candles_to_api(database: Database, data_dir: Path, tmp_path: Path) -> N
         ):
             assert generator.stdout is not None
             assert json.loads(generator.stdout.readline())["signals"] == [], "nothing is generated for the past"
-            for _ in range(150):
+            for minute in range(400):
                 state = httpx.post(f"{exchange}/_exchange/step", json={"seconds": 60}, timeout=30).json()
                 # A minute has passed when its candle is stored and every signal that it gave has been decided.
                 wait_until(partial(rows, f"{STORED} '{state['now'][:19]}Z'::timestamptz - interval '1 min'"), 10)
                 wait_until(lambda: not rows("SELECT 1 FROM trading_signals WHERE status = 'NEW'"), 10)
                 open_seen += rows("SELECT * FROM v_open_trades")
+                if minute >= 100 and len(rows("SELECT 1 FROM trade_executions WHERE status = 'CLOSED'")) >= 3:
+                    break
             generator.terminate()
             for _ in range(90):
                 if not rows("SELECT 1 FROM v_open_trades"):

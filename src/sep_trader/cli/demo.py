@@ -32,7 +32,7 @@ from sep_trader.store.database import Database
 from sep_trader.store.queries import Row, queries
 
 if TYPE_CHECKING:
-    from sep_trader.research.job import TrainingResult
+    from sep_trader.research.training import TrainingResult
 
 app = typer.Typer()
 DEMO = "sep demo"
@@ -156,7 +156,8 @@ def _import(run: Demo) -> None:
 
 def _train(run: Demo) -> None:
     """Step 2: train and judge every pair on the candles before the trading day."""
-    from sep_trader.research.job import TrainingSpec, train
+    from sep_trader.research.job import train
+    from sep_trader.research.training import TrainingSpec
 
     run.say("2. Train and judge")
     with render.progress_bar() as bar:
@@ -177,7 +178,7 @@ def _train(run: Demo) -> None:
 def _enable(run: Demo) -> None:
     """Step 3: turn trading on, for one pair, on the simulated account, on record."""
     run.say("3. Let one pair trade")
-    best = max(run.results, key=lambda r: (r.verdict is Verdict.READY, -r.evidence.p_value, r.evidence.expectancy))
+    best = max(run.results, key=lambda r: (r.verdict is Verdict.READY, r.e_value, r.evidence.expectancy))
     run.enabled = best.pair
     reason = "demonstration on a simulated account"
     with run.database.transaction() as connection:

@@ -8,6 +8,7 @@ import typer
 
 from sep_trader.cli import render
 from sep_trader.cli.options import Json
+from sep_trader.cli.training_options import Financing, Sets, Slippage, Timeframe, spec_of
 from sep_trader.cli.wiring import open_database
 from sep_trader.errors import InputError
 from sep_trader.settings import load_settings
@@ -77,6 +78,39 @@ def show(
     )
     columns = ["Row>", "At (UTC)", "Kind", "Pair", "Design", "Run", "Hash"]
     render.print_table("Ledger of research", columns, rows, empty="nothing was tried yet")
+
+
+@app.command()
+def register(
+    pair: str,
+    granularity: Timeframe = "M1",
+    slippage_pips: Slippage = None,
+    financing: Financing = None,
+    sets: Sets = None,
+    json: Json = False,
+) -> None:
+    """Write a design of your own into the ledger: its trades on candles after this moment count for a live account.
+
+    The second one of a pair weighs a fourth of the first, the third a ninth. None is ever removed.
+    """
+    from sep_trader.market.instrument import parse_pair
+    from sep_trader.research.material import costs_of
+    from sep_trader.research.registration import register as write
+
+    name = parse_pair(pair)
+    spec = spec_of(granularity, None, None, "auto", None, None, None, False, slippage_pips, financing, sets)
+    with open_database(load_settings()) as database, database.transaction() as connection:
+        costs = costs_of(connection, name, spec)
+        design, head = write(connection, name, spec.granularity, spec.grid, spec.plan, costs)
+    shown = {"pair": name, "design": design.name, "weight": design.weight, "released": design.released}
+    if json:
+        render.print_json(shown | {"head": f"{head.number}:{head.hash}"})
+        return
+    render.console.print(
+        f"{design.name} of {name} bets on candles after {render.shown(design.released)} UTC, "
+        f"with {design.weight:.0%} of half of the clean account. Train it with the same options."
+    )
+    render.console.print(f"Head of the ledger, to note elsewhere: {head.number}:{head.hash}")
 
 
 @app.command()

@@ -1,18 +1,34 @@
 """The daily workflow: status, train, train-all, generate_signals, enable, disable. `train_manager.py` runs the same."""
 
 import getpass
+import sys
 import threading
 import time
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from sep_trader.cli import render
 from sep_trader.cli.options import By, Json, Why
+from sep_trader.cli.training_options import (
+    Cluster,
+    Device,
+    End,
+    Financing,
+    Sets,
+    Slippage,
+    SpreadByHour,
+    SpreadMeasured,
+    SpreadPips,
+    Start,
+    Timeframe,
+    Yes,
+    spec_of,
+)
 from sep_trader.cli.wiring import open_broker, open_database
-from sep_trader.errors import InputError, SepError
-from sep_trader.market.clock import parse_rfc3339
-from sep_trader.market.granularity import Granularity
+from sep_trader.errors import InputError, NotAllowed, SepError
+from sep_trader.market.clock import from_epoch
 from sep_trader.market.instrument import parse_pair
 from sep_trader.settings import OandaEnvironment, load_settings
 from sep_trader.store.database import Connection, Database
@@ -22,43 +38,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from sep_trader.research.artifact import Model
-    from sep_trader.research.job import TrainingSpec
+    from sep_trader.research.live import LiveExpectancy
+    from sep_trader.research.training import TrainingSpec
     from sep_trader.signals.job import Follower, Generated
 
 SIGN_OF_LIFE_S = 5.0
+_BEFORE_ALL = from_epoch(0)
 
 app = typer.Typer()
-Timeframe = Annotated[str, typer.Option("--granularity", "-g", help="Candle length.")]
-Start = Annotated[str | None, typer.Option("--start", help="Use candles from this RFC 3339 time on.")]
-End = Annotated[str | None, typer.Option("--end", help="Use candles before this RFC 3339 time.")]
-Device = Annotated[str, typer.Option("--device", help="auto, cpu or cuda. auto takes a GPU where that is faster.")]
-Cluster = Annotated[
-    str | None, typer.Option("--cluster", help="tcp://HOST:PORT for Dask, ray://HOST:PORT for Ray; else this machine.")
-]
-
-
-SpreadPips = Annotated[
-    float | None, typer.Option("--spread-pips", min=0.0, help="Declare the spread of candles that came without one.")
-]
-SpreadByHour = Annotated[
-    str | None, typer.Option("--spread-by-hour", help="The same by the hour, UTC: 0-5:2.5,6-20:1.2,21-23:3.")
-]
-SpreadMeasured = Annotated[
-    bool, typer.Option("--spread-measured", help="Measure it on the pair's own candles that have one.")
-]
-Slippage = Annotated[
-    float | None, typer.Option("--slippage-pips", min=0.0, help="Slippage at every fill. [default: 0.2]")
-]
-Financing = Annotated[
-    float | None,
-    typer.Option(
-        "--financing",
-        min=-1.0,
-        max=1.0,
-        help="A year's share on a position, -0.02 is a charge. "
-        "[default: the broker's rates where downloaded, else -0.01]",
-    ),
-]
 
 
 @app.command()
@@ -71,8 +58,10 @@ def status(json: Json = False) -> None:
         info = queries.only(connection, "database_info", Row)
         notice = queries.optional(connection, "notice", str)
         stated = queries.many(connection, "newest_statements", Row)
+        live = {row["pair"]: _live(connection, row) for row in pairs}
     if json:
-        shown = {"notice": notice, "trading_state": state, "pairs": pairs, "newest": newest, "database": info}
+        told = [{**row, "live": live[row["pair"]]} for row in pairs]
+        shown = {"notice": notice, "trading_state": state, "pairs": told, "newest": newest, "database": info}
         render.print_json(shown | {"statements": stated})
         return
     if notice:
@@ -87,11 +76,37 @@ def status(json: Json = False) -> None:
         money = f"live {one['live']:,.2f}, backtest {one['backtest']:,.2f}"
         render.console.print(f"{one['day']} {one['pair']}: {alike}; {money}, unexplained {one['residual']}")
     rows = (
-        (p["pair"], p["enabled"], p["verdict"], _account(p), p["candles_until"], p["verdict_reason"], _right(p))
+        (
+            p["pair"],
+            "yes" if p["enabled"] else "no",
+            (p["verdict"] or "").replace("_", " "),
+            _account(p),
+            p["trades"],
+            None if p["expectancy_pips"] is None else f"{p['expectancy_pips']:+.2f}",
+            None if p["judged_at"] is None else f"{(datetime.now(UTC) - p['judged_at']).days} d",
+            None if p["candles_until"] is None else f"{p['candles_until']:%Y-%m-%d}",
+        )
         for p in pairs
     )
-    columns = ["Pair", "Enabled", "Verdict", "Account", "Data until (UTC)", "Why", "Trades by"]
+    columns = ["Pair", "Trades?", "Verdict", "Account", "Trades>", "Pips>", "Age>", "Data until"]
     render.print_table("Pairs", columns, rows, empty="none trained yet")
+    for p in pairs:
+        right = _right(p)
+        render.console.print(f"{p['pair']}: {p['verdict_reason']}{'; ' + right if right else ''}")
+        if live[p["pair"]].trades:
+            found = live[p["pair"]]
+            span = f"{found.low_r:+.2f} to {found.high_r:+.2f} R"
+            text = f"{found.trades} live trades, {found.expectancy_r:+.2f} R each, {span}"
+            render.console.print(f"{p['pair']}: {text} with 95 % at every look")
+
+
+def _live(connection: Connection, pair: Row) -> "LiveExpectancy":
+    """What a pair's live trades say of its expectancy, since its account began."""
+    from sep_trader.execution.edge import outcomes_of
+    from sep_trader.research.live import live_expectancy
+
+    found = outcomes_of(connection, pair["pair"], pair["decayed_at"] or _BEFORE_ALL)
+    return live_expectancy([one.outcome for one in found], [one.most for one in found])
 
 
 @app.command()
@@ -107,11 +122,13 @@ def train(
     spread_measured: SpreadMeasured = False,
     slippage_pips: Slippage = None,
     financing: Financing = None,
+    sets: Sets = None,
+    yes: Yes = False,
     json: Json = False,
 ) -> None:
     """Train and judge one pair on its candles in the store."""
-    stated = (spread_pips, spread_by_hour, spread_measured, slippage_pips, financing)
-    _train([parse_pair(pair)], _spec(granularity, start, end, device, cluster, *stated), json)
+    stated = (spread_pips, spread_by_hour, spread_measured, slippage_pips, financing, sets)
+    _train([parse_pair(pair)], spec_of(granularity, start, end, device, cluster, *stated), yes, json)
 
 
 @app.command("train-all")
@@ -126,70 +143,63 @@ def train_all(
     spread_measured: SpreadMeasured = False,
     slippage_pips: Slippage = None,
     financing: Financing = None,
+    sets: Sets = None,
+    yes: Yes = False,
+    again: Annotated[
+        bool, typer.Option("--again", help="Train those, too, whose newest training was the same on the same candles.")
+    ] = False,
     json: Json = False,
 ) -> None:
-    """Train and judge every pair that has candles. No verdict depends on which others are trained."""
+    """Train and judge every pair that has candles. No verdict depends on which others are trained.
+
+    A run that was broken off goes on where it was: a pair that is finished is not trained twice.
+    """
     from sep_trader.store import candles
 
-    stated = (spread_pips, spread_by_hour, spread_measured, slippage_pips, financing)
-    spec = _spec(granularity, start, end, device, cluster, *stated)
+    stated = (spread_pips, spread_by_hour, spread_measured, slippage_pips, financing, sets)
+    spec = spec_of(granularity, start, end, device, cluster, *stated, again=again)
     with open_database(load_settings()) as database, database.transaction() as connection:
         pairs = candles.pairs_with(connection, spec.granularity)
     if not pairs:
         raise InputError(f"the store has no {spec.granularity} candles", "import some: sep data sniff FILE says how")
-    _train(pairs, spec, json)
+    _train(pairs, spec, yes, json)
 
 
-def _spec(
-    granularity: str,
-    start: str | None,
-    end: str | None,
-    device: str,
-    cluster: str | None,
-    spread_pips: float | None,
-    spread_by_hour: str | None,
-    spread_measured: bool,
-    slippage_pips: float | None,
-    financing: float | None,
-) -> "TrainingSpec":
-    """What the options of both commands say. Raises InputError for two models of the spread."""
-    from sep_trader.research.job import TrainingSpec
-    from sep_trader.research.spreads import SpreadModel
-
-    if (spread_pips is not None) + (spread_by_hour is not None) + spread_measured > 1:
-        raise InputError("one model of the spread", "--spread-pips, --spread-by-hour or --spread-measured")
-    spread = None
-    if spread_pips is not None:
-        spread = SpreadModel.constant(spread_pips)
-    elif spread_by_hour is not None:
-        spread = SpreadModel.parse(spread_by_hour)
-    return TrainingSpec(
-        granularity=Granularity.parse(granularity),
-        start=_epoch(start),
-        end=_epoch(end),
-        device=device,
-        cluster=cluster,
-        spread=spread,
-        measure_spread=spread_measured,
-        slippage_pips=slippage_pips,
-        financing=financing,
-    )
-
-
-def _train(pairs: list[str], spec: "TrainingSpec", json: bool) -> None:
+def _train(pairs: list[str], spec: "TrainingSpec", yes: bool, json: bool) -> None:
     from sep_trader.research.job import train
 
-    with open_database(load_settings()) as database, render.progress_bar() as bar:
-        tasks = {pair: bar.add_task(f"Training {pair}", total=None) for pair in pairs}
-        results = train(
-            database, pairs, spec, lambda pair, done, total: bar.update(tasks[pair], completed=done, total=total)
-        )
+    with open_database(load_settings()) as database:
+        _ask(database, pairs, yes)
+        with render.progress_bar() as bar:
+            tasks = {pair: bar.add_task(f"Training {pair}", total=None) for pair in pairs}
+            results = train(
+                database, pairs, spec, lambda pair, done, total: bar.update(tasks[pair], completed=done, total=total)
+            )
     if json:
         render.print_json({"results": results})
         return
-    rows = ((r.pair, r.verdict, r.reason, r.model_id) for r in results)
-    render.print_table("Verdicts", ["Pair", "Verdict", "Why", "Model"], rows)
+    if len(results) == 1:
+        rows = ((c.condition, c.figure, c.limit, _PASSED[c.passed]) for c in results[0].table)
+        render.print_table(results[0].pair, ["Condition", "Figure", "Limit", "Holds"], rows)
+    for r in results:
+        render.console.print(f"[bold]{r.pair}[/] {r.verdict.replace('_', ' ')} ({r.model_id}): {r.reason}")
     render.console.print("Computed on " + ", ".join(sorted({r.device for r in results})))
+
+
+_PASSED = {True: "yes", False: "NO", None: ""}
+
+
+def _ask(database: Database, pairs: list[str], yes: bool) -> None:
+    """Warn before pairs that may trade are trained, and ask where somebody can answer."""
+    with database.transaction() as connection:
+        may = [row["pair"] for row in queries.many(connection, "pairs", Row) if row["enabled"] and row["pair"] in pairs]
+    if not may or yes:
+        return
+    text = f"{', '.join(may)} may trade now; what this training finds may withdraw that right"
+    if not sys.stdin.isatty():
+        raise NotAllowed(text, "give --yes to train all the same")
+    if not typer.confirm(f"{text}. Train?", default=False):
+        raise NotAllowed("nothing was trained", "leave these pairs out, or answer y")
 
 
 @app.command("generate_signals")
@@ -311,7 +321,3 @@ def _right(row: dict[str, object]) -> str:
     if not row["enabled"]:
         return str(row["disabled_reason"] or "")
     return f"override of {row['override_by']}: {row['override_reason']}" if row["override_reason"] else "verdict"
-
-
-def _epoch(text: str | None) -> int | None:
-    return None if text is None else int(parse_rfc3339(text).timestamp())

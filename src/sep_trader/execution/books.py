@@ -128,6 +128,7 @@ def _right(item: Json) -> PairRight:
         override_reason=item["override_reason"],
         spread=SpreadSource(item["spread"]),
         proven_live=item["proven_live"],
+        evidence_until=_time(item["evidence_until"]),
     )
 
 

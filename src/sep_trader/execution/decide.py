@@ -60,9 +60,11 @@ class Permission:
     environment: str
     live_allowed: bool
     spread_known: bool
+    """Whether the model was trained on spreads that were recorded or declared."""
     proven_live: bool
     """Whether the pair's account of candles after the design's release is worth enough for a live account."""
-    """Whether the model was trained on spreads that were recorded or declared."""
+    evidence_until: datetime | None = None
+    """The end of the newest candle that the verdict knows; None where nobody wrote it down."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +90,7 @@ def decide(
     """The order for a signal, or the reason why there is none. The broker's clock is the only clock."""
     wanted = Wanted(signal.pair, signal.side, signal.confidence, signal.candle_end)
     refusal = unusable(signal) or expired(signal, market.now) or permitted(signal, permission)
-    refusal = refusal or check_pair(wanted, market.now, limits)
+    refusal = refusal or outdated(signal, permission, market.now, limits) or check_pair(wanted, market.now, limits)
     refusal = refusal or _tradeable(signal.pair, market, limits)
     if refusal is not None:
         return refusal
@@ -148,6 +150,19 @@ def permitted(signal: SignalToTrade, permission: Permission) -> Refused | None:
         return Refused(Reason.PAIR_DISABLED, f"{pair} is not enabled")
     if permission.enabled_model_id != signal.model_id:
         return Refused(Reason.MODEL_REPLACED, f"the enabled model is {permission.enabled_model_id}")
+    return None
+
+
+def outdated(signal: SignalToTrade, permission: Permission, now: datetime, limits: RiskLimits) -> Refused | None:
+    """Refuse a pair that trades by a verdict whose newest candle is too old; None otherwise. A person's override is not
+    of that age."""
+    until = permission.evidence_until
+    if signal.probe or not permission.pair_ready or until is None:
+        return None
+    days = (now - until).total_seconds() / 86_400
+    if days > limits.max_evidence_age_days:
+        text = f"the verdict on {signal.pair} knows no candle of the last {days:.0f} days"
+        return Refused(Reason.EVIDENCE_OLD, f"{text}, {limits.max_evidence_age_days} allowed: train again")
     return None
 
 

@@ -13,6 +13,7 @@ from psycopg.types.json import Jsonb
 from sep_trader.broker.port import AccountSnapshot
 from sep_trader.errors import StoreError
 from sep_trader.execution.codes import reason_of
+from sep_trader.execution.edge import watch_edge
 from sep_trader.execution.observation import Closing
 from sep_trader.execution.reconcile import (
     Change,
@@ -256,6 +257,8 @@ class Journal:
             cause=change.cause,
             answer="lost" if closing is not None and closing.order_id is None and ours is not None else None,
         )
+        if change.closed:
+            watch_edge(connection, execution.pair, change.time, self._log)
 
     def _financed(self, connection: Connection, change: TradeFinanced) -> None:
         execution = self._execution_of_trade(connection, change.trade_id)

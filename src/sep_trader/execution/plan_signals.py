@@ -7,7 +7,16 @@ from datetime import datetime
 from sep_trader.broker.port import AccountSummary, Price, Pricing
 from sep_trader.errors import InputError
 from sep_trader.execution.actions import Action, Order, Refuse
-from sep_trader.execution.decide import MarketView, Permission, SignalToTrade, decide, expired, permitted, unusable
+from sep_trader.execution.decide import (
+    MarketView,
+    Permission,
+    SignalToTrade,
+    decide,
+    expired,
+    outdated,
+    permitted,
+    unusable,
+)
 from sep_trader.execution.exposure import exposure_of, factors, mid_factor, with_order
 from sep_trader.execution.marks import client_id_of
 from sep_trader.execution.observation import Observation, Unseen
@@ -81,6 +90,7 @@ def _decide(
     if refusal is None and signal.ordered:
         refusal = Refused(Reason.ORDERED_BEFORE, f"the broker's record has an order {client_id_of(signal.id)} already")
     refusal = refusal or expired(wanted, now) or permitted(wanted, permission)
+    refusal = refusal or outdated(wanted, permission, now, settings.limits)
     if refusal is None and signal.pair in observation.no_terms:
         refusal = Refused(Reason.BROKER_REFUSED, observation.no_terms[signal.pair])
     if refusal is not None:
@@ -130,6 +140,7 @@ def _permission(pair: str, books: Books, settings: TraderSettings, switch: tuple
         live_allowed=settings.live_allowed,
         spread_known=right is not None and right.spread is not SpreadSource.UNKNOWN,
         proven_live=right is not None and right.proven_live,
+        evidence_until=right.evidence_until if right else None,
     )
 
 

@@ -134,6 +134,8 @@ class PairRight:
     """Where the spreads come from that its model was trained on."""
     proven_live: bool
     """Whether its account of candles after the design's release is worth enough for a live account."""
+    evidence_until: datetime | None = None
+    """The end of the newest candle that its verdict knows."""
 
 
 @dataclass(frozen=True, slots=True)

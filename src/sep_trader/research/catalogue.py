@@ -4,6 +4,7 @@ A design is a granularity with its grid, plan and costs. Its weight never change
 that was lost stays lost. A run with anything else explores: it shows what it finds and books nothing.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -46,10 +47,16 @@ CATALOGUE = (
 """The default design has half of a pair's account, the others 3/8 together; 1/8 is kept for later ones."""
 
 
-def design_of(granularity: Granularity, grid: Grid, plan: WalkForwardPlan, slippage_pips: float) -> Design | None:
-    """The design that a training is of; None where it explores."""
-    for one in CATALOGUE:
+def design_of(
+    designs: Iterable[Design],
+    granularity: Granularity,
+    grid: Grid,
+    plan: WalkForwardPlan,
+    costs: CostModel,
+) -> Design | None:
+    """The design that a training is of; None where it explores: with other settings, or below the design's costs."""
+    for one in designs:
         same = (one.granularity, one.grid, one.plan) == (granularity, grid, plan)
-        if same and slippage_pips >= one.least_slippage_pips:
+        if same and costs.slippage_pips >= one.least_slippage_pips:
             return one
     return None

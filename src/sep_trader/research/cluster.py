@@ -19,13 +19,23 @@ def run_many(
     jobs: int = -1,
     finished: Callable[[int], None] = lambda _number: None,
 ) -> list[R]:
-    """Call `function(*arguments[i])` for every i in parallel; results in the order of the arguments.
+    """All of `run_each` at once. finished: called with i, in their order, as results come."""
+    results: list[R] = []
+    for result in run_each(function, arguments, cluster=cluster, jobs=jobs):
+        finished(len(results))
+        results.append(result)
+    return results
+
+
+def run_each(
+    function: Callable[..., R], arguments: Sequence[tuple[Any, ...]], *, cluster: str | None = None, jobs: int = -1
+) -> Iterator[R]:
+    """Call `function(*arguments[i])` for every i in parallel; each result, in the order of the arguments, as it comes.
 
     cluster: None for processes of this machine, tcp://HOST:PORT for a Dask scheduler, ray://HOST:PORT for Ray. jobs:
     processes at once, -1 for all cores of the machine or the cluster. Workers need this package in the same version;
-    the function must be one that can be pickled. finished: called with i, in their order, as results come. An error of
-    a call is raised here. Raises InputError for a cluster that is unknown, not reachable, without workers, or whose
-    client is not installed.
+    the function must be one that can be pickled. An error of a call is raised here. Raises InputError for a cluster
+    that is unknown, not reachable, without workers, or whose client is not installed.
     """
     if jobs == 0:
         raise InputError("0 jobs do nothing", "-1 for all cores")
@@ -36,11 +46,7 @@ def run_many(
     with _backend(cluster):
         # No memory maps: they are read-only, and numba would compile every kernel once more for read-only arrays.
         calls = (delayed(function)(*one) for one in arguments)
-        results: list[R] = []
-        for result in Parallel(n_jobs=jobs, max_nbytes=None, return_as="generator")(calls):
-            finished(len(results))
-            results.append(result)
-        return results
+        yield from Parallel(n_jobs=jobs, max_nbytes=None, return_as="generator")(calls)
 
 
 @contextmanager

@@ -1,7 +1,8 @@
-"""Is an out-of-sample result more than luck? The verdict in words; bootstrap and deflated Sharpe ratio beside it."""
+"""Is an out-of-sample result more than luck? The verdict in words; deflated Sharpe ratio and overfitting beside it."""
 
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from itertools import combinations
 from math import e, sqrt
 from statistics import NormalDist
 
@@ -20,8 +21,6 @@ WITHDRAWN = 20.0
 """A pair that was READY stays so until its account is worth less than this part of its threshold."""
 _DAYS_A_YEAR = 365.25
 MIN_TRADES = 100
-MIN_DAYS = 10
-"""Resampling fewer days than this finds an edge in noise too often: the p-value is then 1."""
 STRESS = 1.5
 """Multiple of the measured spread at which the expectancy must still be positive."""
 _EULER_GAMMA = 0.5772156649015329
@@ -37,11 +36,32 @@ class Evidence:
     stressed_expectancy: float
     win_rate: float
     mean_daily: float
-    p_value: float
+    p_value: float | None
+    """Student's t, one-sided; None where it does not tell."""
     deflated_sharpe: float
     trials: int
     edge_sd: float | None = None
     """Mean over standard deviation of the trades' outcomes in R; None where they have none."""
+    edge_r: float | None = None
+    """Mean outcome in R."""
+    pbo: float | None = None
+    """Probability of backtest overfitting; None where no two sets traded."""
+    stability: float | None = None
+    """Share of the folds that chose the set that was chosen most often."""
+    copied_opens: bool = False
+    """Whether the opens are copies of the closes before: no gap passes a stop."""
+
+
+@dataclass(frozen=True, slots=True)
+class Checks:
+    """How many of so many cuts changed proposals: looked ahead, or needed more than the stated warm-up."""
+
+    cuts: int
+    ahead: int
+    warm: int
+
+
+UNCHECKED = Checks(0, 0, 0)
 
 
 class Shortfall(StrEnum):
@@ -56,6 +76,12 @@ class Shortfall(StrEnum):
     """The account that bets against an edge of 0.05 R has won."""
     BELOW_THRESHOLD = "BELOW_THRESHOLD"
     """The account is not worth enough yet: the result may be luck."""
+    LOOKS_AHEAD = "LOOKS_AHEAD"
+    """Its proposals change when later candles are taken away."""
+    WARM_UP = "WARM_UP"
+    """Its proposals need more candles before them than it says."""
+    DECAYED = "DECAYED"
+    """Its live trades showed that the edge was gone; its account since then is not worth enough."""
     EXPLORED = "EXPLORED"
     """The run was of no design of the catalogue: it books nothing."""
 
@@ -72,27 +98,6 @@ class Judgement:
 def stressed(costs: CostModel) -> CostModel:
     """The costs at which trading must still pay."""
     return replace(costs, spread_multiplier=costs.spread_multiplier * STRESS)
-
-
-def stationary_bootstrap_p(daily: Float, *, seed: int, draws: int = 5_000, block: float | None = None) -> float:
-    """One-sided p-value for mean > 0 of a daily series, by the stationary bootstrap of the centred series.
-
-    Blocks have geometric length with mean `block` days (default n^(1/3)). Source: Politis and Romano (1994).
-    Returns 1.0 for fewer than MIN_DAYS days or a mean that is not positive.
-    """
-    n = len(daily)
-    if n < MIN_DAYS or daily.mean() <= 0:
-        return 1.0
-    rng = np.random.default_rng(seed)
-    restart = 1.0 / max(1.0, block if block is not None else n ** (1 / 3))
-    centred = daily - daily.mean()
-    index = rng.integers(0, n, draws)
-    total = np.zeros(draws)
-    for _ in range(n):
-        total += centred[index]
-        jump = rng.random(draws) < restart
-        index = np.where(jump, rng.integers(0, n, draws), (index + 1) % n)
-    return float((1 + np.count_nonzero(total / n >= daily.mean())) / (draws + 1))
 
 
 def deflated_sharpe(daily: Float, trials: int) -> float:
@@ -121,6 +126,26 @@ def deflated_sharpe(daily: Float, trials: int) -> float:
     return normal.cdf((sharpe - best_of_luck) * sqrt(n - 1) / sqrt(spread))
 
 
+def overfitting(blocks: Float) -> float | None:
+    """Probability of backtest overfitting: how often the set that is best in one half of the blocks of time is no
+    better than the median in the other half, over all halves (CSCV). None where fewer than two sets have a result.
+
+    blocks: float64[S, sets], net result of each set in each of S (even) blocks. Source: Bailey, Borwein, Lopez de Prado
+    and Zhu (2014), with the sum of a half as the measure.
+    """
+    blocks = blocks[:, np.any(blocks != 0.0, axis=0)]
+    count, sets = blocks.shape
+    if sets < 2:
+        return None
+    halves = np.array(list(combinations(range(count), count // 2)))
+    inside = np.zeros((len(halves), count))
+    np.put_along_axis(inside, halves, 1.0, axis=1)
+    trained, tested = inside @ blocks, (1.0 - inside) @ blocks
+    best = tested[np.arange(len(halves)), trained.argmax(axis=1)][:, None]
+    rank = (tested < best).sum(axis=1) + (tested == best).sum(axis=1) / 2 + 0.5
+    return float((rank / (sets + 1) <= 0.5).mean())
+
+
 def judge(
     evidence: Evidence,
     spreads: Spreads,
@@ -128,11 +153,14 @@ def judge(
     booked: Accounts | None,
     *,
     was_ready: bool = False,
+    checks: Checks = UNCHECKED,
+    decayed: bool = False,
 ) -> Judgement:
     """The verdict on a pair: every condition that fails is named with its figure.
 
     booked: the accounts of the design that was trained; None where the run explored. was_ready: whether the pair was
-    READY before: it stays so until its account is worth less than a twentieth of what it needed.
+    READY before: it stays so until its account is worth less than a twentieth of what it needed. decayed: whether its
+    account began anew because its live trades had shown that the edge was gone.
     """
     against: dict[Shortfall, str] = {}
     if spreads.source is SpreadSource.UNKNOWN:
@@ -143,6 +171,10 @@ def judge(
         )
     if booked is not None and booked.against >= AGAINST_LIMIT:
         against[Shortfall.NO_EDGE] = f"an edge of {AGAINST_R} R is ruled out"
+    if checks.ahead:
+        against[Shortfall.LOOKS_AHEAD] = f"it looks ahead: {checks.ahead} of {checks.cuts} cuts change its proposals"
+    if checks.warm:
+        against[Shortfall.WARM_UP] = f"its warm-up is too short at {checks.warm} of {checks.cuts} cuts"
     missing: dict[Shortfall, str] = {}
     if evidence.trades < MIN_TRADES:
         missing[Shortfall.TOO_FEW_TRADES] = f"{evidence.trades} out-of-sample trades, {MIN_TRADES} needed"
@@ -151,6 +183,8 @@ def judge(
     wanted = standing.threshold / WITHDRAWN if was_ready else standing.threshold
     if standing.e_value < wanted:
         missing[Shortfall.BELOW_THRESHOLD] = _below(evidence, standing, booked)
+        if decayed:
+            missing[Shortfall.DECAYED] = "its account began anew when its live trades had lost the edge"
     figures = _figures(evidence, standing, spreads)
     if against or missing:
         verdict = Verdict.NOT_READY if against else Verdict.UNDECIDABLE

@@ -27,6 +27,8 @@ class Kind(StrEnum):
 
     BEGUN = "BEGUN"
     FINISHED = "FINISHED"
+    REGISTERED = "REGISTERED"
+    """A design that a person wrote down: it bets on candles after this row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,12 +95,17 @@ def add(
     queries.lock(connection, "lock_transaction", key=Lock.RESEARCH_LEDGER)
     head = head_of(connection)
     at = queries.value(connection, "ledger_now", datetime)
-    body = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False, default=str)
+    body = body_of(content)
     unsigned = Entry(head.number + 1, at, kind, run_id, pair, design, body, head.hash, "")
     hashed = unsigned.hashed()
     columns = {name: getattr(unsigned, name) for name in Entry.__dataclass_fields__}
     queries.execute(connection, "add_to_ledger", **(columns | {"hash": hashed}))
     return Entry(**(columns | {"hash": hashed}))
+
+
+def body_of(content: dict[str, Any]) -> str:
+    """Content as the ledger keeps it: the same content is the same text."""
+    return json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False, default=str)
 
 
 def head_of(connection: Connection) -> Head:

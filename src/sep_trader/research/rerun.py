@@ -12,9 +12,9 @@ from sep_trader.research.artifact import data_hash
 from sep_trader.research.costs import CostModel
 from sep_trader.research.evidence import stressed
 from sep_trader.research.identity import code_identity
-from sep_trader.research.parameters import RuleParameters
+from sep_trader.research.registration import grid_from
 from sep_trader.research.spreads import SpreadModel, filled
-from sep_trader.research.walk_forward import Grid, WalkForwardPlan, walk_forward
+from sep_trader.research.walk_forward import WalkForwardPlan, walk_forward
 from sep_trader.states import SpreadSource
 from sep_trader.store import candles as candle_store
 from sep_trader.store.database import Database
@@ -65,7 +65,7 @@ def rerun(database: Database, run_id: uuid.UUID) -> Rerun:
     if data_hash(candles) != given["data_hash"]:
         differing.append(f"the candles are not the same: {len(candles)}, then {given['candles']}")
     result = walk_forward(
-        candles, _grid(given["grid"]), costs, stressed(costs), WalkForwardPlan(**given["plan"]), lambda *_: None
+        candles, grid_from(given["grid"]), costs, stressed(costs), WalkForwardPlan(**given["plan"]), lambda *_: None
     )
     if result.trades.digest() != found["trades_hash"]:
         differing.append(f"the trades are not the same: {len(result.trades)}, then {found['trades']}")
@@ -79,9 +79,3 @@ def _costs(given: dict[str, Any]) -> tuple[CostModel, SpreadModel | None]:
     by_hour = spread["pips_by_hour"]
     model = None if by_hour is None else SpreadModel(tuple(by_hour), SpreadSource(spread["source"]))
     return CostModel(**{name: value for name, value in given.items() if name != "spread"}), model
-
-
-def _grid(given: dict[str, Any]) -> Grid:
-    columns = {name: tuple(value) for name, value in given.items() if name not in ("base", "exits")}
-    exits = tuple((float(stop), float(target), int(horizon)) for stop, target, horizon in given["exits"])
-    return Grid(base=RuleParameters.from_json(given["base"]), exits=exits, **columns)

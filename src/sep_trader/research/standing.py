@@ -43,15 +43,20 @@ class Accounts:
     """Mean logarithm that a trade adds to the richest component."""
     against: float
     """The account that bets against an edge of 0.05 R."""
+    since: datetime | None = None
+    """Trades before it do not count: the edge was gone then, and the account began anew."""
 
     def to_json(self) -> dict[str, Any]:
         """As JSON values."""
-        return {**asdict(self), "until": self.until.isoformat()}
+        since = None if self.since is None else self.since.isoformat()
+        return {**asdict(self), "until": self.until.isoformat(), "since": since}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
         """Read `to_json`'s values."""
-        return cls(**{**data, "until": datetime.fromisoformat(data["until"])})
+        since = data.get("since")
+        times = {"until": datetime.fromisoformat(data["until"]), "since": since and datetime.fromisoformat(since)}
+        return cls(**{**data, **times})
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,13 +114,23 @@ def _reaches_a_weekend(decided: int, seconds: int) -> bool:
 
 
 def accounts_of(
-    design: Design, bets: Sequence[Bet], most: Sequence[float], until: datetime, before: Accounts | None
+    design: Design,
+    bets: Sequence[Bet],
+    most: Sequence[float],
+    until: datetime,
+    before: Accounts | None,
+    since: datetime | None = None,
 ) -> Accounts:
-    """Book a design's bets. most: the most that each could gain, in R. before: what was booked last time.
+    """Book a design's bets. most: the most that each could gain, in R. before: what was booked last time. since: when
+    the account began anew; trades that were decided earlier do not count.
 
     Where booked candles were corrected, the account goes on from the lower of both. Candles that end before what was
     booked already book nothing.
     """
+    if since is not None:
+        before = before if before is not None and before.since == since else None
+        kept_bets = [at for at, one in enumerate(bets) if one.entered >= since]
+        bets, most = [bets[at] for at in kept_bets], [most[at] for at in kept_bets]
     if before is not None and until < before.until:
         return before
     clean = [one for one in bets if one.entered >= design.released]
@@ -136,6 +151,7 @@ def accounts_of(
         guard_breaks=account.guard_breaks,
         growth=_growth(account, [one for one, _ in ended]),
         against=against_an_edge([(one.outcome, top) for one, top in ended]),
+        since=since,
     )
 
 
@@ -153,13 +169,17 @@ def most_of(trades: HeldOut, bets: Sequence[Bet], costs: CostModel, granularity_
     return found
 
 
-def standing_of(pair: str, accounts: Mapping[str, Accounts], tried: Sequence[str]) -> Standing:
-    """A pair's account from those of its designs. tried: all pairs, by their first row in the ledger.
+def standing_of(
+    pair: str, accounts: Mapping[str, Accounts], tried: Sequence[str], registered: Sequence[Design] = ()
+) -> Standing:
+    """A pair's account from those of its designs. tried: all pairs, by their first row in the ledger. registered: the
+    pair's own designs: they are the second half of its clean account, and none of its history.
 
     A design that was never run counts as nothing: nobody may leave out the one that lost.
     """
     history = sum(one.weight * accounts[one.name].value for one in CATALOGUE if one.name in accounts)
-    forward = sum(one.weight * accounts[one.name].clean for one in CATALOGUE if one.name in accounts) / 2
+    booked = [one for one in (*CATALOGUE, *registered) if one.name in accounts]
+    forward = sum(one.weight * accounts[one.name].clean for one in booked) / 2
     value, wanted = (history + forward) / 2, threshold_of(pair, tried)
     basis = "forward" if forward >= wanted else "history" if value >= wanted else "none"
     return Standing(

@@ -1,6 +1,7 @@
 """Walk-forward: parameters chosen inside each training part only, judged on the candles after it."""
 
 import hashlib
+import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields, replace
 from itertools import product
@@ -28,6 +29,7 @@ Progress = Callable[[int, int], None]
 ORIGIN = 946_684_800
 """2000-01-01T00:00:00Z, seconds since the epoch: a Saturday, so that every fold begins while the market is closed."""
 WEEK = 7 * 86_400
+BLOCKS = 16
 _FOLD_WEEKS = ((5 * 60, 1), (30 * 60, 4), (2 * 3600, 13), (12 * 3600, 26))
 """Candles of up to so many seconds are cut into folds of so many weeks."""
 _LONGEST_FOLD_WEEKS = 52
@@ -86,13 +88,20 @@ class Grid:
     mode: tuple[str, ...] = ("follow", "fade")
     exits: tuple[tuple[float, float, int], ...] = ((4.0, 6.0, 20), (8.0, 12.0, 45))
     """(stop_ranges, target_ranges, horizon)"""
+    entropy_max: tuple[float, ...] = ()
+    stability_min: tuple[float, ...] = ()
+    confirm: tuple[tuple[str, ...], ...] = ()
+    """Granularities that must agree, all of one tuple at a time. Empty, as the two above: the base's."""
 
     def sets(self) -> list[RuleParameters]:
         """Every parameter set, in a fixed order."""
-        return [
-            replace(self.base, window=w, theta_run=t, mode=m, stop_ranges=s, target_ranges=g, horizon=h)
-            for w, t, m, (s, g, h) in product(self.window, self.theta_run, self.mode, self.exits)
-        ]
+        names = ("confirm", "entropy_max", "stability_min", "window", "theta_run", "mode")
+        found = []
+        choices = (getattr(self, one) or (getattr(self.base, one),) for one in names)
+        for *values, (stop, target, horizon) in product(*choices, self.exits):
+            exits = {"stop_ranges": stop, "target_ranges": target, "horizon": horizon}
+            found.append(replace(self.base, **dict(zip(names, values, strict=True)), **exits))
+        return found
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -142,6 +151,8 @@ class OutOfSample:
     """The parameters chosen in each fold; None where no set traded enough, or none paid its costs."""
     device: str
     """What swept the training parts."""
+    blocks: Float
+    """Net result of every set in each of 16 equal blocks of all candles: float64[16, sets], price units."""
 
     @property
     def entry_time(self) -> Int:
@@ -196,7 +207,14 @@ def walk_forward(
         days=np.unique(covered),
         chosen=chosen,
         device=swept.device,
+        blocks=_sweep_training(series, sets, costs, _blocks(len(candles)), device, threads).net,
     )
+
+
+def _blocks(n: int) -> list[tuple[slice, slice]]:
+    """Blocks of equal length as the training parts of cuts."""
+    ends = np.linspace(0, n, BLOCKS + 1).astype(int).tolist()
+    return [(slice(begin, end), slice(end, end)) for begin, end in itertools.pairwise(ends)]
 
 
 def best_set(sets: Sequence[RuleParameters], trades: Float, sharpe: Float, min_trades: int) -> RuleParameters | None:

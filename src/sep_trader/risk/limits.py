@@ -29,6 +29,7 @@ class Reason(StrEnum):
     NOT_READY_ON_LIVE = "NOT_READY_ON_LIVE"
     NO_SPREAD = "NO_SPREAD"
     NOT_PROVEN_LIVE = "NOT_PROVEN_LIVE"
+    EVIDENCE_OLD = "EVIDENCE_OLD"
     PROBE_ON_LIVE = "PROBE_ON_LIVE"
     NO_PRICE = "NO_PRICE"
     MARKET_CLOSED = "MARKET_CLOSED"
@@ -124,6 +125,8 @@ class RiskLimits:
     cooldown_minutes: int = 60
     max_orders_a_minute: int = 10
     max_unknown_orders: int = 3
+    max_evidence_age_days: int = 180
+    """A pair trades by a verdict whose newest candle is at most so old."""
     pairs: Mapping[str, PairLimits] = field(default_factory=dict)
     news: tuple[NewsWindow, ...] = ()
 

@@ -11,9 +11,10 @@ from tests.support.candles import random_walk
 
 from sep_trader.errors import InputError
 from sep_trader.research import job, ledger
-from sep_trader.research.job import TrainingSpec, train
+from sep_trader.research.job import train
 from sep_trader.research.ledger import Head, Kind
 from sep_trader.research.rerun import rerun
+from sep_trader.research.training import TrainingSpec
 from sep_trader.store import candles as store
 from sep_trader.store.database import Database
 

@@ -1,5 +1,6 @@
 """Training end to end: the gate lets a planted edge through and nothing else, and all of it is on record."""
 
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,12 @@ from sep_trader.exchange.market.lean import write_market
 from sep_trader.history.job import import_path
 from sep_trader.market.clock import parse_rfc3339
 from sep_trader.market.granularity import Granularity
-from sep_trader.research.job import TrainingSpec, train
+from sep_trader.research.costs import CostModel
+from sep_trader.research.job import train
+from sep_trader.research.registration import register
+from sep_trader.research.training import TrainingSpec
+from sep_trader.research.walk_forward import Grid, WalkForwardPlan
+from sep_trader.research.weights import nth_weight
 from sep_trader.store.database import Database
 
 START = int(parse_rfc3339("2025-01-06T00:00:00Z").timestamp())
@@ -66,3 +72,67 @@ def test_a_pair_without_candles_is_an_error_and_nothing_is_recorded(database: Da
     with pytest.raises(InputError, match="no M1 candles of USD_JPY"):
         train(database, ["EUR_USD", "USD_JPY"], TrainingSpec(), lambda *_: None)
     assert rows(database, "SELECT 1 FROM research_runs") == []
+
+
+def test_a_training_that_was_broken_off_goes_on_where_it_was(database: Database, tmp_path: Path) -> None:
+    market(database, tmp_path, 0.0)
+    (first,) = train(database, ["EUR_USD"], TrainingSpec(), lambda *_: None)
+    (kept,) = train(database, ["EUR_USD"], TrainingSpec(again=False), lambda *_: None)
+    assert kept.device == "kept"
+    assert replace(kept, device=first.device) == first
+    assert len(rows(database, "SELECT 1 FROM research_ledger")) == 2
+    # Other settings are another training, and so is what began and did not finish.
+    (other,) = train(database, ["EUR_USD"], TrainingSpec(again=False, slippage_pips=0.4), lambda *_: None)
+    assert other.device != "kept"
+    assert len(rows(database, "SELECT 1 FROM research_ledger")) == 4
+
+
+def test_the_table_of_a_verdict_is_on_record(database: Database, tmp_path: Path) -> None:
+    market(database, tmp_path, 0.8)
+    (result,) = train(database, ["EUR_USD"], TrainingSpec(), lambda *_: None)
+    (run,) = rows(database, "SELECT evidence FROM research_runs")
+    assert run["evidence"]["table"] == [asdict(one) for one in result.table]
+    failing = [one.condition for one in result.table if one.passed is False]
+    assert failing == ["account, clean (live)"], result.table
+    assert result.evidence.stability is not None
+    assert result.evidence.pbo is not None
+
+
+def test_a_registered_design_bets_on_what_comes_after_it_alone(database: Database, tmp_path: Path) -> None:
+    market(database, tmp_path, 0.9)
+    grid = Grid(theta_run=(0.3,))
+    with database.transaction() as connection:
+        design, _ = register(connection, "EUR_USD", Granularity.M1, grid, WalkForwardPlan(), CostModel())
+        with pytest.raises(InputError, match="registration-1 of EUR_USD is this design already"):
+            register(connection, "EUR_USD", Granularity.M1, grid, WalkForwardPlan(), CostModel())
+        with pytest.raises(InputError, match="collapse-M1"):
+            register(connection, "EUR_USD", Granularity.M1, Grid(), WalkForwardPlan(), CostModel())
+    (result,) = train(database, ["EUR_USD"], TrainingSpec(grid=grid), lambda *_: None)
+    (row,) = rows(
+        database, "SELECT design, body::jsonb->'account' AS account FROM research_ledger WHERE kind = 'FINISHED'"
+    )
+    assert row["design"] == design.name == "registration-1"
+    # Its candles are older than its row: they are history that nobody pays for.
+    assert row["account"]["clean"] == 1.0
+    assert row["account"]["value"] > 1_000
+    assert result.e_history == 0.0
+    assert result.e_forward == pytest.approx(nth_weight(1) / 2)
+
+
+def test_an_edge_that_was_found_gone_begins_a_new_account(database: Database, tmp_path: Path) -> None:
+    market(database, tmp_path, 0.8)
+    (ready,) = train(database, ["EUR_USD"], TrainingSpec(), lambda *_: None)
+    assert ready.verdict == "READY"
+    (promise,) = rows(database, "SELECT account->'promise' AS promise FROM trading_pairs")
+    assert promise["promise"]["edge_r"] == pytest.approx(ready.evidence.edge_r)
+    with database.transaction() as connection:
+        connection.execute("UPDATE trading_pairs SET decayed_at = '2025-02-08T00:00:00Z', verdict = 'UNDECIDABLE'")
+    (anew,) = train(database, ["EUR_USD"], TrainingSpec(), lambda *_: None)
+    assert anew.e_value < ready.e_value
+    (row,) = rows(
+        database, "SELECT body::jsonb->'account' AS account FROM research_ledger ORDER BY number DESC LIMIT 1"
+    )
+    assert row["account"]["since"].startswith("2025-02-08")
+    assert row["account"]["trades"] < ready.trades
+    if anew.verdict != "READY":
+        assert "DECAYED" in anew.reasons

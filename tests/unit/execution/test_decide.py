@@ -101,6 +101,7 @@ def test_no_more_units_than_the_signal_says() -> None:
         ("TRADING_HALTED", {"probe": True}, {"trading_state": TradingState.HALTED}, {}),
         ("TRADING_REDUCING", {}, {"trading_state": TradingState.REDUCING}, {}),
         ("PAIR_DISABLED", {}, {"pair_enabled": False}, {}),
+        ("EVIDENCE_OLD", {}, {"pair_ready": True, "evidence_until": NOW - timedelta(days=181)}, {}),
         ("MODEL_REPLACED", {}, {"enabled_model_id": "m2"}, {}),
         ("NO_PRICE", {}, {}, {"price": None}),
         ("MARKET_CLOSED", {}, {}, {"price": replace(PRICE, tradeable=False)}),
@@ -126,6 +127,8 @@ def test_each_refusal_has_its_code(
 
 
 def test_the_edges_of_time_are_still_in_time() -> None:
+    aged = replace(PERMISSION, pair_ready=True, evidence_until=NOW - timedelta(days=180))
+    assert isinstance(decided(SIGNAL, aged), Approved)
     assert isinstance(decided(replace(SIGNAL, expires_at=NOW, horizon_end=NOW)), Approved)
     old = replace(PRICE, time=NOW - timedelta(seconds=60))
     assert isinstance(decided(market=replace(MARKET, price=old)), Approved)

@@ -11,7 +11,7 @@ from sep_trader.research.selftest import pipeline, report, rules
 from sep_trader.research.selftest.controls import CONTROLS, rebooked_if_better
 from sep_trader.research.selftest.outcomes import SCALE, Accounts, deviation, trades
 from sep_trader.research.selftest.report import rate_of, selftest
-from sep_trader.research.selftest.student import student_t
+from sep_trader.research.student import student_t
 
 
 def rng(seed: int = 1) -> np.random.Generator:

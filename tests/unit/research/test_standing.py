@@ -41,10 +41,11 @@ def test_the_weights_of_the_catalogue_leave_an_eighth_for_later_designs() -> Non
 
 
 def test_only_a_training_as_the_catalogue_says_is_of_a_design() -> None:
-    exact = (DESIGN.granularity, DESIGN.grid, DESIGN.plan)
-    assert design_of(*exact, 0.2) is DESIGN
-    assert design_of(*exact, 0.5) is DESIGN
-    assert design_of(*exact, 0.19) is None, "cheaper costs explore"
+    exact = (CATALOGUE, DESIGN.granularity, DESIGN.grid, DESIGN.plan)
+    assert design_of(*exact, CostModel(slippage_pips=0.2)) is DESIGN
+    assert design_of(*exact, CostModel(slippage_pips=0.5)) is DESIGN
+    assert design_of(*exact, CostModel(slippage_pips=0.19)) is None, "cheaper costs explore"
+    assert design_of(*exact[:2], replace(DESIGN.grid, confirm=(("M5",),)), DESIGN.plan, CostModel()) is None
 
 
 @pytest.mark.parametrize(

@@ -57,7 +57,7 @@ MISTAKES = {
     "[limit]\n": "risk.toml: unknown table [limit] (expected limits, pairs, trips, exits)",
     "[limits]\nmax_daily_los = 0.1": (
         "risk.toml [limits]: unknown limit max_daily_los (expected cooldown_minutes, losing_streak, "
-        "margin_headroom, max_currency_exposure, max_daily_loss, max_drawdown, max_leverage, "
+        "margin_headroom, max_currency_exposure, max_daily_loss, max_drawdown, max_evidence_age_days, max_leverage, "
         "max_open_trades, max_orders_a_minute, max_spread_pips, max_unknown_orders, max_weekly_loss, "
         "min_stop_pips, min_stop_spreads, price_max_age_s, risk_per_trade)"
     ),

@@ -17,8 +17,8 @@ from sep_trader.research.catalogue import CATALOGUE, Design
 from sep_trader.research.costs import CostModel
 from sep_trader.research.evidence import MIN_TRADES
 from sep_trader.research.selftest.markets import null_market
-from sep_trader.research.selftest.student import student_t
 from sep_trader.research.standing import Accounts, Standing, accounts_of, bets_of, most_of, standing_of
+from sep_trader.research.student import student_t
 from sep_trader.research.walk_forward import HeldOut, walk_forward
 
 WEEKS = 8

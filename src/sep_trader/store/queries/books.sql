@@ -25,6 +25,7 @@ SELECT t.state, t.reason, t.changed_by, t.changed_at,
     (SELECT coalesce(json_object_agg(p.pair, json_build_object('enabled', p.enabled, 'model_id', p.model_id,
             'verdict', p.verdict, 'override_reason', p.override_reason,
             'spread', coalesce(m.artifact->'costs'->'spread'->>'source', 'unknown'),
+            'evidence_until', p.account->>'candles_until',
             'proven_live', coalesce((p.account->>'e_forward')::float8 >= (p.account->>'threshold')::float8, false))),
             '{}')::text
         FROM trading_pairs p LEFT JOIN models m ON m.id = p.model_id) AS rights,

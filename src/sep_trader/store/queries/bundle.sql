@@ -92,7 +92,9 @@ INSERT INTO models SELECT * FROM jsonb_populate_recordset(NULL::models, :rows::j
 -- name: import_pairs :execute
 -- Settings of pairs that are newer than what is here; what a protection disabled here later stays disabled.
 INSERT INTO trading_pairs AS p SELECT * FROM jsonb_populate_recordset(NULL::trading_pairs, :rows::jsonb)
-ON CONFLICT (pair) DO UPDATE SET enabled = excluded.enabled, model_id = excluded.model_id, verdict = excluded.verdict,
+ON CONFLICT (pair) DO UPDATE SET enabled = excluded.enabled AND (p.decayed_at IS NULL
+        OR coalesce((excluded.account->>'since')::timestamptz >= p.decayed_at, false)),
+    decayed_at = greatest(p.decayed_at, excluded.decayed_at), model_id = excluded.model_id, verdict = excluded.verdict,
     verdict_reason = excluded.verdict_reason, judged_at = excluded.judged_at, override_by = excluded.override_by,
     override_reason = excluded.override_reason, enabled_at = excluded.enabled_at,
     disabled_reason = excluded.disabled_reason, changed_by = excluded.changed_by, change_reason = excluded.change_reason,

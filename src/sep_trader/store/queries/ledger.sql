@@ -30,3 +30,13 @@ SELECT pair FROM research_ledger GROUP BY pair ORDER BY min(number);
 -- The newest accounts of each design of a pair.
 SELECT DISTINCT ON (design) design, body::jsonb->'account' AS account FROM research_ledger
 WHERE pair = :pair AND kind = 'FINISHED' AND design <> '-' ORDER BY design, number DESC;
+
+-- name: registrations :many
+-- The designs that were registered for a pair, oldest first.
+SELECT design, at, body::jsonb AS body FROM research_ledger WHERE pair = :pair AND kind = 'REGISTERED' ORDER BY number;
+
+-- name: same_run :value
+-- The run of a pair's newest finished training, if it was begun with just this content.
+SELECT f.run_id FROM (SELECT run_id FROM research_ledger WHERE pair = :pair AND kind = 'FINISHED'
+    ORDER BY number DESC LIMIT 1) f
+JOIN research_ledger b ON b.run_id = f.run_id AND b.kind = 'BEGUN' AND b.body = :body;

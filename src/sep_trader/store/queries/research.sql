@@ -44,7 +44,7 @@ SELECT p.pair, p.enabled, p.verdict, p.verdict_reason, coalesce(p.reasons, '[]')
     p.account->>'basis' AS basis, (p.account->>'guard_breaks')::integer AS guard_breaks,
     (p.account->>'trials')::bigint AS trials, (p.account->>'trades')::integer AS trades,
     (p.account->>'expectancy_pips')::float8 AS expectancy_pips, (p.account->>'edge_sd')::float8 AS edge_sd,
-    (p.account->>'candles_until')::timestamptz AS candles_until
+    (p.account->>'candles_until')::timestamptz AS candles_until, p.decayed_at
 FROM trading_pairs p LEFT JOIN models m ON m.id = p.model_id ORDER BY p.pair;
 
 -- name: pair_judged :one
@@ -54,9 +54,18 @@ SELECT p.model_id, p.verdict, p.verdict_reason,
     (p.account->>'e_forward')::float8 AS e_forward, (p.account->>'threshold')::float8 AS threshold
 FROM trading_pairs p LEFT JOIN models m ON m.id = p.model_id WHERE p.pair = :pair;
 
--- name: verdict_of :one
--- The newest verdict on a pair that rests on its account.
-SELECT verdict FROM trading_pairs WHERE pair = :pair AND account IS NOT NULL;
+-- name: pair_before :one
+-- A pair as the newest training that rests on its account left it, and when its edge was last found gone.
+SELECT CASE WHEN account IS NOT NULL THEN verdict END AS verdict, account->'promise' AS promise, decayed_at
+FROM trading_pairs WHERE pair = :pair;
+
+-- name: kept_run :one
+-- A finished run whose verdict still stands.
+SELECT r.verdict, r.reason, r.evidence, p.account, m.artifact
+FROM research_runs r JOIN models m ON m.run_id = r.id OR m.id = (SELECT l.body::jsonb->>'model' FROM research_ledger l
+    WHERE l.run_id = r.id AND l.kind = 'FINISHED')
+JOIN trading_pairs p ON p.pair = r.pair AND p.model_id = m.id
+WHERE r.id = :run_id AND r.verdict = p.verdict AND p.account IS NOT NULL;
 
 -- name: financing_rates :one
 -- The broker's annual financing rates of a pair.

@@ -157,3 +157,26 @@ WHERE a.account_id = :account_id GROUP BY a.account_id, a.opening_balance;
 -- name: executions_net_pl :value
 -- Net P&L of all executions of an account.
 SELECT coalesce(sum(net_pl), 0)::numeric(20, 4) FROM trade_executions WHERE account_id = :account_id;
+
+-- name: edge_promised :one
+-- What the verdict of a pair that trades by it promised.
+SELECT (p.account->'promise'->>'edge_r')::float8 AS edge_r, (p.account->'promise'->>'trades_a_year')::integer AS trades_a_year,
+    (p.account->'promise'->>'since')::timestamptz AS since
+FROM trading_pairs p WHERE p.pair = :pair AND p.enabled AND p.override_reason IS NULL;
+
+-- name: live_outcomes :many
+-- Closed trades of a pair's signals since a time, oldest first: the outcome over the stop distance (R) with all charges, and
+-- the most that it could have been.
+SELECT (sign(e.units) * (e.exit_price - e.entry_price) / e.stop_distance
+        * CASE WHEN e.gross_pl <> 0 THEN e.net_pl / e.gross_pl ELSE 1 END)::float8 AS outcome,
+    coalesce(e.target_distance / e.stop_distance, 10)::float8 AS most
+FROM trade_executions e JOIN trading_signals s ON s.id = e.signal_id
+WHERE e.pair = :pair AND e.status = 'CLOSED' AND s.origin = 'model' AND e.stop_distance > 0 AND e.entry_time >= :since
+ORDER BY e.exit_time, e.id;
+
+-- name: edge_gone :execute
+-- Take the right of a pair whose live trades lost the promised edge; its account begins anew.
+UPDATE trading_pairs SET enabled = false, verdict = 'UNDECIDABLE', verdict_reason = :reason, reasons = '["DECAYED"]',
+    disabled_reason = :reason, decayed_at = :when, changed_by = 'decay alarm', change_reason = :reason,
+    account = account - 'promise', updated_at = now()
+WHERE pair = :pair;
