@@ -48,7 +48,7 @@ def test_a_pair_that_may_trade_is_not_trained_unasked(environment: dict[str, str
     first = sep(environment, "train", "EUR_USD", "--spread-pips", "0.1", "--json")
     assert first.returncode == 0, first.stderr
     (result,) = json.loads(first.stdout)["results"]
-    assert {one["condition"] for one in result["table"]} >= {"account (practice)", "Student t, one-sided p"}
+    assert {one["condition"] for one in result["table"]} >= {"account, practice", "Student t, p"}
     with psycopg.connect(database.url) as connection:
         connection.execute("UPDATE trading_pairs SET enabled = true, override_by = 'me', override_reason = 'practice'")
     asked = sep(environment, "train", "EUR_USD", "--spread-pips", "0.1")
@@ -58,7 +58,7 @@ def test_a_pair_that_may_trade_is_not_trained_unasked(environment: dict[str, str
     assert count(database, "SELECT count(*) FROM research_ledger") == 2, "nothing was begun"
     done = sep(environment, "train", "EUR_USD", "--spread-pips", "0.1", "--yes")
     assert done.returncode == 0, done.stderr
-    assert "account (practice)" in done.stdout
+    assert "account, practice" in done.stdout
     assert max(map(len, done.stdout.splitlines())) <= 80
     status = sep(environment, "status")
     assert status.returncode == 0, status.stderr

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-_WORDY = frozenset({"Why", "Reason", "Meaning"})
+_WORDY = frozenset({"Why", "Reason", "Meaning", "Figure"})
 """Columns of prose: only these are folded to the width of the terminal."""
 
 console = Console()

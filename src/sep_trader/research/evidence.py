@@ -131,7 +131,7 @@ def overfitting(blocks: Float) -> float | None:
     better than the median in the other half, over all halves (CSCV). None where fewer than two sets have a result.
 
     blocks: float64[S, sets], net result of each set in each of S (even) blocks. Source: Bailey, Borwein, Lopez de Prado
-    and Zhu (2014), with the sum of a half as the measure.
+    and Zhu (2015), with the sum of a half as the measure.
     """
     blocks = blocks[:, np.any(blocks != 0.0, axis=0)]
     count, sets = blocks.shape
@@ -197,6 +197,8 @@ def _figures(evidence: Evidence, standing: Standing, spreads: Spreads) -> str:
     account = f"account {standing.e_value:.3g} of {standing.threshold:.0f}"
     trades = f"{evidence.trades} out-of-sample trades on {evidence.days} days"
     text = f"{account}, expectancy {evidence.expectancy:+.2f} pip a trade, {trades}"
+    if evidence.copied_opens:
+        text += ", opens are copies of closes (no gap passes a stop)"
     return f"{text}, {spreads}" if spreads.source in (SpreadSource.DECLARED, SpreadSource.MEASURED) else text
 
 

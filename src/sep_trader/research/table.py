@@ -30,20 +30,20 @@ def verdict_table(
     against = None if booked is None else booked.against
     wanted = f"at least {standing.threshold:,.0f}"
     return [
-        Condition("spread known", str(spreads), "recorded or declared", spreads.source is not SpreadSource.UNKNOWN),
+        Condition("spread", str(spreads), "known", spreads.source is not SpreadSource.UNKNOWN),
         Condition(
-            f"expectancy at {STRESS} x spread",
+            f"pays at {STRESS} x spread",
             f"{evidence.stressed_expectancy:+.2f} pip" if some else "no trade",
             "above 0",
             evidence.stressed_expectancy > 0 if some else None,
         ),
         Condition(
-            "out-of-sample trades", f"{evidence.trades:,}", f"at least {MIN_TRADES}", evidence.trades >= MIN_TRADES
+            "trades", f"{evidence.trades:,} out of sample", f"at least {MIN_TRADES}", evidence.trades >= MIN_TRADES
         ),
-        Condition("account (practice)", f"{standing.e_value:.3g}", wanted, standing.enough),
-        Condition("account, clean (live)", f"{standing.e_forward:.3g}", wanted, standing.basis == "forward"),
+        Condition("account, practice", f"{standing.e_value:.3g}", wanted, standing.enough),
+        Condition("account, live", f"{standing.e_forward:.3g}", wanted, standing.basis == "forward"),
         Condition(
-            "account against 0.05 R",
+            "bet against 0.05 R",
             "explored" if against is None else f"{against:.3g}",
             f"below {AGAINST_LIMIT:.0f}",
             None if against is None else against < AGAINST_LIMIT,
@@ -59,12 +59,12 @@ def _information(evidence: Evidence, standing: Standing) -> list[Condition]:
         return "not told" if value is None else format(value, spec)
 
     rows = {
-        "Student t, one-sided p": shown(evidence.p_value, ".3g"),
+        "Student t, p": shown(evidence.p_value, ".3g"),
         "deflated Sharpe": shown(evidence.deflated_sharpe, ".2f"),
         "overfitting (PBO)": shown(evidence.pbo, ".0%"),
-        "edge, mean over sd": shown(evidence.edge_sd, ".3f"),
-        "folds of the same set": shown(evidence.stability, ".0%"),
-        "losses beyond the scale": f"{standing.guard_breaks}",
-        "opens": "copies of closes: no gap passes a stop" if evidence.copied_opens else "their own",
+        "edge, mean / sd": shown(evidence.edge_sd, ".3f"),
+        "same set in folds": shown(evidence.stability, ".0%"),
+        "beyond the scale": f"{standing.guard_breaks}",
+        "opens": "copies of closes: no gap ever passes a stop" if evidence.copied_opens else "their own",
     }
     return [Condition(name, figure, "", None) for name, figure in rows.items()]

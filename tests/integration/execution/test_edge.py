@@ -20,7 +20,8 @@ def model_of(connection: Connection) -> str:
     connection.execute(
         "INSERT INTO research_runs (id, pair, granularity, first_candle, last_candle, candles, data_hash, "
         "code_version, settings, seed, trials, verdict, reason, evidence) VALUES ("
-        "'00000000-0000-4000-8000-000000000001', 'EUR_USD', 'M1', now(), now(), 1, 'h', 'c', '{}', 1, 1, 'READY', 'proven', '{}')"
+        "'00000000-0000-4000-8000-000000000001', 'EUR_USD', 'M1', now(), now(), 1, 'h', 'c', '{}', 1, 1, 'READY', "
+        "'proven', '{}')"
     )
     connection.execute(
         "INSERT INTO models (id, pair, granularity, run_id, artifact) VALUES ('m', 'EUR_USD', 'M1', "

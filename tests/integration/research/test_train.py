@@ -93,7 +93,7 @@ def test_the_table_of_a_verdict_is_on_record(database: Database, tmp_path: Path)
     (run,) = rows(database, "SELECT evidence FROM research_runs")
     assert run["evidence"]["table"] == [asdict(one) for one in result.table]
     failing = [one.condition for one in result.table if one.passed is False]
-    assert failing == ["account, clean (live)"], result.table
+    assert failing == ["account, live"], result.table
     assert result.evidence.stability is not None
     assert result.evidence.pbo is not None
 

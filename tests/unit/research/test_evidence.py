@@ -125,12 +125,12 @@ def test_an_account_that_began_anew_says_why() -> None:
 def test_the_table_holds_every_condition_and_information_decides_nothing() -> None:
     table = verdict_table(figures(), RECORDED, PAID, BOOKED, ev.Checks(6, 0, 0))
     failing = [one.condition for one in table if one.passed is False]
-    assert failing == ["account, clean (live)"]  # practice rests on history here
+    assert failing == ["account, live"]  # practice rests on history here
     informing = [one for one in table if not one.limit]
-    assert {"Student t, one-sided p", "deflated Sharpe", "overfitting (PBO)"} <= {one.condition for one in informing}
+    assert {"Student t, p", "deflated Sharpe", "overfitting (PBO)"} <= {one.condition for one in informing}
     assert all(one.passed is None for one in informing)
     explored = verdict_table(figures(trades=0), RECORDED, PAID, None, ev.Checks(6, 0, 0))
-    assert [one.passed for one in explored if one.condition.startswith(("expectancy", "account against"))] == [
+    assert [one.passed for one in explored if one.condition.startswith(("pays", "bet against"))] == [
         None,
         None,
     ]
