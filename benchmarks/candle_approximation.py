@@ -19,9 +19,9 @@ from sep_trader.market.candles import QuoteCandles
 from sep_trader.market.granularity import Granularity
 from sep_trader.market.instrument import standard_instrument
 from sep_trader.research.costs import CostModel
+from sep_trader.research.grid import Grid
 from sep_trader.research.simulate import simulate
 from sep_trader.research.strategies import propose
-from sep_trader.research.walk_forward import Grid
 from sep_trader.settings import load_settings
 
 SETS = [replace(one, stop_ranges=s, target_ranges=1.5 * s) for one in Grid().sets()[::4] for s in (4.0, 8.0, 16.0)]

@@ -287,9 +287,10 @@ def walk_forward_seconds() -> Callable[[], object]:
     from dataclasses import replace as changed
 
     from sep_trader.research.costs import CostModel
+    from sep_trader.research.grid import Grid
     from sep_trader.research.simulate import net_outcomes
     from sep_trader.research.strategies import propose
-    from sep_trader.research.walk_forward import Grid, WalkForwardPlan, walk_forward
+    from sep_trader.research.walk_forward import WalkForwardPlan, walk_forward
 
     candles, costs = market(), CostModel()
     base = replace(sets_of("exits")[0])

@@ -12,12 +12,14 @@ from sep_trader.market.candles import Candles, QuoteCandles
 from sep_trader.market.granularity import Granularity
 from sep_trader.market.instrument import standard_instrument
 from sep_trader.research.costs import CostModel
+from sep_trader.research.grid import Grid
 from sep_trader.research.parameters import RuleParameters
 from sep_trader.research.pricing import too_near, whole_ticks
 from sep_trader.research.rule_stream import RuleStream
 from sep_trader.research.simulate import simulate
-from sep_trader.research.strategies import RuleSeries, propose
-from sep_trader.research.walk_forward import Grid, WalkForwardPlan, _sweep_training
+from sep_trader.research.strategies import propose
+from sep_trader.research.training_sweep import RuleTraining
+from sep_trader.research.walk_forward import WalkForwardPlan
 
 RULES = [
     RuleParameters(window=16, theta_run=0.3),
@@ -56,6 +58,8 @@ def test_candle_by_candle_is_the_whole_series(candles: Candles, rule: RuleParame
         assert row is not None
         expected = (whole.side[at], whole.confidence[at], whole.stop[at], whole.target[at])
         assert (row.side, row.confidence, row.stop, row.target) == expected
+        assert row.metrics is not None
+        assert whole.metrics is not None
         assert row.metrics.trend[0] == whole.metrics.trend[at]
 
 
@@ -65,8 +69,8 @@ def test_what_training_sweeps_are_the_proposals_trades(candles: Candles, confirm
     grid = Grid(base, window=(8, 33), theta_run=(0.28, 0.36), exits=((4.0, 6.0, 20), (np.inf, 12.0, 45)))
     sets = grid.sets()
     cuts = WalkForwardPlan().cuts(candles, 45)
-    series = RuleSeries(candles, base.encoder, (8, 33))
-    swept = _sweep_training(series, sets, COSTS, cuts, "cpu", 0)
+    series = RuleTraining(candles, base.encoder, (8, 33))
+    swept = series.sweep(sets, COSTS, [(train.start, train.stop) for train, _ in cuts], "cpu", 0)
     total = 0
     for at, one in enumerate(sets):
         proposals = propose(candles, one)

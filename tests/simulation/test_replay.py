@@ -12,8 +12,8 @@ from typer.testing import CliRunner
 from sep_trader.cli.trade import app
 from sep_trader.market.granularity import Granularity
 from sep_trader.research.artifact import Model
+from sep_trader.research.grid import Grid
 from sep_trader.research.parameters import RuleParameters
-from sep_trader.research.walk_forward import Grid
 
 WIDE = replace(Grid().sets()[0], stop_ranges=14.0, target_ranges=16.0, horizon=45)
 

@@ -8,7 +8,7 @@ import typer
 
 from sep_trader.cli import render
 from sep_trader.cli.options import Json
-from sep_trader.cli.training_options import Financing, Sets, Slippage, Timeframe, spec_of
+from sep_trader.cli.training_options import Financing, Sets, Slippage, StrategyName, Timeframe, spec_of
 from sep_trader.cli.wiring import open_database
 from sep_trader.errors import InputError
 from sep_trader.settings import load_settings
@@ -86,6 +86,7 @@ def register(
     granularity: Timeframe = "M1",
     slippage_pips: Slippage = None,
     financing: Financing = None,
+    strategy: StrategyName = None,
     sets: Sets = None,
     json: Json = False,
 ) -> None:
@@ -98,7 +99,7 @@ def register(
     from sep_trader.research.registration import register as write
 
     name = parse_pair(pair)
-    spec = spec_of(granularity, None, None, "auto", None, None, None, False, slippage_pips, financing, sets)
+    spec = spec_of(granularity, None, None, "auto", None, None, None, False, slippage_pips, financing, sets, strategy)
     with open_database(load_settings()) as database, database.transaction() as connection:
         costs = costs_of(connection, name, spec)
         design, head = write(connection, name, spec.granularity, spec.grid, spec.plan, costs)

@@ -63,7 +63,7 @@ def replay(
 
 def _model(pair: str, path: Path | None) -> "Model":
     from sep_trader.research.artifact import Model
-    from sep_trader.research.walk_forward import Grid
+    from sep_trader.research.grid import Grid
 
     if path is None:
         return Model(pair, Granularity.M1, Grid().sets()[0], "0" * 64)

@@ -22,6 +22,7 @@ from sep_trader.cli.training_options import (
     SpreadMeasured,
     SpreadPips,
     Start,
+    StrategyName,
     Timeframe,
     Yes,
     spec_of,
@@ -122,12 +123,13 @@ def train(
     spread_measured: SpreadMeasured = False,
     slippage_pips: Slippage = None,
     financing: Financing = None,
+    strategy: StrategyName = None,
     sets: Sets = None,
     yes: Yes = False,
     json: Json = False,
 ) -> None:
     """Train and judge one pair on its candles in the store."""
-    stated = (spread_pips, spread_by_hour, spread_measured, slippage_pips, financing, sets)
+    stated = (spread_pips, spread_by_hour, spread_measured, slippage_pips, financing, sets, strategy)
     _train([parse_pair(pair)], spec_of(granularity, start, end, device, cluster, *stated), yes, json)
 
 
@@ -143,6 +145,7 @@ def train_all(
     spread_measured: SpreadMeasured = False,
     slippage_pips: Slippage = None,
     financing: Financing = None,
+    strategy: StrategyName = None,
     sets: Sets = None,
     yes: Yes = False,
     again: Annotated[
@@ -156,7 +159,7 @@ def train_all(
     """
     from sep_trader.store import candles
 
-    stated = (spread_pips, spread_by_hour, spread_measured, slippage_pips, financing, sets)
+    stated = (spread_pips, spread_by_hour, spread_measured, slippage_pips, financing, sets, strategy)
     spec = spec_of(granularity, start, end, device, cluster, *stated, again=again)
     with open_database(load_settings()) as database, database.transaction() as connection:
         pairs = candles.pairs_with(connection, spec.granularity)

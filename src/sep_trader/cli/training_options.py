@@ -9,8 +9,9 @@ from sep_trader.market.clock import parse_rfc3339
 from sep_trader.market.granularity import Granularity
 
 if TYPE_CHECKING:
+    from sep_trader.research.function_grid import FunctionGrid
+    from sep_trader.research.grid import Grid
     from sep_trader.research.training import TrainingSpec
-    from sep_trader.research.walk_forward import Grid
 
 Timeframe = Annotated[str, typer.Option("--granularity", "-g", help="Candle length.")]
 Start = Annotated[str | None, typer.Option("--start", help="Use candles from this RFC 3339 time on (explores).")]
@@ -49,23 +50,28 @@ Sets = Annotated[
         "exits=STOP:TARGET:HORIZON, confirm=M5+M15 or none. Repeatable.",
     ),
 ]
+StrategyName = Annotated[
+    str | None,
+    typer.Option("--strategy", help="FILE.py:NAME or a registered name. [default: collapse, the QFH rule]"),
+]
 Yes = Annotated[bool, typer.Option("--yes", help="Train pairs that may trade, too: it may withdraw their right.")]
 
 _NUMBERS = {"window": int, "theta_run": float, "entropy_max": float, "stability_min": float}
 _NAMES = "window, theta_run, mode, entropy_max, stability_min, encoder, exits, confirm"
 
 
-def grid_of(sets: list[str] | None) -> "Grid":
+def grid_of(sets: list[str] | None, strategy: str | None = None) -> "Grid | FunctionGrid":
     """The grid that `--set` describes; the catalogue's by default. Raises InputError that names the bad part."""
     from dataclasses import replace
 
-    from sep_trader.research.walk_forward import Grid
+    from sep_trader.research.grid import Grid
 
+    if strategy is not None:
+        return _function_grid(sets or [], strategy)
     grid = Grid()
     for text in sets or []:
-        name, equals, values = text.partition("=")
-        parts = [one.strip() for one in values.split(",") if one.strip()]
-        if not equals or not parts or name not in _NAMES.split(", "):
+        name, parts = split_set(text)
+        if name not in _NAMES.split(", "):
             raise InputError(f"not a set of values: '{text[:60]}'", f"NAME=V,V of {_NAMES}")
         if name == "encoder":
             if len(parts) > 1:
@@ -76,6 +82,40 @@ def grid_of(sets: list[str] | None) -> "Grid":
             grid = replace(grid, **values_of)
     grid.sets()  # Every value is checked where it is used.
     return grid
+
+
+def _function_grid(sets: list[str], strategy: str) -> "FunctionGrid":
+    """The grid of a strategy by path or name, with the values that `--set` gives in place of its own."""
+    from sep_trader.research.function_grid import FunctionGrid
+
+    chosen: dict[str, list[Any]] = {}
+    exits: list[Any] = []
+    for text in sets:
+        name, parts = split_set(text)
+        if name == "exits":
+            exits = [_value(name, one) for one in parts]
+        else:
+            chosen[name] = [plain_value(one) for one in parts]
+    return FunctionGrid.of(strategy, chosen, exits)
+
+
+def split_set(text: str) -> tuple[str, list[str]]:
+    """The name and the values of NAME=V,V. Raises InputError for anything else."""
+    name, equals, values = text.partition("=")
+    parts = [one.strip() for one in values.split(",") if one.strip()]
+    if not equals or not parts or not name.strip():
+        raise InputError(f"not a set of values: '{text[:60]}'", "NAME=V,V")
+    return name.strip(), parts
+
+
+def plain_value(text: str) -> int | float | str:
+    """A whole number, a number, or the text itself."""
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text
 
 
 def _value(name: str, text: str) -> object:
@@ -104,6 +144,7 @@ def spec_of(
     slippage_pips: float | None,
     financing: float | None,
     sets: list[str] | None,
+    strategy: str | None = None,
     *,
     again: bool = True,
 ) -> "TrainingSpec":
@@ -122,7 +163,7 @@ def spec_of(
         granularity=Granularity.parse(granularity),
         start=epoch(start),
         end=epoch(end),
-        grid=grid_of(sets),
+        grid=grid_of(sets, strategy),
         device=device,
         cluster=cluster,
         spread=spread,

@@ -2,12 +2,14 @@
 
 import hashlib
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from sep_trader.errors import InputError
 from sep_trader.market.candles import Candles
 from sep_trader.market.granularity import Granularity
+from sep_trader.research.function_rule import FunctionParameters
 from sep_trader.research.parameters import RuleParameters
 
 FORMAT = 1
@@ -15,11 +17,11 @@ FORMAT = 1
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """A trained rule for one pair and granularity."""
+    """A trained strategy for one pair and granularity."""
 
     pair: str
     granularity: Granularity
-    parameters: RuleParameters
+    parameters: RuleParameters | FunctionParameters
     data_hash: str
     costs: dict[str, Any] | None = None
     """What its training was charged, and where its spreads come from; None for a model of an earlier version."""
@@ -28,7 +30,7 @@ class Model:
         """As JSON values."""
         return {
             "format": FORMAT,
-            "kind": "rule",
+            "kind": "rule" if isinstance(self.parameters, RuleParameters) else "function",
             "pair": self.pair,
             "granularity": self.granularity.value,
             "parameters": self.parameters.to_json(),
@@ -44,15 +46,19 @@ class Model:
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> "Model":
         """Read a stored artifact; raises InputError when it is of another kind or format."""
-        if data.get("format") != FORMAT or data.get("kind") != "rule":
+        readers: dict[str, Callable[[Any], RuleParameters | FunctionParameters]] = {
+            "rule": RuleParameters.from_json,
+            "function": FunctionParameters.from_json,
+        }
+        if data.get("format") != FORMAT or data.get("kind") not in readers:
             raise InputError(
                 f"the model artifact is of format {data.get('format')} and kind {data.get('kind')}",
-                f"this version reads format {FORMAT}, kind rule: train again",
+                f"this version reads format {FORMAT}, kind {' or '.join(readers)}: train again",
             )
         return cls(
             pair=data["pair"],
             granularity=Granularity.parse(data["granularity"]),
-            parameters=RuleParameters.from_json(data["parameters"]),
+            parameters=readers[data["kind"]](data["parameters"]),
             data_hash=data["data_hash"],
             costs=data.get("costs"),
         )

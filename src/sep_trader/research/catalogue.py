@@ -7,10 +7,14 @@ that was lost stays lost. A run with anything else explores: it shows what it fi
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 from sep_trader.market.granularity import Granularity
 from sep_trader.research.costs import CostModel
-from sep_trader.research.walk_forward import Grid, WalkForwardPlan
+from sep_trader.research.function_grid import FunctionGrid
+from sep_trader.research.grid import Grid
+from sep_trader.research.plain import plain
+from sep_trader.research.walk_forward import WalkForwardPlan
 
 EXPLORED = "-"
 """Instead of the name of a design: the run books nothing."""
@@ -25,7 +29,8 @@ class Design:
     granularity: Granularity
     weight: float
     released: datetime
-    grid: Grid
+    grid: dict[str, Any]
+    """As JSON values."""
     plan: WalkForwardPlan
     least_slippage_pips: float
 
@@ -35,7 +40,9 @@ _RELEASED = datetime(2026, 12, 1, tzinfo=UTC)
 
 def _collapse(granularity: Granularity, weight: float) -> Design:
     name = f"collapse-{granularity.value}"
-    return Design(name, granularity, weight, _RELEASED, Grid(), WalkForwardPlan(), CostModel().slippage_pips)
+    return Design(
+        name, granularity, weight, _RELEASED, plain(Grid().to_json()), WalkForwardPlan(), CostModel().slippage_pips
+    )
 
 
 CATALOGUE = (
@@ -50,13 +57,14 @@ CATALOGUE = (
 def design_of(
     designs: Iterable[Design],
     granularity: Granularity,
-    grid: Grid,
+    grid: Grid | FunctionGrid,
     plan: WalkForwardPlan,
     costs: CostModel,
 ) -> Design | None:
     """The design that a training is of; None where it explores: with other settings, or below the design's costs."""
+    wanted = plain(grid.to_json())
     for one in designs:
-        same = (one.granularity, one.grid, one.plan) == (granularity, grid, plan)
+        same = (one.granularity, one.grid, one.plan) == (granularity, wanted, plan)
         if same and costs.slippage_pips >= one.least_slippage_pips:
             return one
     return None

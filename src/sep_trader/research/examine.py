@@ -12,6 +12,7 @@ from sep_trader.market.candles import Candles
 from sep_trader.market.instrument import standard_instrument
 from sep_trader.research import evidence as ev
 from sep_trader.research.costs import CostModel
+from sep_trader.research.function_rule import FunctionParameters
 from sep_trader.research.lookahead import looks_ahead, needs_more
 from sep_trader.research.parameters import RuleParameters
 from sep_trader.research.pricing import copied_opens, priced_on
@@ -20,6 +21,7 @@ from sep_trader.research.strategies import Proposals, propose
 from sep_trader.research.student import student_t
 from sep_trader.research.walk_forward import HeldOut, OutOfSample, daily_totals
 
+Set = RuleParameters | FunctionParameters
 _CUTS = 6
 _ASKED = 20_000
 """The newest candles that the two questions are asked on."""
@@ -32,11 +34,11 @@ class Examined:
 
     evidence: ev.Evidence
     checks: ev.Checks
-    parameters: RuleParameters
+    parameters: Set
     label_mean: float | None
 
 
-def examine(candles: Candles, costs: CostModel, result: OutOfSample, base: RuleParameters, trials: int) -> Examined:
+def examine(candles: Candles, costs: CostModel, result: OutOfSample, base: Set, trials: int) -> Examined:
     """All figures of a walk-forward. trials: parameter sets that were ever tried on the pair."""
     pip = costs.pip
     daily = daily_totals(result.entry_time, result.net, result.days) / pip
@@ -62,7 +64,7 @@ def examine(candles: Candles, costs: CostModel, result: OutOfSample, base: RuleP
     return Examined(figures, checks_of(candles, last), last, _label_mean(candles, costs, last))
 
 
-def checks_of(candles: Candles, parameters: RuleParameters) -> ev.Checks:
+def checks_of(candles: Candles, parameters: Set) -> ev.Checks:
     """Ask the rule on the newest candles; cuts where the candles are too few to ask for the warm-up count as sound."""
     newest = candles.take(slice(max(0, len(candles) - _ASKED), len(candles)))
     asked = partial(_propose, parameters)
@@ -72,11 +74,11 @@ def checks_of(candles: Candles, parameters: RuleParameters) -> ev.Checks:
     return ev.Checks(_CUTS, len(ahead), len(warm))
 
 
-def _propose(parameters: RuleParameters, candles: Candles) -> Proposals:
+def _propose(parameters: Set, candles: Candles) -> Proposals:
     return propose(candles, parameters)
 
 
-def _label_mean(candles: Candles, costs: CostModel, parameters: RuleParameters) -> float | None:
+def _label_mean(candles: Candles, costs: CostModel, parameters: Set) -> float | None:
     """Mean net outcome, in pips, of every proposal of the chosen set on its own: with no trade left out because another
     one was open, it says whether the rule or the order of its signals made the result."""
     found = priced_on(propose(candles, parameters), candles)

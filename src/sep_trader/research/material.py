@@ -64,7 +64,7 @@ class Material:
 
     def settings(self, spec: TrainingSpec) -> dict[str, Any]:
         """What was tried, as the run and the ledger keep it."""
-        return {"grid": asdict(spec.grid), "plan": asdict(spec.plan), "costs": self.costs_json()}
+        return {"grid": spec.grid.to_json(), "plan": asdict(spec.plan), "costs": self.costs_json()}
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,9 +13,12 @@ from sep_trader.market.granularity import Granularity
 from sep_trader.research import ledger
 from sep_trader.research.catalogue import CATALOGUE, Design, design_of
 from sep_trader.research.costs import CostModel
+from sep_trader.research.function_grid import FunctionGrid
+from sep_trader.research.grid import Grid
 from sep_trader.research.identity import code_identity
 from sep_trader.research.parameters import RuleParameters
-from sep_trader.research.walk_forward import Grid, WalkForwardPlan
+from sep_trader.research.plain import plain
+from sep_trader.research.walk_forward import WalkForwardPlan
 from sep_trader.research.weights import nth_weight
 from sep_trader.store.database import Connection
 from sep_trader.store.queries import queries
@@ -31,7 +34,12 @@ class _Registered:
 
 
 def register(
-    connection: Connection, pair: str, granularity: Granularity, grid: Grid, plan: WalkForwardPlan, costs: CostModel
+    connection: Connection,
+    pair: str,
+    granularity: Granularity,
+    grid: Grid | FunctionGrid,
+    plan: WalkForwardPlan,
+    costs: CostModel,
 ) -> tuple[Design, ledger.Head]:
     """Register a design for a pair; gives it, and the head of the ledger with it. Raises InputError for one that may
     bet already."""
@@ -42,14 +50,14 @@ def register(
     name = f"{PREFIX}{len(known) + 1}"
     content = {
         "granularity": granularity.value,
-        "grid": asdict(grid),
+        "grid": grid.to_json(),
         "plan": asdict(plan),
         "least_slippage_pips": costs.slippage_pips,
         "code": code_identity(),
     }
     entry = ledger.add(connection, ledger.Kind.REGISTERED, uuid.uuid4(), pair, name, content)
     weight = nth_weight(len(known) + 1)
-    design = Design(name, granularity, weight, entry.at, grid, plan, costs.slippage_pips)
+    design = Design(name, granularity, weight, entry.at, plain(grid.to_json()), plan, costs.slippage_pips)
     return design, ledger.Head(entry.number, entry.hash)
 
 
@@ -62,7 +70,7 @@ def registered(connection: Connection, pair: str) -> list[Design]:
             granularity=Granularity.parse(row.body["granularity"]),
             weight=nth_weight(number),
             released=row.at,
-            grid=grid_from(row.body["grid"]),
+            grid=row.body["grid"],
             plan=WalkForwardPlan(**row.body["plan"]),
             least_slippage_pips=float(row.body["least_slippage_pips"]),
         )
@@ -70,8 +78,10 @@ def registered(connection: Connection, pair: str) -> list[Design]:
     ]
 
 
-def grid_from(given: dict[str, Any]) -> Grid:
-    """A grid as the ledger keeps it."""
+def grid_from(given: dict[str, Any]) -> Grid | FunctionGrid:
+    """A grid as the ledger keeps it. Raises InputError where it is of a strategy whose file is gone or was changed."""
+    if "strategy" in given:
+        return FunctionGrid.from_json(given)
     columns = {name: tuple(value) for name, value in given.items() if name not in ("base", "exits", "confirm")}
     exits = tuple((float(stop), float(target), int(horizon)) for stop, target, horizon in given["exits"])
     confirm = tuple(tuple(one) for one in given.get("confirm", ()))

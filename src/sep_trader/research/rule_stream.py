@@ -23,7 +23,7 @@ class Proposal(NamedTuple):
     confidence: float
     stop: float
     target: float
-    metrics: WindowMetrics
+    metrics: WindowMetrics | None
 
 
 class RuleStream:
@@ -41,7 +41,9 @@ class RuleStream:
         self.time: int | None = None
         """Start of the newest candle taken, seconds since the epoch."""
 
-    def update(self, time: int, open_: float, high: float, low: float, close: float) -> Proposal | None:
+    def update(
+        self, time: int, open_: float, high: float, low: float, close: float, _spread: float = 0.0, _volume: int = 0
+    ) -> Proposal | None:
         """Take the next candle; returns the proposal at its close, if there is one. Raises InputError as QfhStream."""
         found = self._stream.update(time, open_, close)[self._parameters.window]
         self.time = time

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -29,12 +30,40 @@ class Proposals:
     confidence: Float
     stop: Float
     target: Float
-    metrics: WindowMetrics
+    metrics: WindowMetrics | None
+    """None for a strategy that knows no windows."""
 
 
-def propose(candles: Candles, parameters: RuleParameters) -> Proposals:
-    """What the rule proposes at each candle's close, from that candle and those before it only."""
-    return RuleSeries(candles, parameters.encoder, [parameters.window]).propose(parameters)
+class ParameterSet(Protocol):
+    """A strategy with a value for each of its parameters."""
+
+    @property
+    def horizon(self) -> int:
+        """Candles that a trade may last."""
+
+    @property
+    def stop_ranges(self) -> float:
+        """Stop distance in mean ranges of 60 candles."""
+
+    @property
+    def target_ranges(self) -> float:
+        """Target distance in mean ranges of 60 candles."""
+
+    def warm_up(self, granularity: Granularity, /) -> int:
+        """Candles that must precede the first one that can propose."""
+
+    def propose(self, candles: Candles) -> Proposals:
+        """What it proposes at each candle's close, from that candle and those before it only."""
+
+    def to_json(self) -> dict[str, Any]:
+        """As JSON values."""
+
+
+def propose(candles: Candles, parameters: "RuleParameters | ParameterSet") -> Proposals:
+    """What a strategy proposes at each candle's close, from that candle and those before it only."""
+    if isinstance(parameters, RuleParameters):
+        return RuleSeries(candles, parameters.encoder, [parameters.window]).propose(parameters)
+    return parameters.propose(candles)
 
 
 def assemble(parameters: RuleParameters, metrics: WindowMetrics, mean_range: Float, agreed: Signs | None) -> Proposals:

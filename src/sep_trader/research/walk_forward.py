@@ -3,8 +3,8 @@
 import hashlib
 import itertools
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, fields, replace
-from itertools import product
+from dataclasses import dataclass, fields
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -14,16 +14,17 @@ from sep_trader.market.candles import Candles
 from sep_trader.market.granularity import Granularity
 from sep_trader.market.instrument import standard_instrument
 from sep_trader.research.costs import CostModel
-from sep_trader.research.kernels.inputs import AllowedTrend
-from sep_trader.research.parameters import RuleParameters
-from sep_trader.research.pricing import priced, too_near, whole_ticks
+from sep_trader.research.function_grid import FunctionGrid
+from sep_trader.research.grid import Grid
+from sep_trader.research.pricing import priced
 from sep_trader.research.simulate import ExitReason, simulate
-from sep_trader.research.strategies import RuleSeries
-from sep_trader.research.sweep import SweepJob, SweepResult, on_gpu, sweep_many
+from sep_trader.research.sweep import on_gpu
+from sep_trader.research.training_sweep import FunctionTraining, RuleTraining, series_of
 
 Float = npt.NDArray[np.float64]
 Int = npt.NDArray[np.int64]
 Progress = Callable[[int, int], None]
+P = TypeVar("P")
 
 
 ORIGIN = 946_684_800
@@ -78,32 +79,6 @@ class WalkForwardPlan:
         return cuts
 
 
-@dataclass(frozen=True, slots=True)
-class Grid:
-    """The parameter sets to try: the product of the values given, around a base."""
-
-    base: RuleParameters = field(default_factory=RuleParameters)
-    window: tuple[int, ...] = (16, 32, 64)
-    theta_run: tuple[float, ...] = (0.3, 0.36)
-    mode: tuple[str, ...] = ("follow", "fade")
-    exits: tuple[tuple[float, float, int], ...] = ((4.0, 6.0, 20), (8.0, 12.0, 45))
-    """(stop_ranges, target_ranges, horizon)"""
-    entropy_max: tuple[float, ...] = ()
-    stability_min: tuple[float, ...] = ()
-    confirm: tuple[tuple[str, ...], ...] = ()
-    """Granularities that must agree, all of one tuple at a time. Empty, as the two above: the base's."""
-
-    def sets(self) -> list[RuleParameters]:
-        """Every parameter set, in a fixed order."""
-        names = ("confirm", "entropy_max", "stability_min", "window", "theta_run", "mode")
-        found = []
-        choices = (getattr(self, one) or (getattr(self.base, one),) for one in names)
-        for *values, (stop, target, horizon) in product(*choices, self.exits):
-            exits = {"stop_ranges": stop, "target_ranges": target, "horizon": horizon}
-            found.append(replace(self.base, **dict(zip(names, values, strict=True)), **exits))
-        return found
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class HeldOut:
     """Out-of-sample trades, oldest first, as columns of one length. Those that are open at the end of the candles are
@@ -147,7 +122,7 @@ class OutOfSample:
     """Trades that had not ended with the last candle."""
     days: Int
     """Every UTC day number (days since the epoch) that the test parts cover, traded or not."""
-    chosen: list[RuleParameters | None]
+    chosen: list[Any]
     """The parameters chosen in each fold; None where no set traded enough, or none paid its costs."""
     device: str
     """What swept the training parts."""
@@ -167,7 +142,7 @@ class OutOfSample:
 
 def walk_forward(
     candles: Candles,
-    grid: Grid,
+    grid: Grid | FunctionGrid,
     costs: CostModel,
     stressed: CostModel,
     plan: WalkForwardPlan,
@@ -184,12 +159,12 @@ def walk_forward(
     begins with the result on this one. device, threads: as `sweep` takes them.
     """
     on_gpu(device, 0.0)  # A device that is not there is said first.
-    sets = grid.sets()
+    sets: list[Any] = list(grid.sets())
     cuts = plan.cuts(candles, max(s.horizon for s in sets))
-    series = RuleSeries(candles, grid.base.encoder, (s.window for s in sets))
-    swept = _sweep_training(series, sets, costs, cuts, device, threads)
+    series = series_of(candles, sets)
+    swept = series.sweep(sets, costs, [(train.start, train.stop) for train, _ in cuts], device, threads)
     progress(1, 1 + len(cuts))
-    chosen: list[RuleParameters | None] = []
+    chosen: list[Any] = []
     plain, worse = _Tester(series, costs), _Tester(series, stressed)
     for fold, (_, test) in enumerate(cuts):
         best = best_set(sets, swept.trades[fold], swept.sharpe[fold], plan.min_trades)
@@ -207,17 +182,17 @@ def walk_forward(
         days=np.unique(covered),
         chosen=chosen,
         device=swept.device,
-        blocks=_sweep_training(series, sets, costs, _blocks(len(candles)), device, threads).net,
+        blocks=series.sweep(sets, costs, _blocks(len(candles)), device, threads).net,
     )
 
 
-def _blocks(n: int) -> list[tuple[slice, slice]]:
-    """Blocks of equal length as the training parts of cuts."""
+def _blocks(n: int) -> list[tuple[int, int]]:
+    """Blocks of equal length, first and last candle."""
     ends = np.linspace(0, n, BLOCKS + 1).astype(int).tolist()
-    return [(slice(begin, end), slice(end, end)) for begin, end in itertools.pairwise(ends)]
+    return list(itertools.pairwise(ends))
 
 
-def best_set(sets: Sequence[RuleParameters], trades: Float, sharpe: Float, min_trades: int) -> RuleParameters | None:
+def best_set(sets: Sequence[P], trades: Float, sharpe: Float, min_trades: int) -> P | None:
     """The set whose trades in one training part have the highest Sharpe ratio, among those with enough of them; None
     where none of them paid its costs.
 
@@ -229,39 +204,10 @@ def best_set(sets: Sequence[RuleParameters], trades: Float, sharpe: Float, min_t
     return sets[int(np.argmax(np.where(usable, sharpe, -np.inf)))]
 
 
-def _sweep_training(
-    series: RuleSeries,
-    sets: Sequence[RuleParameters],
-    costs: CostModel,
-    cuts: Sequence[tuple[slice, slice]],
-    device: str,
-    threads: int,
-) -> SweepResult:
-    """Statistics of every set in every training part: arrays [folds, sets]."""
-    folds = [(train.start, train.stop) for train, _ in cuts]
-    # Where there is no range yet, nothing is allowed, and the scale is not looked at.
-    scale = np.where(series.mean_range > 0.0, series.mean_range, 1.0)
-    terms, spread = standard_instrument(series.candles.instrument), series.candles.spread
-    found: SweepResult | None = None
-    # Sets of one stop share the candles at which it is too near to be proposed, those of one confirmation its trend.
-    for stop, confirm in dict.fromkeys((one.stop_ranges, one.confirm) for one in sets):
-        numbers = [at for at, one in enumerate(sets) if (one.stop_ranges, one.confirm) == (stop, confirm)]
-        near = too_near(whole_ticks(stop * scale, terms), spread)
-        allowed = {
-            window: np.where(near, AllowedTrend.NONE, series.allowed(confirm, window)).astype(np.int8)
-            for window in {sets[at].window for at in numbers}
-        }
-        job = SweepJob(series.candles, costs, folds, scale, allowed)
-        part = sweep_many([job], [sets[at] for at in numbers], device=device, threads=threads)[0]
-        found = part.placed(found, numbers, len(sets))
-    assert found is not None  # noqa: S101 - a grid has at least one set
-    return found
-
-
 class _Tester:
     """Trades fold after fold, one position at a time."""
 
-    def __init__(self, series: RuleSeries, costs: CostModel) -> None:
+    def __init__(self, series: RuleTraining | FunctionTraining, costs: CostModel) -> None:
         self.series, self.costs = series, costs
         self._terms = standard_instrument(series.candles.instrument)
         self.open = 0
@@ -269,7 +215,7 @@ class _Tester:
         """The candle in which the newest trade left: proposals of earlier ones are ignored."""
         self._found: list[HeldOut] = []
 
-    def test(self, parameters: RuleParameters, part: slice) -> None:
+    def test(self, parameters: Any, part: slice) -> None:
         """Trade what a parameter set proposes inside a test part, each trade to its own end.
 
         The metrics know the candles before the part. A trade that has not ended with the series is only counted.

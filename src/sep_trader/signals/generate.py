@@ -12,6 +12,8 @@ from sep_trader.market.instrument import Instrument
 from sep_trader.qfh import WindowMetrics
 from sep_trader.qfh.reference import METRICS
 from sep_trader.research.artifact import Model
+from sep_trader.research.function_rule import FunctionStream
+from sep_trader.research.parameters import RuleParameters
 from sep_trader.research.pricing import priced, too_near, whole_ticks
 from sep_trader.research.rule_stream import RuleStream
 from sep_trader.research.strategies import propose
@@ -39,7 +41,7 @@ class SignalStream:
 
     def __init__(self, model: Model, instrument: Instrument) -> None:
         self.model, self._instrument = model, instrument
-        self._rule = RuleStream(model.parameters, model.granularity)
+        self._rule = _stream(model)
 
     @property
     def newest(self) -> int | None:
@@ -49,11 +51,13 @@ class SignalStream:
     def take(self, candles: Candles) -> list[Signal]:
         """Take complete mid candles, oldest first; those that were taken already are passed over."""
         signals = []
-        columns = (candles.time, candles.spread, candles.open, candles.high, candles.low, candles.close)
-        for time, spread, *prices in zip(*(column.tolist() for column in columns), strict=True):
+        prices = (candles.open, candles.high, candles.low, candles.close)
+        columns = (candles.time, *prices, candles.spread, candles.volume)
+        for row in zip(*(column.tolist() for column in columns), strict=True):
+            time, spread = row[0], row[5]
             if self.newest is not None and time <= self.newest:
                 continue
-            p = self._rule.update(time, *prices)
+            p = self._rule.update(*row)
             if p is None:
                 continue
             stop, target = whole_ticks(np.array([p.stop, p.target]), self._instrument).tolist()
@@ -86,8 +90,16 @@ def _signal(
     )
 
 
-def metrics_at(metrics: WindowMetrics, i: int) -> dict[str, Any]:
-    """The metrics of one candle as JSON values, rounded to six digits."""
+def _stream(model: Model) -> RuleStream | FunctionStream:
+    if isinstance(model.parameters, RuleParameters):
+        return RuleStream(model.parameters, model.granularity)
+    return FunctionStream(model.parameters, model.granularity, model.pair)
+
+
+def metrics_at(metrics: WindowMetrics | None, i: int) -> dict[str, Any]:
+    """The metrics of one candle as JSON values, rounded to six digits; empty for a strategy that knows none."""
+    if metrics is None:
+        return {}
     shares = {name: round(float(getattr(metrics, name)[i]), 6) for name in METRICS}
     return shares | {"collapse": bool(metrics.collapse[i])}
 

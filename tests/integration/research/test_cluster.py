@@ -18,11 +18,12 @@ from tests.support.candles import random_walk
 from sep_trader.errors import InputError
 from sep_trader.research.cluster import run_many
 from sep_trader.research.costs import CostModel
+from sep_trader.research.grid import Grid
 from sep_trader.research.job import train
 from sep_trader.research.parameters import RuleParameters, grid
 from sep_trader.research.sweep import SweepResult, sweep
 from sep_trader.research.training import TrainingSpec
-from sep_trader.research.walk_forward import Grid, WalkForwardPlan, walk_forward
+from sep_trader.research.walk_forward import WalkForwardPlan, walk_forward
 from sep_trader.store import candles as store
 from sep_trader.store.database import Database
 

@@ -12,10 +12,11 @@ from sep_trader.history.job import import_path
 from sep_trader.market.clock import parse_rfc3339
 from sep_trader.market.granularity import Granularity
 from sep_trader.research.costs import CostModel
+from sep_trader.research.grid import Grid
 from sep_trader.research.job import train
 from sep_trader.research.registration import register
 from sep_trader.research.training import TrainingSpec
-from sep_trader.research.walk_forward import Grid, WalkForwardPlan
+from sep_trader.research.walk_forward import WalkForwardPlan
 from sep_trader.research.weights import nth_weight
 from sep_trader.store.database import Database
 

@@ -4,7 +4,7 @@ import pytest
 
 from sep_trader.cli.training_options import grid_of, spec_of
 from sep_trader.errors import InputError
-from sep_trader.research.walk_forward import Grid
+from sep_trader.research.grid import Grid
 
 
 def test_nothing_said_is_the_grid_of_the_catalogue() -> None:
@@ -18,6 +18,7 @@ def test_everything_of_the_rule_can_be_reached() -> None:
             "stability_min=0.3", "exits=4:6:20,inf:9:30", "mode=fade", "theta_run=0.3",
         ]
     )  # fmt: skip
+    assert isinstance(grid, Grid)
     sets = grid.sets()
     assert len(sets) == 2 * 2 * 2 * 2
     assert {one.encoder for one in sets} == {"magnitude(32)"}

@@ -31,7 +31,7 @@ def series(n: int = 12, spread: float = 0.0, price: float = 1.1) -> Candles:
 def proposals(n: int, stop: float, target: float) -> Proposals:
     side = np.zeros(n, np.int8)
     side[1] = 1
-    return Proposals(side, np.ones(n), np.full(n, stop), np.full(n, target), metrics=None)  # type: ignore[arg-type]
+    return Proposals(side, np.ones(n), np.full(n, stop), np.full(n, target), metrics=None)
 
 
 @given(st.floats(1e-7, 5.0))

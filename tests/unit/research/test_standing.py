@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from sep_trader.research.account import Bet
 from sep_trader.research.catalogue import CATALOGUE, design_of
 from sep_trader.research.costs import CostModel
+from sep_trader.research.grid import Grid
 from sep_trader.research.standing import Accounts, accounts_of, bets_of, most_of, standing_of, threshold_of
 from sep_trader.research.walk_forward import HeldOut
 
@@ -41,11 +42,11 @@ def test_the_weights_of_the_catalogue_leave_an_eighth_for_later_designs() -> Non
 
 
 def test_only_a_training_as_the_catalogue_says_is_of_a_design() -> None:
-    exact = (CATALOGUE, DESIGN.granularity, DESIGN.grid, DESIGN.plan)
+    exact = (CATALOGUE, DESIGN.granularity, Grid(), DESIGN.plan)
     assert design_of(*exact, CostModel(slippage_pips=0.2)) is DESIGN
     assert design_of(*exact, CostModel(slippage_pips=0.5)) is DESIGN
     assert design_of(*exact, CostModel(slippage_pips=0.19)) is None, "cheaper costs explore"
-    assert design_of(*exact[:2], replace(DESIGN.grid, confirm=(("M5",),)), DESIGN.plan, CostModel()) is None
+    assert design_of(*exact[:2], Grid(confirm=(("M5",),)), DESIGN.plan, CostModel()) is None
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,8 @@ import pytest
 from sep_trader.errors import InputError
 from sep_trader.market.candles import Candles
 from sep_trader.research.costs import CostModel
-from sep_trader.research.walk_forward import Grid, WalkForwardPlan, daily_totals, walk_forward
+from sep_trader.research.grid import Grid
+from sep_trader.research.walk_forward import WalkForwardPlan, daily_totals, walk_forward
 
 WEEK = 7 * 86_400
 SATURDAY = 1_704_499_200  # 2024-01-06T00:00:00Z

@@ -16,6 +16,7 @@ from sep_trader.market.resample import resample
 from sep_trader.research.catalogue import CATALOGUE, Design
 from sep_trader.research.costs import CostModel
 from sep_trader.research.evidence import MIN_TRADES
+from sep_trader.research.grid import Grid
 from sep_trader.research.selftest.markets import null_market
 from sep_trader.research.standing import Accounts, Standing, accounts_of, bets_of, most_of, standing_of
 from sep_trader.research.student import student_t
@@ -67,7 +68,7 @@ def null_looks(seed: int, *, again: bool = False) -> Looks:
 def _walk(candles: Candles, design: Design) -> HeldOut:
     made = candles if design.granularity is candles.granularity else resample(candles, design.granularity)
     return walk_forward(
-        made, design.grid, _FREE, _FREE, design.plan, lambda *_: None, device="cpu", threads=1
+        made, Grid(), _FREE, _FREE, design.plan, lambda *_: None, device="cpu", threads=1
     ).trades  # fmt: skip
 
 
