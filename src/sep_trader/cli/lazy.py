@@ -28,6 +28,7 @@ COMMANDS = {
     "train-all": Entry(
         _TRAIN, "Train and judge every pair that has candles. No verdict depends on which others are trained."
     ),
+    "backtest": Entry("sep_trader.cli.backtest", "Show what a strategy would have done; it never books."),
     "generate_signals": Entry(_TRAIN, "Generate signals for the newest complete candles of the trained pairs."),
     "enable": Entry(
         _TRAIN,

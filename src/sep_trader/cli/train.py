@@ -179,7 +179,8 @@ def _train(pairs: list[str], spec: "TrainingSpec", yes: bool, json: bool) -> Non
                 database, pairs, spec, lambda pair, done, total: bar.update(tasks[pair], completed=done, total=total)
             )
     if json:
-        render.print_json({"results": results})
+        columns = [{name: getattr(r, name) for name in type(r).__dataclass_fields__} for r in results]
+        render.print_json({"results": [one | {"parameters": one["parameters"].to_json()} for one in columns]})
         return
     if len(results) == 1:
         rows = ((c.condition, c.figure, c.limit, _PASSED[c.passed]) for c in results[0].table)

@@ -27,6 +27,8 @@ class Kind(StrEnum):
 
     BEGUN = "BEGUN"
     FINISHED = "FINISHED"
+    EXPLORED = "EXPLORED"
+    """A backtest: it shows what it finds and books nothing."""
     REGISTERED = "REGISTERED"
     """A design that a person wrote down: it bets on candles after this row."""
 

@@ -2,20 +2,18 @@
 
 import uuid
 from dataclasses import dataclass
-from typing import Any
 
 from sep_trader.errors import InputError
 from sep_trader.market.clock import parse_rfc3339
 from sep_trader.market.granularity import Granularity
 from sep_trader.research import ledger
 from sep_trader.research.artifact import data_hash
-from sep_trader.research.costs import CostModel
 from sep_trader.research.evidence import stressed
+from sep_trader.research.exploring import costs_from
 from sep_trader.research.identity import code_identity
 from sep_trader.research.registration import grid_from
-from sep_trader.research.spreads import SpreadModel, filled
+from sep_trader.research.spreads import filled
 from sep_trader.research.walk_forward import WalkForwardPlan, walk_forward
-from sep_trader.states import SpreadSource
 from sep_trader.store import candles as candle_store
 from sep_trader.store.database import Database
 
@@ -51,7 +49,7 @@ def rerun(database: Database, run_id: uuid.UUID) -> Rerun:
         raise InputError(f"run {run_id} broke off: there is nothing to compare with", "see: sep research ledger show")
     begun, found = rows[ledger.Kind.BEGUN], rows[ledger.Kind.FINISHED].content
     given = begun.content
-    costs, spread = _costs(given["costs"])
+    costs, spread = costs_from(given["costs"])
     with database.transaction() as connection:
         candles = candle_store.read_or_make(
             connection,
@@ -72,10 +70,3 @@ def rerun(database: Database, run_id: uuid.UUID) -> Rerun:
     return Rerun(
         run_id, begun.pair, found["trades"], len(result.trades), given["code"], code_identity(), differing
     )  # fmt: skip
-
-
-def _costs(given: dict[str, Any]) -> tuple[CostModel, SpreadModel | None]:
-    spread = given["spread"]
-    by_hour = spread["pips_by_hour"]
-    model = None if by_hour is None else SpreadModel(tuple(by_hour), SpreadSource(spread["source"]))
-    return CostModel(**{name: value for name, value in given.items() if name != "spread"}), model

@@ -23,12 +23,13 @@ _DIGITS = 6
 
 
 class ExitReason(IntEnum):
-    """Why a trade was left; END: the series was over."""
+    """Why a trade was left; END: the series was over; SIDE: the strategy turned to the other side."""
 
     STOP = scalar.STOP
     TARGET = scalar.TARGET
     HORIZON = scalar.HORIZON
     END = scalar.END
+    SIDE = scalar.SIDE
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -63,12 +64,14 @@ def simulate(
     costs: CostModel,
     *,
     digits: int | None = None,
+    side_closes: bool = False,
 ) -> Trades:
     """Turn one parameter set's proposals into trades, by the outcome rule; on bid and ask where the candles have both.
 
     side: int8[N], the proposal decided at the close of each candle. stop, target: float64[N], distances from the entry
     fill in price units, inf for none. horizon: candles a trade may last. digits: decimals to which the levels of stop
-    and target are rounded, as a broker takes them; left out, they are not.
+    and target are rounded, as a broker takes them; left out, they are not. side_closes: a proposal of the other side
+    closes the trade at the next open (mid candles only); it opens none.
 
     A proposal at t fills at the open of t+1, at the ask (long) or the bid (short). The trade leaves at the first of
     stop, target and horizon; stop and target are triggered by the side it would be closed at. A candle that touches
@@ -84,12 +87,14 @@ def simulate(
     Raises InputError for prices that are NaN or not positive, times out of order, a distance or horizon out of range.
     """
     if isinstance(candles, QuoteCandles):
+        if side_closes:
+            raise InputError("sides close trades on mid candles only", "give mid candles")
         _check(candles.to_mid(_DIGITS), side, stop, target, horizon)
         return _columns(quoted_trades(candles, side, stop, target, horizon, costs, digits))
     _check(candles, side, stop, target, horizon)
     index = np.empty((int(np.count_nonzero(side)), 4), dtype=np.int64)
     price = np.empty(index.shape)
-    count = run_trades(*_walked(candles, side, stop, target, horizon, costs, digits), index, price)
+    count = run_trades(*_walked(candles, side, stop, target, horizon, costs, digits), side_closes, index, price)
     entry, leave, row, reason = index[:count].T.copy()
     bought, sold, gross, net = price[:count].T.copy()
     return Trades(entry, leave, (1 - 2 * row).astype(np.int8), bought, sold, gross, net, reason.astype(np.int8))

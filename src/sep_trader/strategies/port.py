@@ -76,7 +76,8 @@ class Strategy:
 
     grid: values to try by parameter. warm_up: candles before the first one that can propose: a number, or a function of
     the parameters; None for twice the largest whole number among them and a day's worth at most. exits: see
-    DEFAULT_EXITS; several of them are tried.
+    DEFAULT_EXITS; several of them are tried. exit: `bracket`, or `side`: a proposal of the other side closes the trade,
+    too.
     """
 
     name: str
@@ -85,6 +86,7 @@ class Strategy:
     defaults: Mapping[str, Value]
     warm_up: int | Callable[..., int] | None = None
     exits: tuple[Exits, ...] = (DEFAULT_EXITS,)
+    exit: str = "bracket"
 
     def entries(self, candles: Candles, values: Mapping[str, Value]) -> Entries:
         """What the function proposes. Raises InputError where it fails or returns something else than sides."""
@@ -121,6 +123,7 @@ def strategy(
     grid: Mapping[str, Sequence[Value]] | None = None,
     warm_up: int | Callable[..., int] | None = None,
     exits: Exits | Sequence[Exits] = DEFAULT_EXITS,
+    exit: str = "bracket",
 ) -> Strategy: ...
 @overload
 def strategy(
@@ -128,6 +131,7 @@ def strategy(
     grid: Mapping[str, Sequence[Value]] | None = None,
     warm_up: int | Callable[..., int] | None = None,
     exits: Exits | Sequence[Exits] = DEFAULT_EXITS,
+    exit: str = "bracket",
 ) -> Callable[[Callable[..., Any]], Strategy]: ...
 def strategy(
     function: Callable[..., Any] | None = None,
@@ -135,12 +139,13 @@ def strategy(
     grid: Mapping[str, Sequence[Value]] | None = None,
     warm_up: int | Callable[..., int] | None = None,
     exits: Exits | Sequence[Exits] = DEFAULT_EXITS,
+    exit: str = "bracket",
 ) -> Strategy | Callable[[Callable[..., Any]], Strategy]:
     """Make a strategy of a function; see the module. Raises InputError for a grid of parameters it does not take."""
     if function is None:
 
         def made(one: Callable[..., Any]) -> Strategy:
-            return strategy(one, grid=grid, warm_up=warm_up, exits=exits)
+            return strategy(one, grid=grid, warm_up=warm_up, exits=exits, exit=exit)
 
         return made
     names, defaults = _parameters(function)
@@ -150,7 +155,9 @@ def strategy(
             f"{function.__name__} takes no parameter {', '.join(sorted(unknown))}", f"of {', '.join(names)}"
         )
     tried: list[Exits] = [exits] if isinstance(exits[0], int | float) else list(exits)  # type: ignore[list-item, arg-type]
-    return Strategy(function.__name__, function, dict(grid or {}), defaults, warm_up, tuple(tried))
+    if exit not in ("bracket", "side"):
+        raise InputError(f"{function.__name__}: unknown exit '{exit}'", "bracket or side")
+    return Strategy(function.__name__, function, dict(grid or {}), defaults, warm_up, tuple(tried), exit)
 
 
 def _parameters(function: Callable[..., Any]) -> tuple[list[str], dict[str, Value]]:

@@ -18,7 +18,7 @@ Offsets = npt.NDArray[np.uint16]
 """Candles after the entry, NEVER for never."""
 Words = npt.NDArray[np.uint32]
 
-STOP, TARGET, HORIZON, END = 0, 1, 2, 3
+STOP, TARGET, HORIZON, END, SIDE = 0, 1, 2, 3, 4
 NEVER = 65535
 # By reason: what the price of an exit may be above the quote. With a distance of stop, -target or -inf from the fill,
 # one expression without a branch prices all three: no processor can foresee how a trade ends.

@@ -10,7 +10,7 @@ import numpy as np
 
 from sep_trader.research.kernels import scalar
 from sep_trader.research.kernels.compiled import calling, compiled
-from sep_trader.research.kernels.scalar import END, HORIZON, NEVER, STOP, TARGET
+from sep_trader.research.kernels.scalar import END, HORIZON, NEVER, SIDE, STOP, TARGET
 from sep_trader.research.kernels.tables import latest_exit, product, reach_of
 
 kernel: Any = partial(compiled, allocates=False)
@@ -28,11 +28,13 @@ def level_of(price, power):
 
 @kernel
 def one_trade(
-    t, row, stop, target, horizon, open_, close, half, reach, fine, coarse, time, step, slippage, nights, rates, power
+    t, row, stop, target, horizon, open_, close, half, reach, fine, coarse, time, step, slippage, nights, rates, power,
+    turned,
 ):  # fmt: skip
     """The trade that a proposal at candle t makes: (exit's candle, gross, net, entry fill, exit fill, reason)."""
     n, entry, sign = len(open_), t + 1, 1.0 - 2.0 * row
-    latest = latest_exit(entry, horizon, step, time)
+    by_clock = latest_exit(entry, horizon, step, time)
+    latest = min(by_clock, turned)
     fill = sign * open_[entry] + half[entry] + slippage
     end = min(n, latest)
     stop_level, target_level = level_of(fill - stop, power), level_of(fill + target, power)
@@ -56,13 +58,24 @@ def one_trade(
         sign, slippage, rates[row], open_[entry], half[entry], close[leave] if ended else open_[leave],
         half[n] if ended else half[leave], nights[leave] - nights[entry], cap, away,
     )  # fmt: skip
+    if reason == HORIZON and latest < by_clock:
+        reason = SIDE
     return leave, gross, net, sign * fill, sign * out, END if ended else reason
+
+
+@kernel
+def turned_at(side, at):
+    """The candle after the first proposal of the other side than candle at's; beyond the series where none comes."""
+    for t in range(at + 1, len(side)):
+        if side[t] == -side[at]:
+            return t + 1
+    return len(side)
 
 
 @driver
 def run_trades(
-    side, stop, target, horizon, open_, high, low, close, half, time, step, slippage, nights, rates, power, index,
-    price
+    side, stop, target, horizon, open_, high, low, close, half, time, step, slippage, nights, rates, power,
+    side_closes, index, price
 ):  # fmt: skip
     """Walk one set's proposals and write its trades: index [N, 4] of entry, exit, row, reason; price [N, 4] of
     entry fill, exit fill, gross, net. Returns the number of trades. A proposal while a trade is open is passed over,
@@ -80,7 +93,7 @@ def run_trades(
             continue
         leave, gross, net, bought, sold, reason = one_trade(
             at, row, stop[at], target[at], horizon, open_, close, half, reach, fine, coarse, time, step, slippage,
-            nights, rates, power,
+            nights, rates, power, turned_at(side, at) if side_closes else len(side),
         )  # fmt: skip
         index[count, 0], index[count, 1], index[count, 2], index[count, 3] = entry, leave, row, reason
         price[count, 0], price[count, 1], price[count, 2], price[count, 3] = bought, sold, gross, net
@@ -99,6 +112,6 @@ def run_each(
         if side[t] != 0 and latest_exit(t + 1, horizon, step, time) > t + 1:
             _, _, net, _, _, _ = one_trade(
                 t, 0 if side[t] > 0 else 1, stop[t], target[t], horizon, open_, close, half, reach, fine, coarse, time,
-                step, slippage, nights, rates, power,
+                step, slippage, nights, rates, power, len(side),
             )  # fmt: skip
             net_of[t] = net

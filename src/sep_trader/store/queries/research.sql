@@ -8,7 +8,7 @@ VALUES (:id, :pair, :granularity, :first_candle, :last_candle, :candles, :data_h
 -- name: trials_of_pair :value
 -- Parameter sets ever tried on a pair's data: by the ledger, which counts runs that broke off, and before there was one.
 SELECT ((SELECT coalesce(sum((body::jsonb->>'trials')::bigint), 0) FROM research_ledger
-        WHERE pair = :pair AND kind = 'BEGUN')
+        WHERE pair = :pair AND kind IN ('BEGUN', 'EXPLORED'))
     + (SELECT coalesce(sum(trials), 0) FROM research_runs r
         WHERE pair = :pair AND NOT EXISTS (SELECT FROM research_ledger l WHERE l.run_id = r.id)))::bigint;
 
