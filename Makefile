@@ -3,7 +3,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: selftest selftest-quick help setup demo unit one test simulate simulate-all exhaustive campaign planted cov mutants test-droplet fresh fmt lint reference bench check-cuda clean
+.PHONY: test-browser selftest selftest-quick help setup demo unit one test simulate simulate-all exhaustive campaign planted cov mutants test-droplet fresh fmt lint reference bench check-cuda clean
 # `make t=tests/...::name` runs one test; without t, make prints its targets.
 .DEFAULT_GOAL := $(if $(t),one,help)
 
@@ -27,7 +27,12 @@ one: setup  ## One file or one test: make t=tests/unit/ledger/test_entries.py::N
 
 test: setup  ## Set up what the tests need and run them all
 	scripts/test_setup.sh
-	$(BIN)/pytest -n auto --dist loadfile -m "not droplet" $(PYTEST_ARGS)
+	$(BIN)/pytest -n auto --dist loadfile -m "not droplet and not browser" $(PYTEST_ARGS)
+
+test-browser: setup  ## Pages in a real browser: no errors, no sideways scroll, screenshots in build/screenshots
+	scripts/test_setup.sh
+	scripts/browser_setup.sh
+	$(BIN)/pytest -m browser tests/browser $(PYTEST_ARGS)
 
 cov: setup  ## Branch coverage of the fast tests, with a floor
 	$(BIN)/pytest -q tests/unit tests/property --cov --cov-report=term:skip-covered $(PYTEST_ARGS)

@@ -29,6 +29,8 @@ COMMANDS = {
         _TRAIN, "Train and judge every pair that has candles. No verdict depends on which others are trained."
     ),
     "backtest": Entry("sep_trader.cli.backtest", "Show what a strategy would have done; it never books."),
+    "report": Entry("sep_trader.cli.report", "Write a run, a backtest or live trading as one HTML file."),
+    "verify": Entry("sep_trader.cli.report", "Compute every figure of a report again; exit code 1 where one differs."),
     "generate_signals": Entry(_TRAIN, "Generate signals for the newest complete candles of the trained pairs."),
     "enable": Entry(
         _TRAIN,

@@ -1,5 +1,6 @@
 """One parameter set over one series: its trades and their statistics. Pure."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
@@ -71,6 +72,19 @@ class TradeTable:
     def __len__(self) -> int:
         return len(self.net_pips)
 
+    @classmethod
+    def join(cls, parts: Sequence["TradeTable"]) -> "TradeTable":
+        """The trades of several tables, in their order."""
+        columns: dict[str, Any] = {}
+        for one in fields(cls):
+            found = [getattr(part, one.name) for part in parts]
+            if one.name == "exit_reason":
+                columns[one.name] = [reason for column in found for reason in column]
+            else:
+                kind = np.int64 if one.name in ("entry_time", "exit_time", "side") else np.float64
+                columns[one.name] = np.concatenate([np.zeros(0, kind), *found])
+        return cls(**columns)
+
     def to_pandas(self) -> Any:
         """A pandas DataFrame, times as UTC timestamps."""
         import pandas as pd
@@ -82,7 +96,7 @@ class TradeTable:
 
     def to_arrow(self) -> Any:
         """An Arrow table, times as UTC timestamps."""
-        import pyarrow as pa  # type: ignore[import-untyped]
+        import pyarrow as pa
 
         columns = {one.name: pa.array(getattr(self, one.name)) for one in fields(self)}
         for name in ("entry_time", "exit_time"):

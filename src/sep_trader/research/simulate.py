@@ -1,6 +1,6 @@
 """The backtest: proposals of one parameter set become trades, by the outcome rule."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from enum import IntEnum
 from typing import Any
 
@@ -53,6 +53,14 @@ class Trades:
 
     def __len__(self) -> int:
         return len(self.entry)
+
+    def take(self, index: npt.NDArray[np.bool_]) -> "Trades":
+        """The trades of a mask."""
+        return Trades(**{one.name: getattr(self, one.name)[index] for one in fields(self)})
+
+    def shifted(self, by: int) -> "Trades":
+        """The same trades on a series that begins so many candles earlier."""
+        return replace(self, entry=self.entry + by, exit=self.exit + by)
 
 
 def simulate(

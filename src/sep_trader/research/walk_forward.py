@@ -13,11 +13,13 @@ from sep_trader.errors import InputError
 from sep_trader.market.candles import Candles
 from sep_trader.market.granularity import Granularity
 from sep_trader.market.instrument import standard_instrument
+from sep_trader.research.backtest import TradeTable, table_of
 from sep_trader.research.costs import CostModel
 from sep_trader.research.function_grid import FunctionGrid
 from sep_trader.research.grid import Grid
 from sep_trader.research.pricing import priced
-from sep_trader.research.simulate import ExitReason, simulate
+from sep_trader.research.simulate import ExitReason, Trades, simulate
+from sep_trader.research.strategies import Proposals
 from sep_trader.research.sweep import on_gpu
 from sep_trader.research.training_sweep import FunctionTraining, RuleTraining, series_of
 
@@ -117,6 +119,8 @@ class OutOfSample:
     """What a walk forward found. stressed: net outcomes at the stressed costs, price units a trade."""
 
     trades: HeldOut
+    table: TradeTable
+    """The same trades with their fills, reasons and excursions."""
     stressed: Float
     open_trades: int
     """Trades that had not ended with the last candle."""
@@ -177,6 +181,7 @@ def walk_forward(
     covered = np.concatenate([np.unique(candles.time[test] // 86_400) for _, test in cuts])
     return OutOfSample(
         trades=plain.joined(),
+        table=plain.table(costs.pip),
         stressed=worse.joined().net,
         open_trades=plain.open,
         days=np.unique(covered),
@@ -190,6 +195,17 @@ def _blocks(n: int) -> list[tuple[int, int]]:
     """Blocks of equal length, first and last candle."""
     ends = np.linspace(0, n, BLOCKS + 1).astype(int).tolist()
     return list(itertools.pairwise(ends))
+
+
+def at_costs(
+    candles: Candles, chosen: Sequence[Any], sets: Sequence[Any], costs: CostModel, plan: WalkForwardPlan
+) -> HeldOut:
+    """The test trades of sets that were chosen already, at other costs."""
+    tester = _Tester(series_of(candles, sets), costs)
+    for best, (_, test) in zip(chosen, plan.cuts(candles, max(s.horizon for s in sets)), strict=True):
+        if best is not None:
+            tester.test(best, test)
+    return tester.joined()
 
 
 def best_set(sets: Sequence[P], trades: Float, sharpe: Float, min_trades: int) -> P | None:
@@ -214,6 +230,7 @@ class _Tester:
         self._free_from = 0
         """The candle in which the newest trade left: proposals of earlier ones are ignored."""
         self._found: list[HeldOut] = []
+        self._tables: list[tuple[Candles, Trades, Proposals]] = []
 
     def test(self, parameters: Any, part: slice) -> None:
         """Trade what a parameter set proposes inside a test part, each trade to its own end.
@@ -241,6 +258,7 @@ class _Tester:
             self._free_from = part.start + int(trades.exit[-1]) if ended[-1] else len(candles)
         entry, leave = part.start + trades.entry[ended], part.start + trades.exit[ended]
         at = entry - 1
+        self._tables.append((candles, trades.shifted(part.start).take(ended), proposals))
         self._found.append(
             HeldOut(
                 decided=candles.time[at] + step,
@@ -255,6 +273,10 @@ class _Tester:
                 side=trades.side[ended].astype(np.int64),
             )
         )
+
+    def table(self, pip: float) -> TradeTable:
+        """The trades of all folds with their fills."""
+        return TradeTable.join([table_of(*one, pip) for one in self._tables])
 
     def joined(self) -> HeldOut:
         """The trades of all folds."""

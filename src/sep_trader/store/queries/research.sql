@@ -78,3 +78,7 @@ SELECT p.pair, m.artifact FROM trading_pairs p JOIN models m ON m.id = p.model_i
 -- name: trained_models :many
 -- The newest model of every trained pair, whether it may trade or not.
 SELECT p.pair, m.artifact FROM trading_pairs p JOIN models m ON m.id = p.model_id ORDER BY p.pair;
+
+-- name: run_of :one
+-- A training run's verdict and evidence.
+SELECT verdict, reason, evidence FROM research_runs WHERE id = :run_id;

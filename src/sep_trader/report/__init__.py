@@ -1,0 +1,1 @@
+"""Reports: one HTML file that shows a run, and can be verified."""

@@ -1,0 +1,190 @@
+"""What a report is of: a training run or a backtest of the ledger, computed again from the store's candles."""
+
+import base64
+import uuid
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from sep_trader.errors import InputError
+from sep_trader.market.candles import Candles
+from sep_trader.market.clock import from_epoch, parse_rfc3339
+from sep_trader.market.granularity import Granularity
+from sep_trader.market.instrument import parse_pair, standard_instrument
+from sep_trader.report.figures import (
+    account_path,
+    chart_candles,
+    equity_of,
+    figures_of,
+    states_of,
+    trades_json,
+)
+from sep_trader.research import ledger
+from sep_trader.research.artifact import data_hash
+from sep_trader.research.backtest import backtest
+from sep_trader.research.evidence import stressed
+from sep_trader.research.exploring import costs_from, explored_again
+from sep_trader.research.parameters import RuleParameters
+from sep_trader.research.plain import plain
+from sep_trader.research.registration import grid_from
+from sep_trader.research.spreads import filled
+from sep_trader.research.standing import bets_of
+from sep_trader.research.walk_forward import OutOfSample, WalkForwardPlan, at_costs, walk_forward
+from sep_trader.store import candles as candle_store
+from sep_trader.store.database import Database
+from sep_trader.store.queries import Row, queries
+
+MOST_CANDLES = 12_000
+MULTIPLES = (0.5, 1.0, 1.5, 2.0, 2.5, 3.0)
+"""Of the spread, at which the costs are tried."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A row of the ledger that a report can be of."""
+
+    run_id: uuid.UUID
+    pair: str
+    kind: ledger.Kind
+    begun: dict[str, Any]
+    found: dict[str, Any]
+
+
+def find_target(database: Database, text: str) -> Target:
+    """The run or backtest of an id, or the newest of a pair. Raises InputError where there is none."""
+    with database.transaction() as connection:
+        chain = ledger.entries(connection)
+    begun = {one.run_id: one for one in chain if one.kind is ledger.Kind.BEGUN}
+    ended = [one for one in chain if one.kind in (ledger.Kind.FINISHED, ledger.Kind.EXPLORED)]
+    try:
+        wanted = [one for one in ended if one.run_id == uuid.UUID(text)]
+    except ValueError:
+        pair = parse_pair(text)
+        wanted = [one for one in ended if one.pair == pair]
+    if not wanted:
+        raise InputError(f"the ledger knows no finished run or backtest '{text}'", "sep backtest, or sep train")
+    entry = wanted[-1]
+    first = entry.content if entry.kind is ledger.Kind.EXPLORED else begun[entry.run_id].content
+    return Target(entry.run_id, entry.pair, entry.kind, first, entry.content)
+
+
+def build(database: Database, target: Target) -> dict[str, Any]:
+    """Everything that the page states, as JSON values. Raises InputError where the candles are not those of the run."""
+    made = _of_run(database, target) if target.kind is ledger.Kind.FINISHED else _of_backtest(database, target)
+    manifest = {
+        "run": str(target.run_id),
+        "pair": target.pair,
+        "kind": "training" if target.kind is ledger.Kind.FINISHED else "backtest",
+        **{
+            name: target.begun[name]
+            for name in ("granularity", "data_hash", "candles", "candles_from", "candles_until")
+        },
+        "code_of_run": target.begun["code"],
+        "seed": target.begun.get("seed"),
+        "settings": {n: target.begun[n] for n in ("grid", "plan", "costs", "parameters") if n in target.begun},
+    }
+    return plain({"manifest": manifest, **made})  # type: ignore[no-any-return]
+
+
+def _candles(database: Database, target: Target) -> Candles:
+    begun = target.begun
+    _, model = costs_from(begun["costs"])
+    with database.transaction() as connection:
+        candles = candle_store.read_or_make(
+            connection, target.pair, Granularity.parse(begun["granularity"]), parse_rfc3339(begun["candles_from"]),
+            parse_rfc3339(begun["candles_until"]),
+        )  # fmt: skip
+    whole, _ = filled(candles, model, float(standard_instrument(target.pair).pip))
+    if data_hash(whole) != begun["data_hash"]:
+        raise InputError(
+            f"the store's candles of {target.pair} are not those of the run: {len(candles)}, then {begun['candles']}",
+            "import them again, or run it again",
+        )
+    return whole
+
+
+def _of_run(database: Database, target: Target) -> dict[str, Any]:
+    candles, (costs, _) = _candles(database, target), costs_from(target.begun["costs"])
+    grid, plan = grid_from(target.begun["grid"]), WalkForwardPlan(**target.begun["plan"])
+    found = walk_forward(candles, grid, costs, stressed(costs), plan, lambda *_: None, device="cpu")
+    with database.transaction() as connection:
+        run = queries.only(connection, "run_of", Row, run_id=target.run_id)
+    last = next((one for one in reversed(found.chosen) if one is not None), grid.base)
+    whole = backtest(candles, last, costs)
+    seconds = candles.granularity.seconds
+    bets = bets_of(target.pair, "run", found.trades, costs, seconds)
+    until = from_epoch(int(candles.time[-1]) + seconds)
+    sets: list[Any] = list(grid.sets())
+    sensitivity = []
+    for multiple in MULTIPLES:
+        net = at_costs(candles, found.chosen, sets, replace(costs, spread_multiplier=multiple), plan).net / costs.pip
+        sensitivity.append(_sensitivity(multiple, net))
+    return {
+        "verdict": {"verdict": run["verdict"], "reason": run["reason"], "table": run["evidence"].get("table", [])},
+        **figures_of(found.table, candles),
+        "in_sample": equity_of(whole.trades),
+        "account": account_path(bets, until),
+        "folds": _folds(candles, found, plan, max(one.horizon for one in sets)),
+        "sensitivity": sensitivity,
+        "states": states_of(candles, last) if isinstance(last, RuleParameters) else None,
+        "trades": trades_json(found.table, target.pair),
+        "candles": candles_json(candles),
+    }
+
+
+def _folds(candles: Candles, found: OutOfSample, plan: WalkForwardPlan, purge: int) -> list[dict[str, Any]]:
+    """Each test part with what was chosen for it."""
+    rows = []
+    for chosen, (_, test) in zip(found.chosen, plan.cuts(candles, purge), strict=True):
+        first, last = int(candles.time[test.start]), int(candles.time[test.stop - 1])
+        inside = (found.table.entry_time >= first) & (found.table.entry_time <= last)
+        rows.append(
+            {
+                "from": from_epoch(first).strftime("%Y-%m-%d"),
+                "chosen": None if chosen is None else plain(chosen.to_json()),
+                "trades": int(inside.sum()),
+                "pips": round(float(found.table.net_pips[inside].sum()), 2),
+            }
+        )
+    return rows
+
+
+def _of_backtest(database: Database, target: Target) -> dict[str, Any]:
+    again = explored_again(database, target.run_id, target.pair, target.begun)
+    made = again.backtest
+    sensitivity = []
+    for multiple in MULTIPLES:
+        costs = replace(made.costs, spread_multiplier=multiple)
+        net = backtest(made.candles, made.parameters, costs).trades.net_pips
+        sensitivity.append(_sensitivity(multiple, net))
+    rule = made.parameters if isinstance(made.parameters, RuleParameters) else None
+    return {
+        "verdict": None,
+        **figures_of(made.trades, made.candles),
+        "in_sample": None,
+        "account": None,
+        "folds": [],
+        "sensitivity": sensitivity,
+        "states": states_of(made.candles, rule) if rule is not None else None,
+        "trades": trades_json(made.trades, target.pair),
+        "candles": candles_json(made.candles),
+    }
+
+
+def _sensitivity(multiple: float, net: Any) -> dict[str, Any]:
+    mean = round(float(net.mean()), 4) if len(net) else None
+    return {"multiple": multiple, "trades": len(net), "pips": round(float(net.sum()), 2), "expectancy_pips": mean}
+
+
+def candles_json(candles: Candles) -> dict[str, Any]:
+    """The candles of the chart: starts in seconds and prices in ticks, each as differences in base64 of int32."""
+    shown = chart_candles(candles, MOST_CANDLES)
+    digits = standard_instrument(candles.instrument).display_precision
+    ticks = [np.rint(one * 10**digits).astype(np.int64) for one in (shown.open, shown.high, shown.low, shown.close)]
+    opened = ticks[0]
+    columns = [
+        np.diff(shown.time, prepend=0), np.diff(opened, prepend=0), *(one - opened for one in ticks[1:])
+    ]  # fmt: skip
+    packed = base64.b64encode(np.concatenate(columns).astype("<i4").tobytes()).decode()
+    return {"count": len(shown), "joined": -(-len(candles) // max(1, len(shown))), "digits": digits, "packed": packed}
