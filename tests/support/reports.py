@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from sep_trader.report.page import page_of
-from sep_trader.report.source import build, find_target
+from sep_trader.reports.page import page_of
+from sep_trader.reports.source import build, find_target
 from sep_trader.research.exploring import explore, set_of
 from sep_trader.research.grid import Grid
 from sep_trader.research.job import train

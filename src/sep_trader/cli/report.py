@@ -27,8 +27,8 @@ def report(
 
     For example: sep report EUR_USD --out EUR_USD.html
     """
-    from sep_trader.report.page import page_of
-    from sep_trader.report.source import build, find_target
+    from sep_trader.reports.page import page_of
+    from sep_trader.reports.source import build, find_target
 
     with open_database(load_settings()) as database:
         made = build(database, find_target(database, target))
@@ -47,9 +47,9 @@ def verify(
     json: Json = False,
 ) -> None:
     """Compute every figure of a report again from the store. Exit code 1 where one differs."""
-    from sep_trader.report.figures import differences
-    from sep_trader.report.page import report_in
-    from sep_trader.report.source import build, find_target
+    from sep_trader.reports.figures import differences
+    from sep_trader.reports.page import report_in
+    from sep_trader.reports.source import build, find_target
     from sep_trader.research.identity import code_identity
 
     stated = report_in(file)

@@ -169,6 +169,7 @@ def train_all(
 
 
 def _train(pairs: list[str], spec: "TrainingSpec", yes: bool, json: bool) -> None:
+    from sep_trader.research.chosen import summary_of
     from sep_trader.research.job import train
 
     with open_database(load_settings()) as database:
@@ -180,7 +181,7 @@ def _train(pairs: list[str], spec: "TrainingSpec", yes: bool, json: bool) -> Non
             )
     if json:
         columns = [{name: getattr(r, name) for name in type(r).__dataclass_fields__} for r in results]
-        render.print_json({"results": [one | {"parameters": one["parameters"].to_json()} for one in columns]})
+        render.print_json({"results": [one | {"parameters": summary_of(one["parameters"])} for one in columns]})
         return
     if len(results) == 1:
         rows = ((c.condition, c.figure, c.limit, _PASSED[c.passed]) for c in results[0].table)

@@ -10,8 +10,9 @@ from sep_trader.market.granularity import Granularity
 
 if TYPE_CHECKING:
     from sep_trader.research.function_grid import FunctionGrid
-    from sep_trader.research.grid import Grid
+    from sep_trader.research.learning import LearnedGrid
     from sep_trader.research.training import TrainingSpec
+    from sep_trader.research.walk_forward import AnyGrid
 
 Timeframe = Annotated[str, typer.Option("--granularity", "-g", help="Candle length.")]
 Start = Annotated[str | None, typer.Option("--start", help="Use candles from this RFC 3339 time on (explores).")]
@@ -52,7 +53,9 @@ Sets = Annotated[
 ]
 StrategyName = Annotated[
     str | None,
-    typer.Option("--strategy", help="FILE.py:NAME or a registered name. [default: collapse, the QFH rule]"),
+    typer.Option(
+        "--strategy", help="FILE.py:NAME, a registered name, logistic or boosting. [default: collapse, the QFH rule]"
+    ),
 ]
 Yes = Annotated[bool, typer.Option("--yes", help="Train pairs that may trade, too: it may withdraw their right.")]
 
@@ -60,12 +63,14 @@ _NUMBERS = {"window": int, "theta_run": float, "entropy_max": float, "stability_
 _NAMES = "window, theta_run, mode, entropy_max, stability_min, encoder, exits, confirm"
 
 
-def grid_of(sets: list[str] | None, strategy: str | None = None) -> "Grid | FunctionGrid":
+def grid_of(sets: list[str] | None, strategy: str | None = None) -> "AnyGrid":
     """The grid that `--set` describes; the catalogue's by default. Raises InputError that names the bad part."""
     from dataclasses import replace
 
     from sep_trader.research.grid import Grid
 
+    if strategy in ("logistic", "boosting"):
+        return _learned_grid(sets or [], str(strategy))
     if strategy is not None:
         return _function_grid(sets or [], strategy)
     grid = Grid()
@@ -97,6 +102,22 @@ def _function_grid(sets: list[str], strategy: str) -> "FunctionGrid":
         else:
             chosen[name] = [plain_value(one) for one in parts]
     return FunctionGrid.of(strategy, chosen, exits)
+
+
+def _learned_grid(sets: list[str], kind: str) -> "LearnedGrid":
+    """The grid of a model that learns: its exits and thresholds."""
+    from dataclasses import replace
+
+    from sep_trader.research.learning import LearnedGrid
+
+    grid = LearnedGrid(kind)
+    for text in sets:
+        name, parts = split_set(text)
+        if name not in ("exits", "thresholds"):
+            raise InputError(f"{kind} has no parameter '{name}'", "exits=STOP:TARGET:HORIZON or thresholds=P,P")
+        told: Any = tuple(_value(name, one) if name == "exits" else plain_value(one) for one in parts)
+        grid = replace(grid, exits=told) if name == "exits" else replace(grid, thresholds=told)
+    return grid
 
 
 def split_set(text: str) -> tuple[str, list[str]]:

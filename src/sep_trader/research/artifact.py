@@ -10,9 +10,11 @@ from sep_trader.errors import InputError
 from sep_trader.market.candles import Candles
 from sep_trader.market.granularity import Granularity
 from sep_trader.research.function_rule import FunctionParameters
+from sep_trader.research.learned import LearnedParameters
 from sep_trader.research.parameters import RuleParameters
 
 FORMAT = 1
+_KINDS = {RuleParameters: "rule", FunctionParameters: "function", LearnedParameters: "learned"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +23,7 @@ class Model:
 
     pair: str
     granularity: Granularity
-    parameters: RuleParameters | FunctionParameters
+    parameters: RuleParameters | FunctionParameters | LearnedParameters
     data_hash: str
     costs: dict[str, Any] | None = None
     """What its training was charged, and where its spreads come from; None for a model of an earlier version."""
@@ -30,7 +32,7 @@ class Model:
         """As JSON values."""
         return {
             "format": FORMAT,
-            "kind": "rule" if isinstance(self.parameters, RuleParameters) else "function",
+            "kind": _KINDS[type(self.parameters)],
             "pair": self.pair,
             "granularity": self.granularity.value,
             "parameters": self.parameters.to_json(),
@@ -46,9 +48,10 @@ class Model:
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> "Model":
         """Read a stored artifact; raises InputError when it is of another kind or format."""
-        readers: dict[str, Callable[[Any], RuleParameters | FunctionParameters]] = {
+        readers: dict[str, Callable[[Any], RuleParameters | FunctionParameters | LearnedParameters]] = {
             "rule": RuleParameters.from_json,
             "function": FunctionParameters.from_json,
+            "learned": LearnedParameters.from_json,
         }
         if data.get("format") != FORMAT or data.get("kind") not in readers:
             raise InputError(

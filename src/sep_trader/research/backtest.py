@@ -11,6 +11,7 @@ from sep_trader.market.candles import Candles
 from sep_trader.market.instrument import standard_instrument
 from sep_trader.research.costs import CostModel
 from sep_trader.research.function_rule import FunctionParameters
+from sep_trader.research.learned import LearnedParameters
 from sep_trader.research.parameters import RuleParameters
 from sep_trader.research.pricing import priced_on
 from sep_trader.research.simulate import ExitReason, Trades, simulate
@@ -18,7 +19,7 @@ from sep_trader.research.strategies import Proposals, propose
 
 Float = npt.NDArray[np.float64]
 Int = npt.NDArray[np.int64]
-Set = RuleParameters | FunctionParameters
+Set = RuleParameters | FunctionParameters | LearnedParameters
 _YEAR_S = 365.25 * 86_400
 _DAYS = 252
 

@@ -11,10 +11,9 @@ from typing import Any
 
 from sep_trader.market.granularity import Granularity
 from sep_trader.research.costs import CostModel
-from sep_trader.research.function_grid import FunctionGrid
 from sep_trader.research.grid import Grid
 from sep_trader.research.plain import plain
-from sep_trader.research.walk_forward import WalkForwardPlan
+from sep_trader.research.walk_forward import AnyGrid, WalkForwardPlan
 
 EXPLORED = "-"
 """Instead of the name of a design: the run books nothing."""
@@ -57,7 +56,7 @@ CATALOGUE = (
 def design_of(
     designs: Iterable[Design],
     granularity: Granularity,
-    grid: Grid | FunctionGrid,
+    grid: AnyGrid,
     plan: WalkForwardPlan,
     costs: CostModel,
 ) -> Design | None:

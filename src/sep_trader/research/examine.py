@@ -1,6 +1,7 @@
 """The figures of a walk-forward, and the two questions to the rule that would trade: does it look ahead, is its warm-up
 enough? Pure."""
 
+import json
 from collections import Counter
 from dataclasses import dataclass
 from functools import partial
@@ -11,8 +12,10 @@ import numpy.typing as npt
 from sep_trader.market.candles import Candles
 from sep_trader.market.instrument import standard_instrument
 from sep_trader.research import evidence as ev
+from sep_trader.research.chosen import summary_of
 from sep_trader.research.costs import CostModel
 from sep_trader.research.function_rule import FunctionParameters
+from sep_trader.research.learned import LearnedParameters
 from sep_trader.research.lookahead import looks_ahead, needs_more
 from sep_trader.research.parameters import RuleParameters
 from sep_trader.research.pricing import copied_opens, priced_on
@@ -21,7 +24,7 @@ from sep_trader.research.strategies import Proposals, propose
 from sep_trader.research.student import student_t
 from sep_trader.research.walk_forward import HeldOut, OutOfSample, daily_totals
 
-Set = RuleParameters | FunctionParameters
+Set = RuleParameters | FunctionParameters | LearnedParameters
 _CUTS = 6
 _ASKED = 20_000
 """The newest candles that the two questions are asked on."""
@@ -97,7 +100,7 @@ def _p_value(trades: HeldOut, outcomes: npt.NDArray[np.float64]) -> float | None
 
 
 def _stability(result: OutOfSample) -> float | None:
-    chosen = [one for one in result.chosen if one is not None]
+    chosen = [json.dumps(summary_of(one), sort_keys=True, default=str) for one in result.chosen if one is not None]
     return Counter(chosen).most_common(1)[0][1] / len(chosen) if chosen else None
 
 

@@ -1,7 +1,7 @@
 """A backtest on candles of the store: it is written into the ledger as a look, and books nothing."""
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -21,6 +21,7 @@ from sep_trader.research.training import TrainingSpec
 from sep_trader.states import SpreadSource
 from sep_trader.store import candles as candle_store
 from sep_trader.store.database import Database
+from sep_trader.strategies.port import Strategy
 
 RULE = "collapse"
 """The name of the QFH rule among strategies."""
@@ -36,13 +37,13 @@ class Exploration:
     content: dict[str, Any]
 
 
-def set_of(strategy: str | None, values: Mapping[str, Any]) -> Set:
+def set_of(strategy: str | Strategy | Callable[..., Any] | None, values: Mapping[str, Any]) -> Set:
     """A parameter set of the QFH rule (no name, or `collapse`) or of another strategy.
 
     Raises InputError for a name or a value that it does not know.
     """
-    if strategy not in (None, RULE):
-        return parameters_of(str(strategy), values)
+    if strategy is not None and strategy != RULE:
+        return parameters_of(strategy, values)
     base = RuleParameters()
     names = {one.name: getattr(base, one.name) for one in fields(base)}
     unknown = set(values) - set(names)

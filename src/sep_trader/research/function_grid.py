@@ -1,6 +1,6 @@
 """The grid of a strategy that is a function. Pure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import Any, Self
@@ -8,7 +8,9 @@ from typing import Any, Self
 from sep_trader.errors import InputError
 from sep_trader.research.function_rule import EXIT_NAMES, FunctionParameters
 from sep_trader.strategies.finding import Found, find, find_again
-from sep_trader.strategies.port import Exits, Value
+from sep_trader.strategies.port import Exits, Strategy, Value
+
+StrategyLike = str | Strategy | Callable[..., Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +22,7 @@ class FunctionGrid:
     exits: tuple[Exits, ...]
 
     @classmethod
-    def of(cls, text: str, chosen: Mapping[str, Sequence[Value]], exits: Sequence[Exits] = ()) -> Self:
+    def of(cls, text: StrategyLike, chosen: Mapping[str, Sequence[Value]], exits: Sequence[Exits] = ()) -> Self:
         """The strategy's own grid, with the values of `chosen` in place of its own.
 
         Raises InputError for a name that it does not know.

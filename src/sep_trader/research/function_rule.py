@@ -1,7 +1,7 @@
 """A parameter set of a strategy that is a function: what it proposes on a series, and candle by candle."""
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -15,7 +15,7 @@ from sep_trader.research.parameters import LONGEST_HORIZON, RANGE_CANDLES
 from sep_trader.research.rule_stream import Proposal
 from sep_trader.research.strategies import Proposals, mean_candle_range
 from sep_trader.strategies.finding import Found, find, find_again
-from sep_trader.strategies.port import Value
+from sep_trader.strategies.port import Strategy, Value
 
 Float = npt.NDArray[np.float64]
 EXIT_NAMES = ("stop_ranges", "target_ranges", "horizon")
@@ -78,7 +78,7 @@ class FunctionParameters:
         return cls(find_again(data["strategy"]), tuple(sorted(data["values"].items())), *exits)
 
 
-def parameters_of(text: str, values: Mapping[str, Value]) -> FunctionParameters:
+def parameters_of(text: str | Strategy | Callable[..., Any], values: Mapping[str, Value]) -> FunctionParameters:
     """The set of a strategy, named as `find` takes it, with these values; the strategy's own where none is given.
 
     values: its parameters, and stop_ranges, target_ranges, horizon. Raises InputError for a name it does not know.

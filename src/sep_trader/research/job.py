@@ -13,6 +13,7 @@ from sep_trader.market.clock import from_epoch
 from sep_trader.research import evidence as ev
 from sep_trader.research import ledger
 from sep_trader.research.artifact import Model, data_hash
+from sep_trader.research.chosen import summary_of
 from sep_trader.research.cluster import run_each
 from sep_trader.research.examine import Examined, examine
 from sep_trader.research.identity import code_identity
@@ -286,7 +287,8 @@ def _run_columns(
         "reasons": list(judged.reasons),
         "table": [asdict(one) for one in table],
         "label_mean_pips": examined.label_mean,
-        "chosen": [p.to_json() if p else None for p in result.chosen],
+        "chosen": [summary_of(p) if p else None for p in result.chosen],
+        "learned": result.learned,
     }
     return {
         "id": run_id,

@@ -16,9 +16,10 @@ from sep_trader.research.costs import CostModel
 from sep_trader.research.function_grid import FunctionGrid
 from sep_trader.research.grid import Grid
 from sep_trader.research.identity import code_identity
+from sep_trader.research.learning import LearnedGrid
 from sep_trader.research.parameters import RuleParameters
 from sep_trader.research.plain import plain
-from sep_trader.research.walk_forward import WalkForwardPlan
+from sep_trader.research.walk_forward import AnyGrid, WalkForwardPlan
 from sep_trader.research.weights import nth_weight
 from sep_trader.store.database import Connection
 from sep_trader.store.queries import queries
@@ -37,7 +38,7 @@ def register(
     connection: Connection,
     pair: str,
     granularity: Granularity,
-    grid: Grid | FunctionGrid,
+    grid: AnyGrid,
     plan: WalkForwardPlan,
     costs: CostModel,
 ) -> tuple[Design, ledger.Head]:
@@ -78,8 +79,10 @@ def registered(connection: Connection, pair: str) -> list[Design]:
     ]
 
 
-def grid_from(given: dict[str, Any]) -> Grid | FunctionGrid:
+def grid_from(given: dict[str, Any]) -> AnyGrid:
     """A grid as the ledger keeps it. Raises InputError where it is of a strategy whose file is gone or was changed."""
+    if "model" in given:
+        return LearnedGrid.from_json(given)
     if "strategy" in given:
         return FunctionGrid.from_json(given)
     columns = {name: tuple(value) for name, value in given.items() if name not in ("base", "exits", "confirm")}

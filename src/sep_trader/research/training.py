@@ -5,13 +5,13 @@ from dataclasses import dataclass, field
 
 from sep_trader.market.granularity import Granularity
 from sep_trader.research.evidence import Evidence, Shortfall
-from sep_trader.research.function_grid import FunctionGrid
 from sep_trader.research.function_rule import FunctionParameters
 from sep_trader.research.grid import Grid
+from sep_trader.research.learned import LearnedParameters
 from sep_trader.research.parameters import RuleParameters
 from sep_trader.research.spreads import SpreadModel, Spreads
 from sep_trader.research.table import Condition
-from sep_trader.research.walk_forward import WalkForwardPlan
+from sep_trader.research.walk_forward import AnyGrid, WalkForwardPlan
 from sep_trader.states import Verdict
 
 Progress = Callable[[str, int, int], None]
@@ -24,7 +24,7 @@ class TrainingSpec:
     granularity: Granularity = Granularity.M1
     start: int | None = None
     end: int | None = None
-    grid: Grid | FunctionGrid = field(default_factory=Grid)
+    grid: AnyGrid = field(default_factory=Grid)
     plan: WalkForwardPlan = field(default_factory=WalkForwardPlan)
     seed: int = 20_140_501
     device: str = "auto"
@@ -55,7 +55,7 @@ class TrainingResult:
     """Each condition with its figure and limit, and information beside it."""
     model_id: str
     evidence: Evidence
-    parameters: RuleParameters | FunctionParameters
+    parameters: RuleParameters | FunctionParameters | LearnedParameters
     device: str
     """What computed it; `kept` where the same training had finished before."""
     spreads: Spreads

@@ -17,6 +17,7 @@ from sep_trader.research.backtest import TradeTable, table_of
 from sep_trader.research.costs import CostModel
 from sep_trader.research.function_grid import FunctionGrid
 from sep_trader.research.grid import Grid
+from sep_trader.research.learning import LearnedGrid, Learning
 from sep_trader.research.pricing import priced
 from sep_trader.research.simulate import ExitReason, Trades, simulate
 from sep_trader.research.strategies import Proposals
@@ -27,6 +28,7 @@ Float = npt.NDArray[np.float64]
 Int = npt.NDArray[np.int64]
 Progress = Callable[[int, int], None]
 P = TypeVar("P")
+AnyGrid = Grid | FunctionGrid | LearnedGrid
 
 
 ORIGIN = 946_684_800
@@ -132,6 +134,8 @@ class OutOfSample:
     """What swept the training parts."""
     blocks: Float
     """Net result of every set in each of 16 equal blocks of all candles: float64[16, sets], price units."""
+    learned: dict[str, Any] | None = None
+    """Of a model that learns: calibration, Brier score and importance of its features out of sample."""
 
     @property
     def entry_time(self) -> Int:
@@ -146,7 +150,7 @@ class OutOfSample:
 
 def walk_forward(
     candles: Candles,
-    grid: Grid | FunctionGrid,
+    grid: AnyGrid,
     costs: CostModel,
     stressed: CostModel,
     plan: WalkForwardPlan,
@@ -163,6 +167,8 @@ def walk_forward(
     begins with the result on this one. device, threads: as `sweep` takes them.
     """
     on_gpu(device, 0.0)  # A device that is not there is said first.
+    if isinstance(grid, LearnedGrid):
+        return _walk_learning(candles, grid, costs, stressed, plan, progress)
     sets: list[Any] = list(grid.sets())
     cuts = plan.cuts(candles, max(s.horizon for s in sets))
     series = series_of(candles, sets)
@@ -191,6 +197,41 @@ def walk_forward(
     )
 
 
+def _walk_learning(
+    candles: Candles,
+    grid: LearnedGrid,
+    costs: CostModel,
+    stressed: CostModel,
+    plan: WalkForwardPlan,
+    progress: Progress,
+) -> OutOfSample:
+    """Fit and choose in each training part, trade the part after it."""
+    cuts = plan.cuts(candles, max(one[2] for one in grid.exits))
+    series = Learning.of(candles, costs)
+    progress(1, 1 + len(cuts))
+    chosen: list[Any] = []
+    plain, worse = _Tester(series, costs), _Tester(series, stressed)
+    for fold, (train, test) in enumerate(cuts):
+        best = series.fit(grid, train, plan.min_trades)
+        chosen.append(best)
+        if best is not None:
+            plain.test(best, test)
+            worse.test(best, test)
+        progress(2 + fold, 1 + len(cuts))
+    covered = np.concatenate([np.unique(candles.time[test] // 86_400) for _, test in cuts])
+    return OutOfSample(
+        trades=plain.joined(),
+        table=plain.table(costs.pip),
+        stressed=worse.joined().net,
+        open_trades=plain.open,
+        days=np.unique(covered),
+        chosen=chosen,
+        device="cpu",
+        blocks=np.zeros((BLOCKS, 1)),
+        learned=series.quality(chosen, [test for _, test in cuts]),
+    )
+
+
 def _blocks(n: int) -> list[tuple[int, int]]:
     """Blocks of equal length, first and last candle."""
     ends = np.linspace(0, n, BLOCKS + 1).astype(int).tolist()
@@ -198,14 +239,23 @@ def _blocks(n: int) -> list[tuple[int, int]]:
 
 
 def at_costs(
-    candles: Candles, chosen: Sequence[Any], sets: Sequence[Any], costs: CostModel, plan: WalkForwardPlan
+    candles: Candles, chosen: Sequence[Any], grid: AnyGrid, costs: CostModel, plan: WalkForwardPlan
 ) -> HeldOut:
     """The test trades of sets that were chosen already, at other costs."""
-    tester = _Tester(series_of(candles, sets), costs)
-    for best, (_, test) in zip(chosen, plan.cuts(candles, max(s.horizon for s in sets)), strict=True):
+    sets: list[Any] = list(grid.sets())
+    series = Learning.of(candles, costs) if isinstance(grid, LearnedGrid) else series_of(candles, sets)
+    tester = _Tester(series, costs)
+    for best, (_, test) in zip(chosen, plan.cuts(candles, longest(grid)), strict=True):
         if best is not None:
             tester.test(best, test)
     return tester.joined()
+
+
+def longest(grid: AnyGrid) -> int:
+    """The longest horizon of a grid, candles."""
+    if isinstance(grid, LearnedGrid):
+        return max(one[2] for one in grid.exits)
+    return max(one.horizon for one in grid.sets())
 
 
 def best_set(sets: Sequence[P], trades: Float, sharpe: Float, min_trades: int) -> P | None:
@@ -223,7 +273,7 @@ def best_set(sets: Sequence[P], trades: Float, sharpe: Float, min_trades: int) -
 class _Tester:
     """Trades fold after fold, one position at a time."""
 
-    def __init__(self, series: RuleTraining | FunctionTraining, costs: CostModel) -> None:
+    def __init__(self, series: RuleTraining | FunctionTraining | Learning, costs: CostModel) -> None:
         self.series, self.costs = series, costs
         self._terms = standard_instrument(series.candles.instrument)
         self.open = 0

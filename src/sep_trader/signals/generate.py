@@ -13,6 +13,7 @@ from sep_trader.qfh import WindowMetrics
 from sep_trader.qfh.reference import METRICS
 from sep_trader.research.artifact import Model
 from sep_trader.research.function_rule import FunctionStream
+from sep_trader.research.learned import LearnedParameters, LearnedStream
 from sep_trader.research.parameters import RuleParameters
 from sep_trader.research.pricing import priced, too_near, whole_ticks
 from sep_trader.research.rule_stream import RuleStream
@@ -90,9 +91,11 @@ def _signal(
     )
 
 
-def _stream(model: Model) -> RuleStream | FunctionStream:
+def _stream(model: Model) -> RuleStream | FunctionStream | LearnedStream:
     if isinstance(model.parameters, RuleParameters):
         return RuleStream(model.parameters, model.granularity)
+    if isinstance(model.parameters, LearnedParameters):
+        return LearnedStream(model.parameters, model.granularity, model.pair)
     return FunctionStream(model.parameters, model.granularity, model.pair)
 
 

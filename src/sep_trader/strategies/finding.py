@@ -4,7 +4,7 @@ import hashlib
 import inspect
 import itertools
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 from importlib.util import module_from_spec, spec_from_file_location
@@ -48,8 +48,11 @@ class Found:
         return {"from": self.text, "name": self.strategy.name, "sha256": self.sha256}
 
 
-def find(text: str) -> Found:
-    """Load a strategy. Raises InputError that says what was expected."""
+def find(text: "str | Strategy | Callable[..., Any]") -> Found:
+    """Load a strategy by its name or path, or take one as it is. Raises InputError that says what was expected."""
+    if not isinstance(text, str):
+        made = text if isinstance(text, Strategy) else strategy(text)
+        return Found(made, f"({made.name})", hashlib.sha256(_source(made.function).encode()).hexdigest())
     path, colon, name = text.rpartition(":")
     if colon:
         return _of_file(Path(path), name)
@@ -108,6 +111,14 @@ def _strategy(loaded: object, name: str, module: ModuleType) -> Strategy:
     if not isinstance(made, Strategy):
         raise InputError(f"'{name}' is no strategy", "a function of candles and keyword parameters")
     return made
+
+
+def _source(function: Callable[..., Any]) -> str:
+    """The text of a function, or its code where there is no text."""
+    try:
+        return inspect.getsource(function)
+    except (OSError, TypeError):
+        return repr(getattr(getattr(function, "__code__", None), "co_code", function))
 
 
 def _sha(path: Path) -> str:

@@ -11,9 +11,11 @@ from sep_trader.exchange.market.lean import write_market
 from sep_trader.history.job import import_path
 from sep_trader.market.clock import parse_rfc3339
 from sep_trader.market.granularity import Granularity
+from sep_trader.research.artifact import Model
 from sep_trader.research.costs import CostModel
 from sep_trader.research.grid import Grid
 from sep_trader.research.job import train
+from sep_trader.research.learning import LearnedGrid
 from sep_trader.research.registration import register
 from sep_trader.research.training import TrainingSpec
 from sep_trader.research.walk_forward import WalkForwardPlan
@@ -137,3 +139,17 @@ def test_an_edge_that_was_found_gone_begins_a_new_account(database: Database, tm
     assert row["account"]["trades"] < ready.trades
     if anew.verdict != "READY":
         assert "DECAYED" in anew.reasons
+
+
+@pytest.mark.parametrize("kind", ["logistic", "boosting"])
+def test_a_model_that_learns_finds_a_planted_edge(database: Database, tmp_path: Path, kind: str) -> None:
+    market(database, tmp_path, 0.9)
+    spec = TrainingSpec(grid=LearnedGrid(kind, exits=((8.0, 12.0, 45),)), plan=WalkForwardPlan(min_trades=20))
+    (result,) = train(database, ["EUR_USD"], spec, lambda *_: None)
+    assert result.trades > 50
+    assert result.expectancy_pips > 0
+    assert "EXPLORED" in result.reasons, "no design of the catalogue: it books nothing until it is registered"
+    (row,) = rows(database, "SELECT artifact FROM models")
+    assert Model.from_json(row["artifact"]).id == result.model_id
+    (run,) = rows(database, "SELECT evidence->'learned' AS learned FROM research_runs")
+    assert run["learned"]["brier"] < run["learned"]["brier_base"]

@@ -74,7 +74,7 @@ def _sections(report: dict[str, Any], title: str) -> Iterable[str]:
         yield _card("What was chosen, fold by fold", _folds(report["folds"]))
     if report["states"]:
         yield _card("QFH states over time", '<div id="states" class="plot"></div>')
-    yield _card("Calibration", "<p class=dim>This strategy states no probability: there is nothing to calibrate.</p>")
+    yield _card("Calibration", _learned(report["learned"]))
     listed, every = len(report["trades"]["side"]), report["trades"]["all"]
     yield _card(f"Trades, {listed:,} of {every:,}, newest first", _trades())
     yield _footer(manifest)
@@ -177,6 +177,22 @@ def _sensitivity(rows: list[dict[str, Any]]) -> str:
         mean = "-" if row["expectancy_pips"] is None else f"{row['expectancy_pips']:+.2f}"
         shown.append((f"{row['multiple']:g} x", f"{row['trades']:,}", mean, f"{row['pips']:+,.1f}"))
     return _table(["Spread", "Trades", "Pips a trade", "Net pips"], shown, right=1)
+
+
+def _learned(found: dict[str, Any] | None) -> str:
+    if found is None or not found["calibration"]:
+        return "<p class=dim>This strategy states no probability: there is nothing to calibrate.</p>"
+    bins = [
+        (f"{one['from']:.1f} and more", f"{one['told']:.3f}", f"{one['won']:.3f}", f"{one['entries']:,}")
+        for one in found["calibration"]
+    ]
+    told = f"<p>Out of sample: Brier score {found['brier']:.4f}, {found['brier_base']:.4f} by the base rate alone.</p>"
+    best = [(one["feature"], f"{one['brier_more']:+.6f}") for one in found["importance"][:10]]
+    return (
+        told + _table(["Probability", "Told", "Won", "Entries"], bins, right=1)
+        + "<p>The features that matter most (Brier score more, where one is shuffled):</p>"
+        + _table(["Feature", "More"], best, right=1)
+    )  # fmt: skip
 
 
 def _folds(rows: list[dict[str, Any]]) -> str:

@@ -10,9 +10,9 @@ from tests.support.candles import random_walk
 from tests.support.reports import backtest_page, training_page
 
 from sep_trader.errors import InputError
-from sep_trader.report.figures import differences
-from sep_trader.report.page import report_in
-from sep_trader.report.source import build, find_target
+from sep_trader.reports.figures import differences
+from sep_trader.reports.page import report_in
+from sep_trader.reports.source import build, find_target
 from sep_trader.store import candles as store
 from sep_trader.store.database import Database
 

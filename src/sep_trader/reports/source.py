@@ -12,7 +12,7 @@ from sep_trader.market.candles import Candles
 from sep_trader.market.clock import from_epoch, parse_rfc3339
 from sep_trader.market.granularity import Granularity
 from sep_trader.market.instrument import parse_pair, standard_instrument
-from sep_trader.report.figures import (
+from sep_trader.reports.figures import (
     account_path,
     chart_candles,
     equity_of,
@@ -23,6 +23,7 @@ from sep_trader.report.figures import (
 from sep_trader.research import ledger
 from sep_trader.research.artifact import data_hash
 from sep_trader.research.backtest import backtest
+from sep_trader.research.chosen import summary_of
 from sep_trader.research.evidence import stressed
 from sep_trader.research.exploring import costs_from, explored_again
 from sep_trader.research.parameters import RuleParameters
@@ -30,7 +31,7 @@ from sep_trader.research.plain import plain
 from sep_trader.research.registration import grid_from
 from sep_trader.research.spreads import filled
 from sep_trader.research.standing import bets_of
-from sep_trader.research.walk_forward import OutOfSample, WalkForwardPlan, at_costs, walk_forward
+from sep_trader.research.walk_forward import OutOfSample, WalkForwardPlan, at_costs, longest, walk_forward
 from sep_trader.store import candles as candle_store
 from sep_trader.store.database import Database
 from sep_trader.store.queries import Row, queries
@@ -115,18 +116,18 @@ def _of_run(database: Database, target: Target) -> dict[str, Any]:
     seconds = candles.granularity.seconds
     bets = bets_of(target.pair, "run", found.trades, costs, seconds)
     until = from_epoch(int(candles.time[-1]) + seconds)
-    sets: list[Any] = list(grid.sets())
     sensitivity = []
     for multiple in MULTIPLES:
-        net = at_costs(candles, found.chosen, sets, replace(costs, spread_multiplier=multiple), plan).net / costs.pip
+        net = at_costs(candles, found.chosen, grid, replace(costs, spread_multiplier=multiple), plan).net / costs.pip
         sensitivity.append(_sensitivity(multiple, net))
     return {
         "verdict": {"verdict": run["verdict"], "reason": run["reason"], "table": run["evidence"].get("table", [])},
         **figures_of(found.table, candles),
         "in_sample": equity_of(whole.trades),
         "account": account_path(bets, until),
-        "folds": _folds(candles, found, plan, max(one.horizon for one in sets)),
+        "folds": _folds(candles, found, plan, longest(grid)),
         "sensitivity": sensitivity,
+        "learned": found.learned,
         "states": states_of(candles, last) if isinstance(last, RuleParameters) else None,
         "trades": trades_json(found.table, target.pair),
         "candles": candles_json(candles),
@@ -142,7 +143,7 @@ def _folds(candles: Candles, found: OutOfSample, plan: WalkForwardPlan, purge: i
         rows.append(
             {
                 "from": from_epoch(first).strftime("%Y-%m-%d"),
-                "chosen": None if chosen is None else plain(chosen.to_json()),
+                "chosen": None if chosen is None else plain(summary_of(chosen)),
                 "trades": int(inside.sum()),
                 "pips": round(float(found.table.net_pips[inside].sum()), 2),
             }
@@ -166,6 +167,7 @@ def _of_backtest(database: Database, target: Target) -> dict[str, Any]:
         "account": None,
         "folds": [],
         "sensitivity": sensitivity,
+        "learned": None,
         "states": states_of(made.candles, rule) if rule is not None else None,
         "trades": trades_json(made.trades, target.pair),
         "candles": candles_json(made.candles),
