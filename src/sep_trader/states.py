@@ -41,6 +41,14 @@ class Origin(StrEnum):
     """A person's trade that was taken over."""
 
 
+class SignalKind(StrEnum):
+    """What a signal asks (trading_signals.kind)."""
+
+    ENTRY = "ENTRY"
+    EXIT = "EXIT"
+    """Close the trade of the same model that goes the other way."""
+
+
 class RequestKind(StrEnum):
     """What is asked of the trader (trading_requests.kind)."""
 
@@ -90,6 +98,8 @@ class ExitReason(StrEnum):
     """A person, or a protection, closed every trade."""
     REQUESTED = "REQUESTED"
     """A person closed this trade with `sep trade close`."""
+    SIGNAL = "SIGNAL"
+    """The strategy turned to the other side: an exit signal closed the trade."""
     MARGIN_CLOSEOUT = "MARGIN_CLOSEOUT"
     MANUAL = "MANUAL"
     """Somebody else closed the trade, or the broker gave another reason."""

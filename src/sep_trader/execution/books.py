@@ -18,7 +18,7 @@ from sep_trader.execution.rows import (
     SeenAccount,
     Switch,
 )
-from sep_trader.states import ExecutionStatus, Origin, RequestKind, SpreadSource, TradingState, Verdict
+from sep_trader.states import ExecutionStatus, Origin, RequestKind, SignalKind, SpreadSource, TradingState, Verdict
 from sep_trader.store.database import Connection
 from sep_trader.store.locks import Lock
 from sep_trader.store.queries import queries
@@ -157,6 +157,7 @@ def _execution(item: Json) -> Execution:
         horizon=timedelta(seconds=float(item["horizon"])),
         candle_time=datetime.fromisoformat(item["candle_time"]),
         granularity=item["granularity"],
+        model_id=item["model_id"],
     )
 
 
@@ -188,4 +189,5 @@ def _signal(item: Json) -> NewSignal:
         origin=Origin(item["origin"]),
         max_units=_maybe(item["max_units"]),
         ordered=item["ordered"],
+        kind=SignalKind(item["kind"]),
     )

@@ -258,6 +258,13 @@ class Journal:
             answer="lost" if closing is not None and closing.order_id is None and ours is not None else None,
         )
         if change.closed:
+            queries.execute(
+                connection,
+                "end_exit_signals",
+                id=execution.id,
+                reason=f"trade {change.trade_id} is closed",
+                when=change.time,
+            )
             watch_edge(connection, execution.pair, change.time, self._log)
 
     def _financed(self, connection: Connection, change: TradeFinanced) -> None:

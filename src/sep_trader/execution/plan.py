@@ -14,7 +14,7 @@ from sep_trader.execution.exits import exit_of, mark_of, may_try
 from sep_trader.execution.marks import Owner, owner_of
 from sep_trader.execution.observation import Observation, Seen, Unseen
 from sep_trader.execution.plan_books import book_keeping
-from sep_trader.execution.plan_signals import decide_signals
+from sep_trader.execution.plan_signals import decide_signals, is_exit_of
 from sep_trader.execution.rows import Execution, Request
 from sep_trader.execution.settings import TraderSettings
 from sep_trader.execution.trips import trips
@@ -93,6 +93,8 @@ def _exits(
         execution = by_trade.get(trade.trade_id)
         ours = execution is not None or owner_of(trade, observation.database_id) is Owner.OURS
         asked = _asked(trade, ours, requests)
+        if asked is None and execution is not None and state is not TradingState.HALTED:
+            asked = _turned(trade, execution, observation)
         if asked is None and flat is not None and ours:
             asked = Close(trade, ExitReason.FLATTENED, f"{flat.protection}: {flat.why}")
         try:
@@ -146,6 +148,16 @@ def _asked(trade: BrokerTrade, ours: bool, requests: tuple[Request, ...]) -> Clo
             return Close(trade, ExitReason.REQUESTED, f"{request.requested_by}: {request.reason}")
         if request.kind is RequestKind.FLATTEN and request.pair in (None, trade.instrument):
             return Close(trade, ExitReason.FLATTENED, f"{request.requested_by}: {request.reason}")
+    return None
+
+
+def _turned(trade: BrokerTrade, execution: Execution, observation: Observation) -> Close | None:
+    """The close that an exit signal asks for: of the same model, against the trade's side, and still in time."""
+    if isinstance(observation.books, Unseen) or observation.now is None:
+        return None
+    for signal in observation.books.value.signals:
+        if is_exit_of(signal, execution) and observation.now <= signal.expires_at:
+            return Close(trade, ExitReason.SIGNAL, f"its strategy turned: signal {signal.id}")
     return None
 
 

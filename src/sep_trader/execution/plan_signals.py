@@ -21,12 +21,12 @@ from sep_trader.execution.exposure import exposure_of, factors, mid_factor, with
 from sep_trader.execution.marks import client_id_of
 from sep_trader.execution.observation import Observation, Unseen
 from sep_trader.execution.plan_books import see
-from sep_trader.execution.rows import Books, NewSignal
+from sep_trader.execution.rows import Books, Execution, NewSignal
 from sep_trader.execution.settings import TraderSettings
 from sep_trader.execution.trips import at_one_id
 from sep_trader.market.instrument import Instrument
 from sep_trader.risk.limits import Approved, Exposure, Marks, Reason, Refused
-from sep_trader.states import Origin, SpreadSource, TradingState, Verdict
+from sep_trader.states import Origin, SignalKind, SpreadSource, TradingState, Verdict
 
 
 @dataclass(slots=True)
@@ -85,6 +85,8 @@ def _decide(
     books, now = observation.books, observation.now
     assert not isinstance(books, Unseen) and now is not None  # noqa: S101 - asked for with both only
     wanted = to_trade(signal)
+    if signal.kind is SignalKind.EXIT:
+        return _decide_exit(signal, wanted, books.value, now)
     permission = _permission(signal.pair, books.value, settings, switch)
     refusal = unusable(wanted)
     if refusal is None and signal.ordered:
@@ -104,6 +106,20 @@ def _decide(
         return Refuse(signal.id, signal.pair, decision)
     assert view.price is not None  # noqa: S101 - decide refuses without one
     return _order(signal, wanted, decision, market.account.last_transaction_id, view.price)
+
+
+def is_exit_of(signal: NewSignal, execution: Execution) -> bool:
+    """Whether a signal asks to close what an execution opened, or may still open."""
+    same = (signal.pair, signal.model_id) == (execution.pair, execution.model_id)
+    return signal.kind is SignalKind.EXIT and same and signal.side * execution.units < 0
+
+
+def _decide_exit(signal: NewSignal, wanted: SignalToTrade, books: Books, now: datetime) -> Action | None:
+    """An exit stays NEW while its trade is open: it is closed among the exits, and the books end it with the trade."""
+    refusal = unusable(wanted) or expired(wanted, now)
+    if refusal is None and not any(is_exit_of(signal, one) for one in books.executions):
+        refusal = Refused(Reason.NOTHING_TO_CLOSE, "no trade of its model goes the other way")
+    return None if refusal is None else Refuse(signal.id, signal.pair, refusal)
 
 
 def _order(signal: NewSignal, wanted: SignalToTrade, approved: Approved, transaction_id: int, price: Price) -> Order:

@@ -13,6 +13,7 @@ from sep_trader.states import (
     Origin,
     RequestKind,
     RequestStatus,
+    SignalKind,
     SignalStatus,
     SpreadSource,
     TradingState,
@@ -56,6 +57,7 @@ class NewSignal:
     origin: Origin
     max_units: Decimal | None
     ordered: bool
+    kind: SignalKind = SignalKind.ENTRY
 
     @property
     def candle_end(self) -> datetime:
@@ -90,6 +92,8 @@ class Execution:
     horizon: timedelta
     candle_time: datetime
     granularity: str
+    model_id: str | None = None
+    """The model whose signal it executes; None for a person's."""
 
     @property
     def horizon_end(self) -> datetime:

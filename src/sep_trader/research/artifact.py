@@ -41,6 +41,11 @@ class Model:
         }
 
     @property
+    def side_closes(self) -> bool:
+        """Whether a proposal of the other side closes a trade."""
+        return isinstance(self.parameters, FunctionParameters) and self.parameters.side_closes
+
+    @property
     def id(self) -> str:
         """Sixteen hex digits of the SHA-256 of the canonical JSON."""
         return hashlib.sha256(json.dumps(self.to_json(), sort_keys=True).encode()).hexdigest()[:16]

@@ -142,7 +142,7 @@ def backtest(candles: Candles, parameters: Set, costs: CostModel) -> Backtest:
     """Trade what a parameter set proposes over a whole series. candles: with a spread each."""
     found = priced_on(propose(candles, parameters), candles)
     terms = standard_instrument(candles.instrument)
-    closes = isinstance(parameters, FunctionParameters) and parameters.found.strategy.exit == "side"
+    closes = isinstance(parameters, FunctionParameters) and parameters.side_closes
     trades = simulate(
         candles, found.side, found.stop, found.target, parameters.horizon, costs, digits=terms.display_precision,
         side_closes=closes,

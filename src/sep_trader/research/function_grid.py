@@ -29,11 +29,6 @@ class FunctionGrid:
         """
         found = find(text)
         own = found.strategy
-        if own.exit == "side":
-            raise InputError(
-                f"{own.name} closes by its side, which no live trader does yet",
-                "sep backtest takes it; train a bracket",
-            )
         unknown = set(chosen) - set(own.defaults)
         if unknown:
             raise InputError(

@@ -47,6 +47,11 @@ class FunctionParameters:
         """What decides the sides: sets that share it share their signals."""
         return self.values
 
+    @property
+    def side_closes(self) -> bool:
+        """Whether a proposal of the other side closes a trade."""
+        return self.found.strategy.exit == "side"
+
     def warm_up(self, _granularity: Granularity) -> int:
         """Candles that must precede the first one that can propose."""
         return max(self.found.strategy.needs(dict(self.values)), RANGE_CANDLES)

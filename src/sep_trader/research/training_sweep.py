@@ -95,7 +95,7 @@ class FunctionTraining:
 
     def _by_ranges(self, parameters: FunctionParameters) -> bool:
         made = self.entries(parameters)
-        return made.stop is None and made.target is None
+        return made.stop is None and made.target is None and not parameters.side_closes
 
     def _swept(
         self, sets: Sequence[FunctionParameters], costs: CostModel, folds: Folds, device: str, threads: int
@@ -118,7 +118,7 @@ class FunctionTraining:
         return sweep_sides([job], exits, device=device, threads=threads)[0]
 
     def _walked(self, sets: Sequence[FunctionParameters], costs: CostModel, folds: Folds) -> SweepResult:
-        """Sets with distances of their own, one after the other."""
+        """Sets with distances of their own, or that close by their side, one after the other."""
         columns = {name: np.full((len(folds), len(sets)), np.nan) for name in _COLUMNS}
         terms = standard_instrument(self.candles.instrument)
         for at, one in enumerate(sets):
@@ -129,7 +129,7 @@ class FunctionTraining:
                     continue
                 trades = simulate(
                     self.candles.take(part), made.side[part], made.stop[part], made.target[part], one.horizon, costs,
-                    digits=terms.display_precision,
+                    digits=terms.display_precision, side_closes=one.side_closes,
                 )  # fmt: skip
                 seconds = float(self.candles.time[last - 1] - self.candles.time[first])
                 for name, value in _figures(trades.gross, trades.net, seconds / SECONDS_PER_YEAR).items():

@@ -300,8 +300,9 @@ class _Tester:
         side[: max(0, self._free_from - part.start)] = 0
         columns = (side, proposals.stop[reach], proposals.target[reach])
         trades = simulate(
-            candles.take(reach), *columns, parameters.horizon, self.costs, digits=self._terms.display_precision
-        )
+            candles.take(reach), *columns, parameters.horizon, self.costs, digits=self._terms.display_precision,
+            side_closes=getattr(parameters, "side_closes", False),
+        )  # fmt: skip
         ended = trades.reason != ExitReason.END
         self.open += int(np.count_nonzero(~ended))
         if len(trades):

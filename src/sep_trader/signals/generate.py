@@ -1,5 +1,6 @@
 """Signals of a model on candles: pure, the same path as the backtest's."""
 
+from dataclasses import replace
 from datetime import timedelta
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any
@@ -19,6 +20,7 @@ from sep_trader.research.pricing import priced, too_near, whole_ticks
 from sep_trader.research.rule_stream import RuleStream
 from sep_trader.research.strategies import propose
 from sep_trader.signals.signal import Signal, signal_id
+from sep_trader.states import SignalKind
 
 EXPIRY_CANDLES = 2
 """A signal may be executed until this many candles after the close of its own."""
@@ -28,13 +30,11 @@ def generate(candles: Candles, model: Model, instrument: Instrument, *, after: i
     """Signals of the candles that start later than `after` (seconds since the epoch); the earlier ones warm up."""
     found = priced(propose(candles, model.parameters), candles.spread, instrument)
     rows = np.flatnonzero((found.side != 0) & (candles.time > after)).tolist()
-    return [
-        _signal(
-            model, instrument, int(candles.time[i]), int(found.side[i]), float(found.confidence[i]),
-            float(found.stop[i]), float(found.target[i]), metrics_at(found.metrics, i),
-        )
-        for i in rows
-    ]  # fmt: skip
+    signals = []
+    for i in rows:
+        values = (int(found.side[i]), float(found.confidence[i]), float(found.stop[i]), float(found.target[i]))
+        signals += _signals(model, instrument, int(candles.time[i]), *values, metrics_at(found.metrics, i))
+    return signals
 
 
 class SignalStream:
@@ -64,8 +64,20 @@ class SignalStream:
             stop, target = whole_ticks(np.array([p.stop, p.target]), self._instrument).tolist()
             if not too_near(np.array([stop]), np.array([spread]))[0]:
                 values = (p.side, p.confidence, stop, target, metrics_at(p.metrics, 0))
-                signals.append(_signal(self.model, self._instrument, time, *values))
+                signals += _signals(self.model, self._instrument, time, *values)
         return signals
+
+
+def _signals(
+    model: Model, instrument: Instrument, time: int, side: int, confidence: float, stop: float, target: float,
+    metrics: dict[str, Any],
+) -> list[Signal]:  # fmt: skip
+    """What a proposal becomes: an entry, and before it an exit where a side of the strategy closes trades, too."""
+    entry = _signal(model, instrument, time, side, confidence, stop, target, metrics)
+    if not model.side_closes:
+        return [entry]
+    exit_id = signal_id(model.id, model.pair, entry.candle_time, SignalKind.EXIT)
+    return [replace(entry, id=exit_id, kind=SignalKind.EXIT), entry]
 
 
 def _signal(

@@ -142,6 +142,7 @@ def insert_signals(connection: Connection, signals: Sequence[Signal]) -> list[Si
             target_distance=s.target_distance,
             horizon=s.horizon,
             expires_at=s.expires_at,
+            kind=s.kind,
         )
         if inserted:
             fresh.append(s)

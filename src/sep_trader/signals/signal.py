@@ -6,6 +6,8 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from sep_trader.states import SignalKind
+
 # Identifies our signals among all version-5 UUIDs.
 _NAMESPACE = uuid.UUID("6d1fb7a4-6a0e-5f7e-9c58-1f2f6c8f5a31")
 
@@ -26,8 +28,11 @@ class Signal:
     target_distance: Decimal | None
     horizon: timedelta
     expires_at: datetime
+    kind: SignalKind = SignalKind.ENTRY
+    """EXIT: close the trade of this model that goes against `side`."""
 
 
-def signal_id(model_id: str, pair: str, candle_time: datetime) -> uuid.UUID:
+def signal_id(model_id: str, pair: str, candle_time: datetime, kind: SignalKind = SignalKind.ENTRY) -> uuid.UUID:
     """The id of the signal of a model, pair and candle: the same whenever and wherever it is generated."""
-    return uuid.uuid5(_NAMESPACE, f"{model_id}|{pair}|{candle_time.isoformat()}")
+    last = "|exit" if kind is SignalKind.EXIT else ""
+    return uuid.uuid5(_NAMESPACE, f"{model_id}|{pair}|{candle_time.isoformat()}{last}")

@@ -19,6 +19,7 @@ REASONS = {
     ExitReason.STOP: Left.STOP_LOSS,
     ExitReason.TARGET: Left.TAKE_PROFIT,
     ExitReason.HORIZON: Left.HORIZON,
+    ExitReason.SIDE: Left.SIGNAL,
 }
 """What the books call the reasons of a backtest."""
 
@@ -40,7 +41,10 @@ def tested_trades(
     side = np.where(within, found.side, 0).astype(np.int8)
     costs = CostModel(pip=float(instrument.pip))
     digits = instrument.display_precision
-    trades = simulate(candles, side, found.stop, found.target, model.parameters.horizon, costs, digits=digits)
+    trades = simulate(
+        candles, side, found.stop, found.target, model.parameters.horizon, costs, digits=digits,
+        side_closes=model.side_closes,
+    )  # fmt: skip
     made = []
     for i in range(len(trades)):
         reason = REASONS.get(ExitReason(int(trades.reason[i])))

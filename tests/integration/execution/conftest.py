@@ -33,6 +33,7 @@ from sep_trader.research.parameters import RuleParameters
 from sep_trader.risk.limits import RiskLimits
 from sep_trader.signals.job import insert_signals
 from sep_trader.signals.signal import Signal, signal_id
+from sep_trader.states import SignalKind
 from sep_trader.store.database import Database
 
 ACCOUNT = "101-001-0000001-001"
@@ -114,12 +115,20 @@ class World:
         return trader
 
     def signal(
-        self, side: int = 1, *, minutes: int = 0, stop: str = "0.00100", target: str = "0.00150", horizon: int = 30
+        self,
+        side: int = 1,
+        *,
+        minutes: int = 0,
+        stop: str = "0.00100",
+        target: str = "0.00150",
+        horizon: int = 30,
+        kind: SignalKind = SignalKind.ENTRY,
     ) -> uuid.UUID:
         """Write a signal of the candle that ended `minutes` ago, and return its id."""
         candle = self.now().replace(second=0, microsecond=0) - timedelta(minutes=1 + minutes)
         signal = Signal(
-            id=signal_id(MODEL.id, "EUR_USD", candle), pair="EUR_USD", model_id=MODEL.id, granularity="M1",
+            id=signal_id(MODEL.id, "EUR_USD", candle, kind), kind=kind, pair="EUR_USD", model_id=MODEL.id,
+            granularity="M1",
             candle_time=candle, side=side, confidence=Decimal("0.5"), metrics={},
             stop_distance=Decimal(stop), target_distance=Decimal(target),
             horizon=timedelta(minutes=horizon), expires_at=candle + timedelta(minutes=3),

@@ -11,13 +11,13 @@ SELECT t.state, t.reason, t.changed_by, t.changed_at,
             x.intent_transaction_id, x.expected_price, coalesce(x.stop_distance, s.stop_distance) AS stop_distance,
             coalesce(x.target_distance, s.target_distance) AS target_distance, x.deadline, x.trade_id, x.entry_price,
             x.horizon_at, x.late, x.closing_order_id, x.closing_cause,
-            extract(epoch FROM least(s.horizon, interval '100 years')) AS horizon, s.candle_time, s.granularity
+            extract(epoch FROM least(s.horizon, interval '100 years')) AS horizon, s.candle_time, s.granularity, s.model_id
         FROM trade_executions x JOIN trading_signals s ON s.id = x.signal_id
         WHERE x.account_id = :account_id AND x.status IN ('INTENT', 'UNKNOWN', 'OPEN')) e) AS executions,
     (SELECT coalesce(json_agg(to_json(n) ORDER BY n.candle_time, n.pair), '[]')::text FROM (
         SELECT s.id, s.pair, s.model_id, s.granularity, s.candle_time, s.side, s.confidence, s.stop_distance,
             s.target_distance, extract(epoch FROM least(s.horizon, interval '100 years')) AS horizon, s.expires_at,
-            s.origin, s.max_units, EXISTS (SELECT FROM broker_transactions b WHERE b.account_id = :account_id
+            s.origin, s.kind, s.max_units, EXISTS (SELECT FROM broker_transactions b WHERE b.account_id = :account_id
                 AND b.client_id = 'sep-' || replace(s.id::text, '-', '')) AS ordered
         FROM trading_signals s
         WHERE s.status = 'NEW' AND NOT EXISTS (SELECT FROM trade_executions e WHERE e.signal_id = s.id)

@@ -104,9 +104,9 @@ WHERE excluded.updated_at > p.updated_at;
 -- name: import_signals :execute
 -- Signals of a bundle that are not here yet, undecided.
 INSERT INTO trading_signals (id, pair, model_id, granularity, candle_time, side, confidence, metrics, stop_distance,
-    target_distance, horizon, expires_at, created_at)
+    target_distance, horizon, expires_at, created_at, kind)
 SELECT id, pair, model_id, granularity, candle_time, side, confidence, metrics, stop_distance, target_distance, horizon,
-    expires_at, created_at
+    expires_at, created_at, coalesce(kind, 'ENTRY')
 FROM jsonb_populate_recordset(NULL::trading_signals, :rows::jsonb)
 ON CONFLICT DO NOTHING;
 

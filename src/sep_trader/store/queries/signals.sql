@@ -1,9 +1,9 @@
 -- name: insert_signal :execute
 -- Store a signal; a signal that exists already (same model, pair and candle) is left as it is.
 INSERT INTO trading_signals (id, pair, model_id, granularity, candle_time, side, confidence, metrics, stop_distance,
-    target_distance, horizon, expires_at)
+    target_distance, horizon, expires_at, kind)
 VALUES (:id, :pair, :model_id, :granularity, :candle_time, :side, :confidence, :metrics, :stop_distance,
-    :target_distance, :horizon, :expires_at)
+    :target_distance, :horizon, :expires_at, :kind)
 ON CONFLICT DO NOTHING;
 
 -- name: decide_signal :execute

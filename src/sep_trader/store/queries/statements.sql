@@ -4,7 +4,8 @@ SELECT s.candle_time, s.side, s.stop_distance, s.target_distance, s.horizon, s.s
     e.entry_time, e.fill_bid, e.fill_ask, e.exit_price, e.exit_time, e.exit_reason, e.exit_bid, e.exit_ask,
     e.stop_distance AS order_stop, e.target_distance AS order_target, e.gross_pl, e.financing, e.conversion, e.net_pl
 FROM trading_signals s LEFT JOIN trade_executions e ON e.signal_id = s.id
-WHERE s.model_id = :model_id AND s.candle_time >= :first AND s.candle_time < :after ORDER BY s.candle_time;
+WHERE s.model_id = :model_id AND s.kind = 'ENTRY' AND s.candle_time >= :first AND s.candle_time < :after
+ORDER BY s.candle_time;
 
 -- name: stated_models :many
 -- The models that a day is stated for: those that pairs are enabled with, and those that proposed within the span.

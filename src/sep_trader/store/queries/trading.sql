@@ -180,3 +180,10 @@ UPDATE trading_pairs SET enabled = false, verdict = 'UNDECIDABLE', verdict_reaso
     disabled_reason = :reason, decayed_at = :when, changed_by = 'decay alarm', change_reason = :reason,
     account = account - 'promise', updated_at = now()
 WHERE pair = :pair;
+
+-- name: end_exit_signals :execute
+-- End the exit signals that asked to close what an execution had opened: it is closed.
+UPDATE trading_signals x SET status = 'EXECUTED', reason_code = 'CLOSED', reason = :reason, decided_at = :when
+FROM trade_executions e JOIN trading_signals s ON s.id = e.signal_id
+WHERE e.id = :id AND x.kind = 'EXIT' AND x.status = 'NEW' AND x.pair = e.pair AND x.model_id = s.model_id
+    AND x.side * sign(e.units) < 0;
