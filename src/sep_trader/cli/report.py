@@ -1,15 +1,20 @@
 """`sep report` and `sep verify`: one HTML file of a run, a backtest or live trading, and the proof of its figures."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from sep_trader.cli import render
+from sep_trader.cli.backtest import day_or_time
 from sep_trader.cli.options import Json
 from sep_trader.cli.wiring import open_database
 from sep_trader.errors import InputError
+from sep_trader.market.clock import parse_rfc3339
 from sep_trader.settings import load_settings
+
+if TYPE_CHECKING:
+    from sep_trader.store.database import Database
 
 app = typer.Typer()
 FOUND = 1
@@ -18,20 +23,30 @@ _SHOWN = 20
 
 @app.command()
 def report(
-    target: Annotated[
-        str, typer.Argument(help="A run or backtest of `sep research ledger show`, or a pair: its newest.")
-    ],
     out: Annotated[Path, typer.Option("--out", help="The file to write.")],
+    targets: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="A run or backtest of `sep research ledger show`, or a pair: its newest. Several: a portfolio."
+        ),
+    ] = None,
+    live: Annotated[bool, typer.Option("--live", help="Of the closed trades of the books.")] = False,
+    start: Annotated[str | None, typer.Option("--from", help="With --live: closed from this time on.")] = None,
+    end: Annotated[str | None, typer.Option("--to", help="With --live: closed before this time.")] = None,
 ) -> None:
     """Write a report as one HTML file that needs no network.
 
-    For example: sep report EUR_USD --out EUR_USD.html
+    For example: sep report EUR_USD --out EUR_USD.html, or sep report --live --from 2026-11-01 --out live.html
     """
     from sep_trader.reports.page import page_of
-    from sep_trader.reports.source import build, find_target
 
+    if live == bool(targets):
+        raise InputError("a report of something", "a pair, a run, several of them, or --live")
+    span = (_moment(start, "2000-01-01"), _moment(end, "2100-01-01"))
+    if span[0] >= span[1]:
+        raise InputError(f"--from {start} is not before --to {end}", "an earlier beginning")
     with open_database(load_settings()) as database:
-        made = build(database, find_target(database, target))
+        made = _built(database, f"live {span[0]} {span[1]}" if live else " ".join(targets or []))
     page = page_of(made)
     try:
         out.write_text(page, encoding="utf-8")
@@ -39,6 +54,21 @@ def report(
         raise InputError(f"{out} cannot be written: {error.strerror}", "another --out") from None
     trades = made["statistics"]["trades"]
     render.console.print(f"{out}: {trades:,} trades, {len(page.encode()) / 1000:.0f} kB. Prove it: sep verify {out}")
+
+
+def _built(database: "Database", what: str) -> "dict[str, Any]":
+    """The report of what its manifest calls `run`: ids or pairs, or `live FROM TO`."""
+    from sep_trader.reports import live, portfolio, source
+
+    words = what.split()
+    if words[0] == "live":
+        return live.build(database, parse_rfc3339(words[1]), parse_rfc3339(words[2]))
+    targets = [source.find_target(database, one) for one in words]
+    return source.build(database, targets[0]) if len(targets) == 1 else portfolio.build(database, targets)
+
+
+def _moment(text: str | None, otherwise: str) -> str:
+    return day_or_time(text or otherwise) or ""
 
 
 @app.command()
@@ -49,12 +79,11 @@ def verify(
     """Compute every figure of a report again from the store. Exit code 1 where one differs."""
     from sep_trader.reports.figures import differences
     from sep_trader.reports.page import report_in
-    from sep_trader.reports.source import build, find_target
     from sep_trader.research.identity import code_identity
 
     stated = report_in(file)
     with open_database(load_settings()) as database:
-        again = build(database, find_target(database, stated["manifest"]["run"]))
+        again = _built(database, stated["manifest"]["run"])
     found = differences(stated, again)
     if json:
         render.print_json({"file": str(file), "run": stated["manifest"]["run"], "differences": found, "ok": not found})

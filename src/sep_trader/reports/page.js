@@ -96,8 +96,9 @@ function tradeRows(show) {
       const cells = [stamp(trades.entry_time[i]), stamp(trades.exit_time[i]), trades.side[i] > 0 ? "BUY" : "SELL",
         number(trades.entry_price[i], report.candles.digits), number(trades.exit_price[i], report.candles.digits),
         trades.exit_reason[i], number(trades.net_pips[i], 1), number(trades.r[i], 2), number(trades.mfe_pips[i], 1), number(trades.mae_pips[i], 1)];
+      for (const name of ["pair", "model", "money"]) if (trades[name]) cells.push(String(trades[name][i]));
       cells.forEach((text, at) => { const cell = row.insertCell(); cell.textContent = text;
-        cell.className = at > 5 || at === 3 || at === 4 ? "n" : ""; if (at === 6) cell.classList.add(trades.net_pips[i] > 0 ? "up" : "down"); });
+        cell.className = (at > 5 && at < 10) || at === 3 || at === 4 ? "n" : ""; if (at === 6) cell.classList.add(trades.net_pips[i] > 0 ? "up" : "down"); });
       if (show) { row.onclick = () => show(i); row.onkeydown = e => { if (e.key === "Enter") show(i); }; }
       part.append(row);
     }
@@ -114,4 +115,15 @@ plot("drawdown", [report.equity.time, report.equity.drawdown], { height: 150, li
 if (report.account) plot("account", [report.account.time, report.account.value], { y: { distr: 3 }, lines: [["account", "--blue"]] });
 if (report.states) plot("states", [report.states.time, report.states.null, report.states.rupture, report.states.entropy, report.states.coherence],
   { lines: [["null", "--dim"], ["rupture", "--bad"], ["entropy", "--amber"], ["coherence", "--good"]] });
+if (report.money) plot("money", [report.money.time, report.money.sum], { lines: [["net", "--blue", { width: 2 }]] });
+const hues = ["--blue", "--good", "--bad", "--amber", "--dim"];
+if (report.parts) {
+  const times = [...new Set(report.parts.flatMap(p => p.time))].sort((a, b) => a - b);
+  const of = p => { const m = new Map(p.time.map((t, i) => [t, p.pips[i]])); return times.map(t => m.has(t) ? m.get(t) : null); };
+  plot("parts", [times, ...report.parts.map(of)], { lines: report.parts.map((p, i) => [p.name, hues[i % hues.length]]) });
+}
+if (report.exposure) {
+  const names = Object.keys(report.exposure.currencies);
+  plot("exposure", [report.exposure.time, ...names.map(n => report.exposure.currencies[n])], { lines: names.map((n, i) => [n, hues[i % hues.length]]) });
+}
 tradeRows(show);

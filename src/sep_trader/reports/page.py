@@ -59,9 +59,19 @@ def _sections(report: dict[str, Any], title: str) -> Iterable[str]:
         rows = [(c["condition"], _passed(c["passed"]), c["figure"], c["limit"]) for c in verdict["table"]]
         yield _card("Verdict", _table(["Condition", "Holds", "Figure", "Limit"], rows, text=2))
     yield f'<div class="tiles">{"".join(_tiles(figures))}</div>'
-    yield _card("Price, entries and exits", _price(report))
+    if report["candles"]["count"]:
+        yield _card("Price, entries and exits", _price(report))
     yield _card("Equity in net pips" + (", out of sample and in" if report["in_sample"] else ""),
                 '<div id="equity" class="plot"></div><div id="drawdown" class="plot"></div>')  # fmt: skip
+    if report.get("money"):
+        yield _card(f"Account's money, {report['money']['net']:+,.2f}", '<div id="money" class="plot"></div>')
+    if report.get("statements"):
+        yield _card("Live against backtest, by day", _statements(report["statements"]))
+    if report.get("parts"):
+        yield _card("Each part", '<div id="parts" class="plot"></div>' + _parts(report["parts"]))
+        yield _card("Correlation of daily results", _correlation(report["correlation"]))
+    if report.get("exposure"):
+        yield _card("Open trades by currency, held less owed", '<div id="exposure" class="plot"></div>')
     if report["account"]:
         words = "<p class=dim>The account that bets against no edge, before its weight in the pair's (log scale).</p>"
         yield _card("Evidence", words + '<div id="account" class="plot"></div>')
@@ -69,14 +79,16 @@ def _sections(report: dict[str, Any], title: str) -> Iterable[str]:
     groups = (("By hour of the entry, UTC", "by_hour"), ("By weekday of the entry", "by_weekday"),
               ("By reason of the exit", "by_reason"), ("By side", "by_side"))  # fmt: skip
     yield '<div class="grid">' + "".join(_card(head, _bars(report[key])) for head, key in groups) + "</div>"
-    yield _card("Other spreads", _sensitivity(report["sensitivity"]))
+    if report["sensitivity"]:
+        yield _card("Other spreads", _sensitivity(report["sensitivity"]))
     if report["folds"]:
         yield _card("What was chosen, fold by fold", _folds(report["folds"]))
     if report["states"]:
         yield _card("QFH states over time", '<div id="states" class="plot"></div>')
-    yield _card("Calibration", _learned(report["learned"]))
+    if report["sensitivity"]:
+        yield _card("Calibration", _learned(report["learned"]))
     listed, every = len(report["trades"]["side"]), report["trades"]["all"]
-    yield _card(f"Trades, {listed:,} of {every:,}, newest first", _trades())
+    yield _card(f"Trades, {listed:,} of {every:,}, newest first", _trades(report["trades"]))
     yield _footer(manifest)
 
 
@@ -179,6 +191,30 @@ def _sensitivity(rows: list[dict[str, Any]]) -> str:
     return _table(["Spread", "Trades", "Pips a trade", "Net pips"], shown, right=1)
 
 
+def _statements(rows: list[dict[str, Any]]) -> str:
+    shown = [
+        (one["day"], one["pair"], f"{one['identical']} of {one['decisions']}", f"{one['live']:+,.2f}",
+         f"{one['backtest']:+,.2f}", f"{one['residual']:.4f}") for one in rows
+    ]  # fmt: skip
+    return _table(["Day", "Pair", "Same decisions", "Live", "Backtest", "Unexplained"], shown, right=2)
+
+
+def _parts(rows: list[dict[str, Any]]) -> str:
+    return _table(
+        ["Part", "Trades", "Net pips"],
+        [(one["name"], one["trades"], f"{one['net_pips']:+,.1f}") for one in rows],
+        right=1,
+    )
+
+
+def _correlation(given: dict[str, Any]) -> str:
+    rows = [
+        (name, *("-" if one is None else f"{one:+.2f}" for one in row))
+        for name, row in zip(given["names"], given["rows"], strict=True)
+    ]
+    return _table(["", *given["names"]], rows, right=1)
+
+
 def _learned(found: dict[str, Any] | None) -> str:
     if found is None or not found["calibration"]:
         return "<p class=dim>This strategy states no probability: there is nothing to calibrate.</p>"
@@ -214,9 +250,11 @@ def _chosen(given: dict[str, Any]) -> str:
     return f"{told}; stop {given['stop_ranges']}, target {given['target_ranges']}, horizon {given['horizon']}"
 
 
-def _trades() -> str:
-    heads = ("Entry (UTC)", "Exit", "Side", "Price", "Exit", "By", "Pips", "R", "Ahead", "Behind")
+def _trades(given: dict[str, Any]) -> str:
+    heads = ["Entry (UTC)", "Exit", "Side", "Price", "Exit", "By", "Pips", "R", "Ahead", "Behind"]
+    more = [name.capitalize() for name in ("pair", "model", "money") if name in given]
     head = "".join(f'<th class="{"n" if at in (3, 4) or at > 5 else ""}">{one}</th>' for at, one in enumerate(heads))
+    head += "".join(f"<th>{one}</th>" for one in more)
     return (
         f'<div class="wide" tabindex="0"><table><thead><tr>{head}</tr></thead><tbody id="trades"></tbody></table></div>'
         '<p><button id="more" type="button">100 more</button></p>'

@@ -22,7 +22,7 @@ from sep_trader.reports.figures import (
 )
 from sep_trader.research import ledger
 from sep_trader.research.artifact import data_hash
-from sep_trader.research.backtest import backtest
+from sep_trader.research.backtest import TradeTable, backtest
 from sep_trader.research.chosen import summary_of
 from sep_trader.research.evidence import stressed
 from sep_trader.research.exploring import costs_from, explored_again
@@ -86,6 +86,15 @@ def build(database: Database, target: Target) -> dict[str, Any]:
         "settings": {n: target.begun[n] for n in ("grid", "plan", "costs", "parameters") if n in target.begun},
     }
     return plain({"manifest": manifest, **made})  # type: ignore[no-any-return]
+
+
+def table_of_target(database: Database, target: Target) -> TradeTable:
+    """The trades of a run (out of sample) or a backtest, computed again."""
+    if target.kind is ledger.Kind.EXPLORED:
+        return explored_again(database, target.run_id, target.pair, target.begun).backtest.trades
+    candles, (costs, _) = _candles(database, target), costs_from(target.begun["costs"])
+    grid, plan = grid_from(target.begun["grid"]), WalkForwardPlan(**target.begun["plan"])
+    return walk_forward(candles, grid, costs, stressed(costs), plan, lambda *_: None, device="cpu").table
 
 
 def _candles(database: Database, target: Target) -> Candles:

@@ -73,6 +73,13 @@ class TradeTable:
     def __len__(self) -> int:
         return len(self.net_pips)
 
+    def take(self, index: Int) -> "TradeTable":
+        """The trades of these numbers, in their order."""
+        columns = {one.name: getattr(self, one.name) for one in fields(self)}
+        reasons = [self.exit_reason[at] for at in index.tolist()]
+        arrays = {name: column[index] for name, column in columns.items() if name != "exit_reason"}
+        return TradeTable(**arrays, exit_reason=reasons)
+
     @classmethod
     def join(cls, parts: Sequence["TradeTable"]) -> "TradeTable":
         """The trades of several tables, in their order."""
@@ -212,11 +219,16 @@ def statistics_of(table: TradeTable, candles: Candles) -> Statistics:
         sharpe=_sharpe(table, candles),
         max_drawdown_pips=fall,
         exposure=min(1.0, held / span) if span else 0.0,
-        mfe_pips=float(table.mfe_pips.mean()) if count else None,
-        mae_pips=float(table.mae_pips.mean()) if count else None,
+        mfe_pips=_known_mean(table.mfe_pips),
+        mae_pips=_known_mean(table.mae_pips),
         first=int(table.entry_time[0]) if count else None,
         last=int(table.exit_time[order[-1]]) if count else None,
     )
+
+
+def _known_mean(values: Float) -> float | None:
+    told = values[np.isfinite(values)]
+    return float(told.mean()) if len(told) else None
 
 
 def _sharpe(table: TradeTable, candles: Candles) -> float | None:

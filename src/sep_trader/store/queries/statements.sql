@@ -35,3 +35,15 @@ ON CONFLICT (day, pair, model_id) DO UPDATE SET made_at = now(), decisions = exc
 -- The statements of the newest day that has any.
 SELECT day, pair, model_id, decisions, decisions_identical, trades, identical, live, backtest, parts, residual, differing
 FROM live_statements WHERE day = (SELECT max(day) FROM live_statements) ORDER BY pair, model_id;
+
+-- name: closed_between :many
+-- Trades that were closed within a span, by the order of their exits.
+SELECT e.pair, s.model_id, e.units, e.entry_time, e.exit_time, e.entry_price, e.exit_price, e.exit_reason, e.stop_distance,
+    e.target_distance, e.gross_pl, e.net_pl
+FROM trade_executions e JOIN trading_signals s ON s.id = e.signal_id
+WHERE e.status = 'CLOSED' AND e.exit_time >= :first AND e.exit_time < :until ORDER BY e.exit_time, e.id;
+
+-- name: statements_between :many
+-- What the statements of a span of days say of live against backtest.
+SELECT day, pair, decisions, decisions_identical, live, backtest, residual FROM live_statements
+WHERE day >= :first AND day <= :until ORDER BY day, pair;
