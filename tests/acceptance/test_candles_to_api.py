@@ -140,7 +140,7 @@ def test_candles_to_api(database: Database, data_dir: Path, tmp_path: Path) -> N
     assert {(o["pair"], o["status"]) for o in open_seen} == {("EUR_USD", "OPEN")}
     signals = rows("SELECT status, reason_code FROM trading_signals")
     assert all(s["status"] in ("EXECUTED", "REFUSED", "EXPIRED") and s["reason_code"] for s in signals)
-    assert sum(s["status"] == "EXECUTED" for s in signals) == len(trades)
+    assert sum(s["status"] == "EXECUTED" for s in signals) == len(held)
     net = sum(t["net_pl"] for t in trades)
     assert f"{100_000 + net:.4f}" == account["balance"], "the ledger equals the account to the last digit"
     events = {r["event"] for r in rows("SELECT DISTINCT event FROM system_logs WHERE component = 'trader'")}
@@ -159,7 +159,7 @@ def test_candles_to_api(database: Database, data_dir: Path, tmp_path: Path) -> N
     assert status["last"]["candle"].startswith(DAY)
     assert status["broker"]["account"] == ACCOUNT
     (today,) = [d for d in days if d["day"] == DAY]
-    assert (today["pair"], today["trades"], today["signals"]) == ("EUR_USD", len(trades), len(signals))
+    assert (today["pair"], today["trades"], today["signals"]) == ("EUR_USD", len(held), len(signals))
     assert float(today["net_pl"]) == pytest.approx(float(net))
     assert {p["pair"]: p["enabled"] for p in pairs} == {"EUR_USD": True, "NZD_USD": False}
     assert len(recent) == len(signals)

@@ -23,14 +23,22 @@ class Entry:
 
 _TRAIN = "sep_trader.cli.train"
 COMMANDS = {
-    "status": Entry(_TRAIN, "Show pairs with their verdicts, the trading state, and what is newest."),
+    "status": Entry(
+        "sep_trader.cli.overview", "Show the switch, the account, open trades, alarms, and every pair with its verdict."
+    ),
     "train": Entry(_TRAIN, "Train and judge one pair on its candles in the store."),
     "train-all": Entry(
         _TRAIN, "Train and judge every pair that has candles. No verdict depends on which others are trained."
     ),
-    "backtest": Entry("sep_trader.cli.backtest", "Show what a strategy would have done; it never books."),
-    "report": Entry("sep_trader.cli.report", "Write a run, a backtest or live trading as one HTML file."),
-    "verify": Entry("sep_trader.cli.report", "Compute every figure of a report again; exit code 1 where one differs."),
+    "backtest": Entry(
+        "sep_trader.cli.backtest",
+        "Show what a strategy would have done. It is written into the ledger as a look, and never books.",
+    ),
+    "report": Entry("sep_trader.cli.report", "Write a report as one HTML file that needs no network."),
+    "verify": Entry(
+        "sep_trader.cli.report",
+        "Compute every figure of a report again from the store. Exit code 1 where one differs.",
+    ),
     "generate_signals": Entry(_TRAIN, "Generate signals for the newest complete candles of the trained pairs."),
     "enable": Entry(
         _TRAIN,
@@ -55,6 +63,11 @@ COMMANDS = {
     ),
     "db": Entry("sep_trader.cli.database", "The database.", group=True),
     "backup": Entry("sep_trader.cli.backup", "Back up, prove the backups, restore.", group=True),
+    "doctor": Entry(
+        "sep_trader.cli.doctor",
+        "Check settings, database, broker, clock, disk, ports, backups and more once; exit code 1 for a fault.",
+    ),
+    "config": Entry("sep_trader.cli.config", "Settings.", group=True),
     "health": Entry(
         "sep_trader.cli.health",
         "Check database, backups, archive, disk and trader; exit code 1 when something is wrong.",

@@ -1,10 +1,9 @@
-"""The daily workflow: status, train, train-all, generate_signals, enable, disable. `train_manager.py` runs the same."""
+"""The daily workflow: train, train-all, generate_signals, enable, disable. `train_manager.py` runs the same."""
 
 import getpass
 import sys
 import threading
 import time
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -29,7 +28,6 @@ from sep_trader.cli.training_options import (
 )
 from sep_trader.cli.wiring import open_broker, open_database
 from sep_trader.errors import InputError, NotAllowed, SepError
-from sep_trader.market.clock import from_epoch
 from sep_trader.market.instrument import parse_pair
 from sep_trader.settings import OandaEnvironment, load_settings
 from sep_trader.store.database import Connection, Database
@@ -39,75 +37,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from sep_trader.research.artifact import Model
-    from sep_trader.research.live import LiveExpectancy
     from sep_trader.research.training import TrainingSpec
     from sep_trader.signals.job import Follower, Generated
 
 SIGN_OF_LIFE_S = 5.0
-_BEFORE_ALL = from_epoch(0)
 
 app = typer.Typer()
-
-
-@app.command()
-def status(json: Json = False) -> None:
-    """Show pairs with their verdicts, the trading state, and what is newest."""
-    with open_database(load_settings()) as database, database.transaction() as connection:
-        pairs = queries.many(connection, "pairs", Row)
-        state = queries.only(connection, "trading_state", Row)
-        newest = queries.only(connection, "newest", Row)
-        info = queries.only(connection, "database_info", Row)
-        notice = queries.optional(connection, "notice", str)
-        stated = queries.many(connection, "newest_statements", Row)
-        live = {row["pair"]: _live(connection, row) for row in pairs}
-    if json:
-        told = [{**row, "live": live[row["pair"]]} for row in pairs]
-        shown = {"notice": notice, "trading_state": state, "pairs": told, "newest": newest, "database": info}
-        render.print_json(shown | {"statements": stated})
-        return
-    if notice:
-        render.console.print(f"[yellow]{notice}[/]")
-    render.console.print(f"Trading is [bold]{state['state']}[/]: {state['reason']} (by {state['changed_by']})")
-    render.console.print(
-        f"Newest candle {render.shown(newest['candle'])}, signal {render.shown(newest['signal'])}, "
-        f"trade {render.shown(newest['trade'])}; schema {info['schema_version']}, {info['size_bytes'] / 1e6:.0f} MB"
-    )
-    for one in stated:
-        alike = f"{one['decisions_identical']} of {one['decisions']} decisions were the backtest's"
-        money = f"live {one['live']:,.2f}, backtest {one['backtest']:,.2f}"
-        render.console.print(f"{one['day']} {one['pair']}: {alike}; {money}, unexplained {one['residual']}")
-    rows = (
-        (
-            p["pair"],
-            "yes" if p["enabled"] else "no",
-            (p["verdict"] or "").replace("_", " "),
-            _account(p),
-            p["trades"],
-            None if p["expectancy_pips"] is None else f"{p['expectancy_pips']:+.2f}",
-            None if p["judged_at"] is None else f"{(datetime.now(UTC) - p['judged_at']).days} d",
-            None if p["candles_until"] is None else f"{p['candles_until']:%Y-%m-%d}",
-        )
-        for p in pairs
-    )
-    columns = ["Pair", "Trades?", "Verdict", "Account", "Trades>", "Pips>", "Age>", "Data until"]
-    render.print_table("Pairs", columns, rows, empty="none trained yet")
-    for p in pairs:
-        right = _right(p)
-        render.console.print(f"{p['pair']}: {p['verdict_reason']}{'; ' + right if right else ''}")
-        if live[p["pair"]].trades:
-            found = live[p["pair"]]
-            span = f"{found.low_r:+.2f} to {found.high_r:+.2f} R"
-            text = f"{found.trades} live trades, {found.expectancy_r:+.2f} R each, {span}"
-            render.console.print(f"{p['pair']}: {text} with 95 % at every look")
-
-
-def _live(connection: Connection, pair: Row) -> "LiveExpectancy":
-    """What a pair's live trades say of its expectancy, since its account began."""
-    from sep_trader.execution.edge import outcomes_of
-    from sep_trader.research.live import live_expectancy
-
-    found = outcomes_of(connection, pair["pair"], pair["decayed_at"] or _BEFORE_ALL)
-    return live_expectancy([one.outcome for one in found], [one.most for one in found])
 
 
 @app.command()
@@ -315,14 +250,3 @@ def disable(pair: str, by: By = None, reason: Why = None) -> None:
     with open_database(load_settings()) as database, database.transaction() as connection:
         changed = rights.disable(connection, name, user=getpass.getuser(), by=by, why=reason)
     render.console.print(f"{name} may not trade" + ("" if changed else " (it was not enabled)"))
-
-
-def _account(row: dict[str, object]) -> str:
-    """What the pair's account is worth, of what it must be; empty before there was one."""
-    return "" if row["e_value"] is None else f"{row['e_value']:.3g} of {row['threshold']:.0f}"
-
-
-def _right(row: dict[str, object]) -> str:
-    if not row["enabled"]:
-        return str(row["disabled_reason"] or "")
-    return f"override of {row['override_by']}: {row['override_reason']}" if row["override_reason"] else "verdict"

@@ -19,6 +19,8 @@ from sep_trader.research.rule_stream import Proposal
 from sep_trader.research.strategies import Proposals, mean_candle_range
 
 Float = npt.NDArray[np.float64]
+_ROWS = 16_384
+"""Rows that the trees are asked at once: what that needs stays in the processor's cache."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,6 +60,10 @@ class Boosted:
 
     def probability(self, matrix: Float) -> Float:
         """float64[N] of float64[N, features]."""
+        parts = [self._part(matrix[begin : begin + _ROWS]) for begin in range(0, len(matrix), _ROWS)]
+        return np.concatenate([np.zeros(0), *parts])
+
+    def _part(self, matrix: Float) -> Float:
         at = np.broadcast_to(self.roots, (len(matrix), len(self.roots))).copy()
         rows = np.arange(len(matrix))[:, None]
         while True:
@@ -127,7 +133,10 @@ class LearnedParameters:
             return Proposals(none.astype(np.int8), none, self.stop_ranges * safe, self.target_ranges * safe, None)
         known = np.isfinite(matrix).all(axis=1) & np.isfinite(mean_range) & (mean_range > 0)
         given = np.where(known[:, None], matrix, 0.0)
-        buy, sell = self.buy.probability(given), self.sell.probability(given)
+        return self.told(self.buy.probability(given), self.sell.probability(given), known, safe)
+
+    def told(self, buy: Float, sell: Float, known: npt.NDArray[np.bool_], safe: Float) -> Proposals:
+        """What is proposed at these probabilities. safe: the mean range, inf where it is not known."""
         best = np.maximum(buy, sell)
         side = np.where(known & (best >= self.threshold) & (buy != sell), np.where(buy > sell, 1, -1), 0)
         return Proposals(side.astype(np.int8), best, self.stop_ranges * safe, self.target_ranges * safe, None)

@@ -108,9 +108,12 @@ class Learning:
                 continue
             buy, sell = fits
             assert buy is not None and sell is not None  # noqa: S101 - asked above
+            known = self.known[train]
+            given = np.where(known[:, None], self.matrix[train], 0.0)
+            told = buy.probability(given), sell.probability(given)
             for threshold in grid.thresholds:
                 made = LearnedParameters(self.features, buy, sell, threshold, *exits)
-                score = self._score(made, train, min_trades)
+                score = self._score(made, told, train, min_trades)
                 if score is not None and (best is None or score > best[0]):
                     best = score, made
         return None if best is None else best[1]
@@ -123,10 +126,11 @@ class Learning:
             return None
         return _boosting(self.matrix[rows], won) if kind == "boosting" else _logistic(self.matrix[rows], won)
 
-    def _score(self, made: LearnedParameters, train: slice, min_trades: int) -> float | None:
+    def _score(self, made: LearnedParameters, told: tuple[Float, Float], train: slice, min_trades: int) -> float | None:
         """t-statistic of a training part's trades; None where they are too few or did not pay."""
         part = self.candles.take(train)
-        proposals = made.on(self.matrix[train], self.mean_range[train])
+        ranges = self.mean_range[train]
+        proposals = made.told(*told, self.known[train], np.where(np.isfinite(ranges), ranges, np.inf))
         terms = standard_instrument(self.candles.instrument)
         found = priced(proposals, part.spread, terms)
         columns = found.side, found.stop, found.target

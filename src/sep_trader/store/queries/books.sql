@@ -125,3 +125,9 @@ SELECT s.status, s.reason_code, s.reason, e.status AS order_status, e.trade_id, 
     e.exit_price, e.exit_reason, e.net_pl, v.seen, v.stop_price AS standing_stop
 FROM trading_signals s LEFT JOIN trade_executions e ON e.signal_id = s.id LEFT JOIN v_open_trades v ON v.signal_id = s.id
 WHERE s.id = :id;
+
+-- name: seen_accounts :many
+-- What the broker showed of each account in the trader's last pass: money, margin, and the result since the broker's day began.
+SELECT account_id, balance, nav, nav - balance AS open_pl, margin_used, margin_available, nav_high, nav - day_nav AS day_pl,
+    nav - week_nav AS week_pl, seen_at, extract(epoch FROM now() - seen_at)::float8 AS age_s, jsonb_array_length(trades) AS open_trades
+FROM broker_accounts ORDER BY account_id;
