@@ -63,7 +63,7 @@ def stream_is_batch(candles: Candles) -> dict[str, Any]:
         side = 0 if found is None else found.side
         differing += at >= parameters.warm_up(Granularity.M1) and side != whole.side[at]
     seconds = (time.perf_counter() - begun) / len(candles)
-    return {"candles": len(candles), "differing": differing, "microseconds_a_candle": seconds * 1e6}
+    return {"candles": len(candles), "differing": int(differing), "microseconds_a_candle": seconds * 1e6}
 
 
 def model_training(candles: Candles, kind: str) -> dict[str, Any]:

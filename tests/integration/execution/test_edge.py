@@ -106,6 +106,22 @@ def test_outcomes_hold_all_charges(database: Database) -> None:
 
 
 @pytest.mark.parametrize(
+    ("value", "override", "enabled"),
+    [(280.0, None, True), (13.9, None, False), (0.1, "practice", True), (None, None, True)],
+)
+def test_a_bundle_enables_no_pair_whose_account_is_worth_too_little(
+    database: Database, value: float | None, override: str | None, enabled: bool
+) -> None:
+    with database.transaction() as connection:
+        ready(connection)
+        account = None if value is None else {"e_value": value, "threshold": 280.0}
+        sent = pair(connection) | {"account": account, "override_reason": override, "override_by": override and "me"}
+        sent["updated_at"] = datetime.now(UTC) + timedelta(minutes=1)
+        queries.execute(connection, "import_pairs", rows=json.dumps([sent], default=str))
+        assert pair(connection)["enabled"] is enabled
+
+
+@pytest.mark.parametrize(
     ("since", "enabled"), [(None, False), ("2026-01-01T00:00:00Z", False), ("2026-02-01T00:00:00Z", True)]
 )
 def test_no_bundle_brings_it_back_but_one_whose_account_began_after_it(
