@@ -13,7 +13,7 @@ help:  ## Show this list
 setup: .venv/.installed  ## Make .venv with everything for development (.venv/bin/sep)
 
 .venv/.installed: pyproject.toml constraints.txt
-	scripts/make_venv.sh "$(PYTHON)" .venv "embedded,data,research,cluster,dev"
+	scripts/make_venv.sh "$(PYTHON)" .venv "embedded,data,research,cluster,alerts,dev"
 	@touch $@
 
 demo: setup  ## Candles to filled trades and a daily report, on a simulated exchange (DATA=folder for your own candles)

@@ -104,6 +104,9 @@ class Settings(BaseSettings):
     backup_copy_to: str | None = Field(None, alias="SEP_BACKUP_COPY_TO")
     backup_age_recipient: str | None = Field(None, alias="SEP_BACKUP_AGE_RECIPIENT")
 
+    alert_urls: SecretStr | None = Field(None, alias="SEP_ALERT_URLS")
+    deadman_url: SecretStr | None = Field(None, alias="SEP_DEADMAN_URL")
+
     @field_validator("backup_copy_to")
     @classmethod
     def _is_a_target(cls, target: str | None) -> str | None:
@@ -168,6 +171,17 @@ def load_settings(**overrides: object) -> Settings:
         secret = "SECRET" in str(first["input"]).upper()
         shown = "it looks like a secret and is not shown" if secret else f"it is {first['input']!r}"
         raise InputError(f"setting {name}: {first['msg'].removeprefix('Value error, ')}", shown) from None
+
+
+def source_of(alias: str) -> str:
+    """Where a setting comes from: the environment, a file, systemd, or its default. A later file wins."""
+    if os.environ.get(alias):
+        return "environment"
+    for name in reversed(_FILES):
+        if dotenv_values(name, encoding="utf-8").get(alias):
+            return name
+    folder = os.environ.get("CREDENTIALS_DIRECTORY")
+    return "systemd credential" if folder and (Path(folder) / alias.lower()).exists() else "default"
 
 
 def _refuse_unknown_names() -> None:

@@ -1,19 +1,15 @@
 """`sep config show`: every setting, its value, and where it comes from. Secrets are never shown."""
 
-import os
 from typing import Annotated
 
 import typer
-from dotenv import dotenv_values
 from pydantic import SecretStr
 
 from sep_trader.cli import render
 from sep_trader.cli.options import Json
-from sep_trader.settings import Settings, load_settings
+from sep_trader.settings import Settings, load_settings, source_of
 
 app = typer.Typer(no_args_is_help=True, help="Settings.")
-_FILES = ("OANDA.env", ".env")
-"""The later of two files that name a setting loses, as the settings read them."""
 
 
 @app.callback()
@@ -28,11 +24,10 @@ def show(
 ) -> None:
     """Show every setting with its value and its source."""
     settings = load_settings()
-    files = {name: dotenv_values(name, encoding="utf-8") for name in _FILES}
     rows = []
     for name, field in Settings.model_fields.items():
         alias, value = str(field.alias), getattr(settings, name)
-        source = _source(alias, files)
+        source = source_of(alias)
         told = ("set, not shown" if value is not None else None) if _is_secret(value, alias) else value
         if not changed or source != "default":
             rows.append({"setting": alias, "value": None if told is None else str(told), "source": source})
@@ -42,18 +37,6 @@ def show(
     render.print_table(
         "Settings", ["Setting", "Meaning", "Source"], ((r["setting"], r["value"], r["source"]) for r in rows)
     )
-
-
-def _source(alias: str, files: "dict[str, dict[str, str | None]]") -> str:
-    if os.environ.get(alias):
-        return "environment"
-    credentials = os.environ.get("CREDENTIALS_DIRECTORY")
-    for name, values in files.items():
-        if values.get(alias):
-            return name
-    if credentials and os.path.exists(os.path.join(credentials, alias.lower())):  # noqa: PTH110, PTH118
-        return "systemd credential"
-    return "default"
 
 
 def _is_secret(value: object, alias: str) -> bool:

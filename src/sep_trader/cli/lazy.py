@@ -68,6 +68,7 @@ COMMANDS = {
         "Check settings, database, broker, clock, disk, ports, backups and more once; exit code 1 for a fault.",
     ),
     "config": Entry("sep_trader.cli.config", "Settings.", group=True),
+    "alert": Entry("sep_trader.cli.alert", "Tell somebody when something is wrong.", group=True),
     "health": Entry(
         "sep_trader.cli.health",
         "Check database, backups, archive, disk and trader; exit code 1 when something is wrong.",
