@@ -118,7 +118,7 @@ def test_candles_to_api(database: Database, data_dir: Path, tmp_path: Path) -> N
                 wait_until(partial(rows, f"{STORED} '{state['now'][:19]}Z'::timestamptz - interval '1 min'"), 10)
                 wait_until(lambda: not rows("SELECT 1 FROM trading_signals WHERE status = 'NEW'"), 10)
                 open_seen += rows("SELECT * FROM v_open_trades")
-                if minute >= 100 and len(rows("SELECT 1 FROM trade_executions WHERE status = 'CLOSED'")) >= 3:
+                if minute >= 60 and len(rows("SELECT 1 FROM trade_executions WHERE status = 'CLOSED'")) >= 3:
                     break
             generator.terminate()
             for _ in range(90):

@@ -184,6 +184,8 @@ class RecentSignal(BaseModel):
     expires_at: datetime
     granularity: str
     model_id: str | None
+    kind: str
+    """ENTRY opens a trade, EXIT closes the one of the same model that goes the other way."""
 
 
 class Pair(BaseModel):

@@ -30,3 +30,10 @@ COMMENT ON COLUMN alert_messages.sent_at IS 'When, by this server''s clock.';
 COMMENT ON COLUMN alert_messages.severity IS 'info, warning, critical.';
 COMMENT ON COLUMN alert_messages.title IS 'The first line.';
 COMMENT ON COLUMN alert_messages.reached IS 'Whether every target took it.';
+
+-- Which of them ask to close, not to open.
+CREATE OR REPLACE VIEW v_recent_signals AS
+SELECT s.candle_time, s.pair, CASE WHEN s.side > 0 THEN 'BUY' ELSE 'SELL' END AS side, s.confidence, s.status, s.reason_code,
+    s.reason, s.stop_distance, s.target_distance, s.expires_at, s.granularity, s.model_id, s.id, s.kind
+FROM trading_signals s
+ORDER BY s.candle_time DESC, s.pair;
