@@ -24,7 +24,7 @@ _MOST_ROWS = 60_000
 _LEAST_ROWS = 500
 _THRESHOLDS = (0.5, 0.55, 0.6, 0.65)
 _BINS = 10
-_TREES = 40
+_TREES = 30
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,7 +45,7 @@ def test_a_kept_boosted_fit_is_that_of_the_library() -> None:
     matrix, won = drawn()
     mine = fit_from_json(json.loads(json.dumps(_boosting(matrix, won).to_json())))
     theirs = HistGradientBoostingClassifier(
-        max_iter=40, max_depth=3, learning_rate=0.1, min_samples_leaf=200, early_stopping=False, random_state=1
+        max_iter=30, max_depth=3, learning_rate=0.1, min_samples_leaf=200, early_stopping=False, random_state=1
     ).fit(matrix, won)
     fresh = np.random.default_rng(3).normal(size=(5_000, 12)) * 2
     assert np.abs(mine.probability(fresh) - theirs.predict_proba(fresh)[:, 1]).max() < 1e-9
