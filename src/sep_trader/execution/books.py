@@ -104,6 +104,14 @@ def _time(text: str | None) -> datetime | None:
     return None if text is None else datetime.fromisoformat(text)
 
 
+def _told_time(text: str | None) -> datetime | None:
+    """A time that a verdict brought along; None where it is none: one bad row stops nothing."""
+    try:
+        return _time(text)
+    except ValueError:
+        return None
+
+
 def _ledger(item: Json) -> LedgerPosition:
     return LedgerPosition(item["last_transaction_id"], _number(item["balance"]))
 
@@ -128,7 +136,7 @@ def _right(item: Json) -> PairRight:
         override_reason=item["override_reason"],
         spread=SpreadSource(item["spread"]),
         proven_live=item["proven_live"],
-        evidence_until=_time(item["evidence_until"]),
+        evidence_until=_told_time(item["evidence_until"]),
     )
 
 

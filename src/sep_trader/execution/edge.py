@@ -6,6 +6,9 @@ The pair is disabled where the detector says no; its account begins anew at that
 from dataclasses import dataclass
 from datetime import datetime
 
+import psycopg
+
+from sep_trader.errors import StoreError
 from sep_trader.research.decay import LEAST_RUN_LENGTH, DecayDetector
 from sep_trader.store.database import Connection
 from sep_trader.store.logs import Log
@@ -36,7 +39,20 @@ def outcomes_of(connection: Connection, pair: str, since: datetime) -> list[Outc
 
 def watch_edge(connection: Connection, pair: str, when: datetime, log: Log) -> bool:
     """Look at a pair's closed trades since its promise; disable it where the edge is gone, and tell. when: the broker's
-    time of the newest one."""
+    time of the newest one.
+
+    Rows that cannot be read are told and keep nothing from being booked.
+    """
+    try:
+        with connection.transaction():
+            return _watch(connection, pair, when, log)
+    except (psycopg.DataError, StoreError, ValueError, TypeError, ArithmeticError) as error:
+        text = f"{pair}: its edge cannot be watched: {type(error).__name__}: {error}"
+        log.write(connection, "edge_unwatched", text, level="error", broker_time=when, pair=pair)
+        return False
+
+
+def _watch(connection: Connection, pair: str, when: datetime, log: Log) -> bool:
     promise = queries.one(connection, "edge_promised", _Promise, pair=pair)
     if promise is None or promise.edge_r is None or promise.since is None or promise.edge_r <= 0:
         return False

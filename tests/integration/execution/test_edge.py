@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from sep_trader.execution.books import read_books
 from sep_trader.execution.edge import outcomes_of, watch_edge
 from sep_trader.market.clock import from_epoch
 from sep_trader.store.database import Connection, Database
@@ -136,3 +137,28 @@ def test_no_bundle_brings_it_back_but_one_whose_account_began_after_it(
         row = pair(connection)
         assert row["enabled"] is enabled
         assert row["decayed_at"] == datetime(2026, 1, 20, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("promise", [{"edge_r": "much", "since": "2026-01-05"}, {"edge_r": 0.2, "since": "soon"}, 7])
+def test_a_promise_that_cannot_be_read_is_told_and_keeps_nothing_from_being_booked(
+    database: Database, promise: object
+) -> None:
+    with database.transaction() as connection:
+        ready(connection)
+        connection.execute("UPDATE trading_pairs SET account = %s", (json.dumps({"promise": promise}),))
+        when = trades(connection, 1, 5.0)
+        assert not watch_edge(connection, "EUR_USD", when, Log("trader"))
+        connection.execute("SELECT 1")  # the transaction is whole
+    with database.transaction() as connection:
+        told = connection.execute("SELECT event FROM system_logs").fetchall()
+        assert [row["event"] for row in told] == ([] if promise == 7 else ["edge_unwatched"])
+        books, _ = read_books(connection, "a", None, None)
+        assert books.rights["EUR_USD"].evidence_until is None
+
+
+def test_a_time_of_evidence_that_is_none_stops_no_pass(database: Database) -> None:
+    with database.transaction() as connection:
+        ready(connection)
+        connection.execute("""UPDATE trading_pairs SET account = '{"candles_until": "yesterday"}'""")
+        books, _ = read_books(connection, "a", None, None)
+        assert books.rights["EUR_USD"].evidence_until is None

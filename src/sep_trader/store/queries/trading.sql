@@ -171,7 +171,8 @@ SELECT (sign(e.units) * (e.exit_price - e.entry_price) / e.stop_distance
         * CASE WHEN e.gross_pl <> 0 THEN e.net_pl / e.gross_pl ELSE 1 END)::float8 AS outcome,
     coalesce(e.target_distance / e.stop_distance, 10)::float8 AS most
 FROM trade_executions e JOIN trading_signals s ON s.id = e.signal_id
-WHERE e.pair = :pair AND e.status = 'CLOSED' AND s.origin = 'model' AND e.stop_distance > 0 AND e.entry_time >= :since
+WHERE e.pair = :pair AND e.status = 'CLOSED' AND s.origin = 'model' AND e.stop_distance > 0 AND e.exit_price IS NOT NULL
+    AND e.entry_time >= :since
 ORDER BY e.exit_time, e.id;
 
 -- name: edge_gone :execute
