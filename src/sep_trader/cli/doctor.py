@@ -178,7 +178,7 @@ def _backups(settings: Settings) -> Iterator[Check]:
         return
     try:
         for one in of_backups(list_backups(settings.backup_dir), datetime.now(UTC)):
-            yield Check(one.alert, one.ok, one.detail, "" if one.ok else "sep backup run; sep backup verify")
+            yield Check(one.alert, one.ok, one.detail, "" if one.ok else "sep backup create; sep backup verify")
     except SepError as error:
         yield Check("backup", False, str(error), "see SEP_BACKUP_DIR")
 
