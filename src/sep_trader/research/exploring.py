@@ -14,6 +14,7 @@ from sep_trader.research.backtest import Backtest, Set, backtest, statistics_jso
 from sep_trader.research.catalogue import EXPLORED
 from sep_trader.research.costs import CostModel
 from sep_trader.research.function_rule import FunctionParameters, parameters_of
+from sep_trader.research.learning import KINDS
 from sep_trader.research.material import load
 from sep_trader.research.parameters import RuleParameters
 from sep_trader.research.spreads import SpreadModel, Spreads, filled
@@ -42,6 +43,10 @@ def set_of(strategy: str | Strategy | Callable[..., Any] | None, values: Mapping
 
     Raises InputError for a name or a value that it does not know.
     """
+    if strategy in KINDS:
+        raise InputError(
+            f"{strategy} learns from candles: it has no parameters before", f"sep train PAIR --strategy {strategy}"
+        )
     if strategy is not None and strategy != RULE:
         return parameters_of(strategy, values)
     base = RuleParameters()

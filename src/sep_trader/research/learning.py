@@ -13,6 +13,7 @@ from sep_trader.market.instrument import standard_instrument
 from sep_trader.research.costs import CostModel
 from sep_trader.research.features import Features
 from sep_trader.research.learned import Boosted, Fit, LearnedParameters, Logistic
+from sep_trader.research.parameters import LONGEST_HORIZON
 from sep_trader.research.pricing import priced, whole_ticks
 from sep_trader.research.simulate import net_outcomes, simulate
 from sep_trader.research.strategies import Proposals, mean_candle_range
@@ -38,6 +39,14 @@ class LearnedGrid:
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
             raise InputError(f"unknown model '{self.kind}'", " or ".join(KINDS))
+        for one in self.thresholds:
+            if not (isinstance(one, int | float) and 0.0 < one < 1.0):
+                raise InputError(f"threshold {one} is no probability", "between 0 and 1")
+        for stop, target, horizon in self.exits:
+            if not (stop > 0.0 and target > 0.0 and 1 <= horizon <= LONGEST_HORIZON):
+                raise InputError(
+                    f"exits {stop}:{target}:{horizon} are out of range", "distances above 0, candles from 1 on"
+                )
 
     @property
     def base(self) -> LearnedParameters:
@@ -187,15 +196,17 @@ def _logistic(matrix: Float, won: npt.NDArray[np.bool_]) -> Logistic:
     linear, _ = _sklearn()
     mean, scale = matrix.mean(axis=0), matrix.std(axis=0)
     scale = np.where(scale > 1e-12, scale, 1.0)
-    made = linear.LogisticRegression(C=0.1, max_iter=200).fit((matrix - mean) / scale, won)
+    with _one_thread():
+        made = linear.LogisticRegression(C=0.1, max_iter=200).fit((matrix - mean) / scale, won)
     return Logistic(mean, scale, made.coef_[0].astype(np.float64), float(made.intercept_[0]))
 
 
 def _boosting(matrix: Float, won: npt.NDArray[np.bool_]) -> Boosted:
     _, ensemble = _sklearn()
-    made = ensemble.HistGradientBoostingClassifier(
-        max_iter=_TREES, max_depth=3, learning_rate=0.1, min_samples_leaf=200, early_stopping=False, random_state=1
-    ).fit(matrix, won)
+    with _one_thread():
+        made = ensemble.HistGradientBoostingClassifier(
+            max_iter=_TREES, max_depth=3, learning_rate=0.1, min_samples_leaf=200, early_stopping=False, random_state=1
+        ).fit(matrix, won)
     roots, nodes, begin = [], [], 0
     for (tree,) in made._predictors:
         roots.append(begin)
@@ -211,6 +222,13 @@ def _boosting(matrix: Float, won: npt.NDArray[np.bool_]) -> Boosted:
         right=np.where(leaf, 0, np.concatenate([one["right"].astype(np.int64) + at for one, at in nodes])),
         value=np.concatenate([one["value"] for one, _ in nodes]).astype(np.float64),
     )
+
+
+def _one_thread() -> Any:
+    """A fit on one thread: the same bits on any machine, and no thread that waits busily beside other programs."""
+    from threadpoolctl import threadpool_limits
+
+    return threadpool_limits(limits=1)
 
 
 def _sklearn() -> tuple[Any, Any]:

@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 from tests.support.candles import random_walk
 
+from sep_trader.errors import InputError
 from sep_trader.market.granularity import Granularity
 from sep_trader.research.artifact import Model
 from sep_trader.research.costs import CostModel
+from sep_trader.research.exploring import set_of
 from sep_trader.research.features import Features
 from sep_trader.research.learned import LearnedParameters, LearnedStream, fit_from_json
 from sep_trader.research.learning import LearnedGrid, Learning, _boosting, _logistic
@@ -120,3 +122,22 @@ def test_a_walk_forward_says_how_well_it_was_calibrated() -> None:
         assert abs(found.learned["brier"] - found.learned["brier_base"]) < 0.05, "a random walk tells nothing"
         assert sum(one["entries"] for one in found.learned["calibration"]) > 1_000
         assert {one["feature"] for one in found.learned["importance"]} == set(Features.of(Granularity.M1).names)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"kind": "oracle"}, "unknown model"),
+        ({"thresholds": (2,)}, "threshold 2 is no probability"),
+        ({"thresholds": ("much",)}, "is no probability"),
+        ({"exits": ((0.0, 1.0, 5),)}, "are out of range"),
+    ],
+)
+def test_a_grid_that_makes_no_sense_is_refused(given: dict[str, Any], said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        LearnedGrid(**given)
+
+
+def test_a_backtest_of_what_has_yet_to_learn_says_so() -> None:
+    with pytest.raises(InputError, match="sep train PAIR --strategy logistic"):
+        set_of("logistic", {})
