@@ -20,8 +20,8 @@ from sep_trader.research.strategies import Proposals, mean_candle_range
 
 Float = npt.NDArray[np.float64]
 KINDS = ("logistic", "boosting")
-_MOST_ROWS = 60_000
-"""Labels overlap: more rows tell little more."""
+_MOST_ROWS = {"logistic": 60_000, "boosting": 20_000}
+"""Labels overlap: more rows tell little more, and trees take long."""
 _LEAST_ROWS = 500
 _THRESHOLDS = (0.5, 0.55, 0.6, 0.65)
 _BINS = 10
@@ -129,7 +129,7 @@ class Learning:
 
     def _fit(self, kind: str, rows: npt.NDArray[np.int64], outcome: Float) -> Fit | None:
         rows = rows[self.known[rows] & np.isfinite(outcome[rows])]
-        rows = rows[:: max(1, len(rows) // _MOST_ROWS)]
+        rows = rows[:: max(1, -(-len(rows) // _MOST_ROWS[kind]))]
         won = outcome[rows] > 0
         if len(rows) < _LEAST_ROWS or won.all() or not won.any():
             return None
