@@ -19,7 +19,7 @@ from sep_trader.market.candles import Candles
 from sep_trader.market.granularity import Granularity
 from sep_trader.research.costs import CostModel
 from sep_trader.research.function_grid import FunctionGrid
-from sep_trader.research.function_rule import FunctionStream, parameters_of
+from sep_trader.research.function_rule import parameters_of
 from sep_trader.research.learning import LearnedGrid
 from sep_trader.research.training_sweep import FunctionTraining
 from sep_trader.research.walk_forward import WalkForwardPlan, walk_forward
@@ -54,7 +54,7 @@ def stream_is_batch(candles: Candles) -> dict[str, Any]:
     """Candles at which the stream proposes something else than the batch; none is wanted."""
     parameters = parameters_of("sma_cross", {})
     whole = parameters.propose(candles)
-    stream = FunctionStream(parameters, Granularity.M1, candles.instrument)
+    stream = parameters.stream(candles.instrument, Granularity.M1)
     columns = (candles.time, candles.open, candles.high, candles.low, candles.close, candles.spread, candles.volume)
     differing = 0
     begun = time.perf_counter()

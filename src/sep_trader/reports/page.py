@@ -20,8 +20,8 @@ def page_of(report: dict[str, Any]) -> str:
     manifest = report["manifest"]
     title = f"{manifest['pair']} {manifest.get('granularity', '')} {manifest['kind']}".replace("  ", " ")
     body = "".join(_sections(report, title))
-    # Inside a script element only this sequence could end it early.
-    data = json.dumps(report, separators=(",", ":"), allow_nan=False).replace("</", "<\\/")
+    # Nothing inside a script element may look like a tag.
+    data = json.dumps(report, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
     scripts = [text_of("lightweight-charts.js"), text_of("uPlot.iife.min.js")]
     own = (_HERE / "page.js").read_text(encoding="utf-8")
     style = text_of("uPlot.min.css") + (_HERE / "page.css").read_text(encoding="utf-8")

@@ -9,8 +9,7 @@ import numpy as np
 
 from sep_trader.errors import InputError
 from sep_trader.market.candles import Candles
-from sep_trader.market.clock import from_epoch, parse_rfc3339
-from sep_trader.market.granularity import Granularity
+from sep_trader.market.clock import from_epoch
 from sep_trader.market.instrument import parse_pair, standard_instrument
 from sep_trader.reports.figures import (
     account_path,
@@ -21,18 +20,16 @@ from sep_trader.reports.figures import (
     trades_json,
 )
 from sep_trader.research import ledger
-from sep_trader.research.artifact import data_hash
 from sep_trader.research.backtest import TradeTable, backtest
 from sep_trader.research.chosen import summary_of
 from sep_trader.research.evidence import stressed
-from sep_trader.research.exploring import costs_from, explored_again
+from sep_trader.research.exploring import explored_again
 from sep_trader.research.parameters import RuleParameters
 from sep_trader.research.plain import plain
+from sep_trader.research.reading import ReadAgain, read_again
 from sep_trader.research.registration import grid_from
-from sep_trader.research.spreads import filled
 from sep_trader.research.standing import bets_of
-from sep_trader.research.walk_forward import OutOfSample, WalkForwardPlan, at_costs, longest, walk_forward
-from sep_trader.store import candles as candle_store
+from sep_trader.research.walk_forward import AnyGrid, OutOfSample, WalkForwardPlan, at_costs, longest, walk_forward
 from sep_trader.store.database import Database
 from sep_trader.store.queries import Row, queries
 
@@ -92,32 +89,22 @@ def table_of_target(database: Database, target: Target) -> TradeTable:
     """The trades of a run (out of sample) or a backtest, computed again."""
     if target.kind is ledger.Kind.EXPLORED:
         return explored_again(database, target.run_id, target.pair, target.begun).backtest.trades
-    candles, (costs, _) = _candles(database, target), costs_from(target.begun["costs"])
+    _, _, found = _walked(database, target)
+    return found.table
+
+
+def _walked(database: Database, target: Target) -> tuple[ReadAgain, AnyGrid, OutOfSample]:
+    """A training run, computed again. Raises InputError where the candles are not those of the run."""
+    read = read_again(database, target.pair, target.begun)
+    read.require_same()
     grid, plan = grid_from(target.begun["grid"]), WalkForwardPlan(**target.begun["plan"])
-    return walk_forward(candles, grid, costs, stressed(costs), plan, lambda *_: None, device="cpu").table
-
-
-def _candles(database: Database, target: Target) -> Candles:
-    begun = target.begun
-    _, model = costs_from(begun["costs"])
-    with database.transaction() as connection:
-        candles = candle_store.read_or_make(
-            connection, target.pair, Granularity.parse(begun["granularity"]), parse_rfc3339(begun["candles_from"]),
-            parse_rfc3339(begun["candles_until"]),
-        )  # fmt: skip
-    whole, _ = filled(candles, model, float(standard_instrument(target.pair).pip))
-    if data_hash(whole) != begun["data_hash"]:
-        raise InputError(
-            f"the store's candles of {target.pair} are not those of the run: {len(candles)}, then {begun['candles']}",
-            "import them again, or run it again",
-        )
-    return whole
+    costs = read.costs
+    return read, grid, walk_forward(read.candles, grid, costs, stressed(costs), plan, lambda *_: None, device="cpu")
 
 
 def _of_run(database: Database, target: Target) -> dict[str, Any]:
-    candles, (costs, _) = _candles(database, target), costs_from(target.begun["costs"])
-    grid, plan = grid_from(target.begun["grid"]), WalkForwardPlan(**target.begun["plan"])
-    found = walk_forward(candles, grid, costs, stressed(costs), plan, lambda *_: None, device="cpu")
+    read, grid, found = _walked(database, target)
+    candles, costs, plan = read.candles, read.costs, WalkForwardPlan(**target.begun["plan"])
     with database.transaction() as connection:
         run = queries.only(connection, "run_of", Row, run_id=target.run_id)
     last = next((one for one in reversed(found.chosen) if one is not None), grid.base)
@@ -125,10 +112,9 @@ def _of_run(database: Database, target: Target) -> dict[str, Any]:
     seconds = candles.granularity.seconds
     bets = bets_of(target.pair, "run", found.trades, costs, seconds)
     until = from_epoch(int(candles.time[-1]) + seconds)
-    sensitivity = []
-    for multiple in MULTIPLES:
-        net = at_costs(candles, found.chosen, grid, replace(costs, spread_multiplier=multiple), plan).net / costs.pip
-        sensitivity.append(_sensitivity(multiple, net))
+    charged = [replace(costs, spread_multiplier=multiple) for multiple in MULTIPLES]
+    tried = at_costs(candles, found.chosen, grid, charged, plan)
+    sensitivity = [_sensitivity(m, one.net / costs.pip) for m, one in zip(MULTIPLES, tried, strict=True)]
     return {
         "verdict": {"verdict": run["verdict"], "reason": run["reason"], "table": run["evidence"].get("table", [])},
         **figures_of(found.table, candles),

@@ -6,21 +6,16 @@ from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from sep_trader.errors import InputError
-from sep_trader.market.clock import parse_rfc3339
-from sep_trader.market.granularity import Granularity
 from sep_trader.research import ledger
-from sep_trader.research.artifact import data_hash
 from sep_trader.research.backtest import Backtest, Set, backtest, statistics_json
 from sep_trader.research.catalogue import EXPLORED
-from sep_trader.research.costs import CostModel
 from sep_trader.research.function_rule import FunctionParameters, parameters_of
 from sep_trader.research.learning import KINDS
 from sep_trader.research.material import load
 from sep_trader.research.parameters import RuleParameters
-from sep_trader.research.spreads import SpreadModel, Spreads, filled
+from sep_trader.research.reading import read_again
+from sep_trader.research.spreads import Spreads
 from sep_trader.research.training import TrainingSpec
-from sep_trader.states import SpreadSource
-from sep_trader.store import candles as candle_store
 from sep_trader.store.database import Database
 from sep_trader.strategies.port import Strategy
 
@@ -90,26 +85,8 @@ def explored_again(database: Database, run_id: uuid.UUID, pair: str, content: di
 
     Raises InputError where they are not those that it was made on, or where its strategy was changed.
     """
-    costs, model = costs_from(content["costs"])
-    with database.transaction() as connection:
-        candles = candle_store.read_or_make(
-            connection, pair, Granularity.parse(content["granularity"]), parse_rfc3339(content["candles_from"]),
-            parse_rfc3339(content["candles_until"]),
-        )  # fmt: skip
-    whole, spreads = filled(candles, model, costs.pip)
-    if data_hash(whole) != content["data_hash"]:
-        raise InputError(
-            f"the store's candles of {pair} are not those of the run: {len(candles)}, then {content['candles']}",
-            "import them again, or run it again",
-        )
+    given = read_again(database, pair, content)
+    given.require_same()
     reader = FunctionParameters.from_json if content["kind"] == "function" else RuleParameters.from_json
     parameters: Set = reader(content["parameters"])
-    return Exploration(run_id, backtest(whole, parameters, costs), spreads, content)
-
-
-def costs_from(given: dict[str, Any]) -> tuple[CostModel, SpreadModel | None]:
-    """Costs and the model of spreads, as a run keeps them."""
-    spread = given["spread"]
-    by_hour = spread["pips_by_hour"]
-    model = None if by_hour is None else SpreadModel(tuple(by_hour), SpreadSource(spread["source"]))
-    return CostModel(**{name: value for name, value in given.items() if name != "spread"}), model
+    return Exploration(run_id, backtest(given.candles, parameters, given.costs), given.spreads, content)

@@ -1,6 +1,5 @@
 """A parameter set of a strategy that is a function: what it proposes on a series, and candle by candle."""
 
-from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
@@ -12,8 +11,8 @@ from sep_trader.errors import InputError
 from sep_trader.market.candles import Candles
 from sep_trader.market.granularity import Granularity
 from sep_trader.research.parameters import LONGEST_HORIZON, RANGE_CANDLES
-from sep_trader.research.rule_stream import Proposal
 from sep_trader.research.strategies import Proposals, mean_candle_range
+from sep_trader.research.window_stream import WindowStream
 from sep_trader.strategies.finding import Found, find, find_again
 from sep_trader.strategies.port import Strategy, Value
 
@@ -71,6 +70,10 @@ class FunctionParameters:
         known = np.isfinite(mean_range) & (mean_range > 0) & (stops > 0) & (targets > 0)
         return Proposals(np.where(known, side, 0).astype(np.int8), np.ones(len(side)), stops, targets, None)
 
+    def stream(self, instrument: str, granularity: Granularity) -> WindowStream:
+        """The same, candle by candle."""
+        return WindowStream(self.propose, instrument, granularity, self.warm_up(granularity))
+
     def to_json(self) -> dict[str, Any]:
         """As JSON values."""
         exits = {name: _text(getattr(self, name)) for name in EXIT_NAMES}
@@ -104,39 +107,6 @@ def parameters_of(text: str | Strategy | Callable[..., Any], values: Mapping[str
         found, tuple(sorted(chosen.items())), float(exits["stop_ranges"]), float(exits["target_ranges"]),
         int(exits["horizon"]),
     )  # fmt: skip
-
-
-class FunctionStream:
-    """Takes complete candles, oldest first, and says at each close what the function does on as many of them as it says
-    that it needs."""
-
-    def __init__(self, parameters: FunctionParameters, granularity: Granularity, instrument: str) -> None:
-        self._parameters, self._granularity, self._instrument = parameters, granularity, instrument
-        self._rows: deque[tuple[float, ...]] = deque(maxlen=parameters.warm_up(granularity) + 1)
-        self.time: int | None = None
-        """Start of the newest candle taken, seconds since the epoch."""
-
-    def update(
-        self, time: int, open_: float, high: float, low: float, close: float, spread: float = np.nan, volume: int = 0
-    ) -> Proposal | None:
-        """Take the next candle; returns the proposal at its close, if there is one."""
-        self.time = time
-        self._rows.append((time, open_, high, low, close, spread, volume))
-        if len(self._rows) < RANGE_CANDLES:
-            return None
-        rows = np.array(self._rows)
-        opened, highs, lows, closes, spreads = rows[:, 1:6].T.copy()
-        candles = Candles(
-            self._instrument, self._granularity, rows[:, 0].astype(np.int64), opened, highs, lows, closes, spreads,
-            rows[:, 6].astype(np.int64),
-        )  # fmt: skip
-        found = self._parameters.propose(candles)
-        if found.side[-1] == 0:
-            return None
-        return Proposal(
-            side=int(found.side[-1]), confidence=float(found.confidence[-1]), stop=float(found.stop[-1]),
-            target=float(found.target[-1]), metrics=None,
-        )  # fmt: skip
 
 
 def _text(value: float) -> float | int | str:

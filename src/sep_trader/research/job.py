@@ -29,7 +29,6 @@ from sep_trader.states import Verdict
 from sep_trader.store.database import Connection, Database
 from sep_trader.store.queries import queries
 
-_DAY_S = 86_400
 _YEAR_DAYS = 365.25
 
 

@@ -7,10 +7,10 @@ from typing import Any
 from sep_trader.research import ledger
 from sep_trader.research.artifact import Model
 from sep_trader.research.evidence import Evidence, Shortfall
-from sep_trader.research.spreads import SpreadModel, Spreads
+from sep_trader.research.spreads import Spreads
 from sep_trader.research.table import Condition
 from sep_trader.research.training import TrainingResult
-from sep_trader.states import SpreadSource, Verdict
+from sep_trader.states import Verdict
 from sep_trader.store.database import Database
 from sep_trader.store.queries import queries
 
@@ -51,12 +51,6 @@ def kept(database: Database, pair: str, begun: dict[str, Any]) -> TrainingResult
         evidence=Evidence(**{name: value for name, value in row.evidence.items() if name in names}),
         parameters=model.parameters,
         device="kept",
-        spreads=_spreads((model.costs or {})["spread"]),
+        spreads=Spreads.from_json((model.costs or {})["spread"]),
         **{name: row.account[name] for name in _ACCOUNT},
     )
-
-
-def _spreads(given: dict[str, Any]) -> Spreads:
-    source, by_hour = SpreadSource(given["source"]), given["pips_by_hour"]
-    model = None if by_hour is None else SpreadModel(tuple(by_hour), source)
-    return Spreads(source, given["recorded"], given["candles"], model)

@@ -4,7 +4,6 @@ Pure. A fit is JSON: never code. Two models, one for buying and one for selling,
 the set's exits ends above its costs; the higher one proposes where it reaches the threshold.
 """
 
-from collections import deque
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -15,8 +14,8 @@ from sep_trader.errors import InputError
 from sep_trader.market.candles import Candles
 from sep_trader.market.granularity import Granularity
 from sep_trader.research.features import VERSION, Features
-from sep_trader.research.rule_stream import Proposal
 from sep_trader.research.strategies import Proposals, mean_candle_range
+from sep_trader.research.window_stream import WindowStream
 
 Float = npt.NDArray[np.float64]
 _ROWS = 16_384
@@ -125,6 +124,11 @@ class LearnedParameters:
         """What the model proposes at each candle's close; confidence is the probability."""
         return self.on(self.features.matrix(candles), mean_candle_range(candles))
 
+    def stream(self, instrument: str, granularity: Granularity) -> WindowStream:
+        """The same, candle by candle. The first bits of a session depend on its start: a day is kept beside."""
+        day = 86_400 // granularity.seconds
+        return WindowStream(self.propose, instrument, granularity, self.warm_up(granularity), more=day)
+
     def on(self, matrix: Float, mean_range: Float) -> Proposals:
         """The same, from features that were computed already."""
         safe = np.where(np.isfinite(mean_range), mean_range, np.inf)
@@ -158,36 +162,3 @@ class LearnedParameters:
         return cls(
             Features.from_json(data["features"]), fit_from_json(data["buy"]), fit_from_json(data["sell"]), **exits
         )
-
-
-class LearnedStream:
-    """Takes complete candles, oldest first, and asks the model on as many as it needs and a day."""
-
-    def __init__(self, parameters: LearnedParameters, granularity: Granularity, instrument: str) -> None:
-        self._parameters, self._granularity, self._instrument = parameters, granularity, instrument
-        self._least = parameters.warm_up(granularity)
-        self._rows: deque[tuple[float, ...]] = deque(maxlen=self._least + 86_400 // granularity.seconds + 1)
-        self.time: int | None = None
-        """Start of the newest candle taken, seconds since the epoch."""
-
-    def update(
-        self, time: int, open_: float, high: float, low: float, close: float, spread: float = np.nan, volume: int = 0
-    ) -> Proposal | None:
-        """Take the next candle; returns the proposal at its close, if there is one."""
-        self.time = time
-        self._rows.append((time, open_, high, low, close, spread, volume))
-        if len(self._rows) <= self._least:
-            return None
-        rows = np.array(self._rows)
-        opened, highs, lows, closes, spreads = rows[:, 1:6].T.copy()
-        candles = Candles(
-            self._instrument, self._granularity, rows[:, 0].astype(np.int64), opened, highs, lows, closes, spreads,
-            rows[:, 6].astype(np.int64),
-        )  # fmt: skip
-        found = self._parameters.propose(candles)
-        if found.side[-1] == 0:
-            return None
-        return Proposal(
-            side=int(found.side[-1]), confidence=float(found.confidence[-1]), stop=float(found.stop[-1]),
-            target=float(found.target[-1]), metrics=None,
-        )  # fmt: skip

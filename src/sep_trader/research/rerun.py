@@ -4,17 +4,12 @@ import uuid
 from dataclasses import dataclass
 
 from sep_trader.errors import InputError
-from sep_trader.market.clock import parse_rfc3339
-from sep_trader.market.granularity import Granularity
 from sep_trader.research import ledger
-from sep_trader.research.artifact import data_hash
 from sep_trader.research.evidence import stressed
-from sep_trader.research.exploring import costs_from
 from sep_trader.research.identity import code_identity
+from sep_trader.research.reading import read_again
 from sep_trader.research.registration import grid_from
-from sep_trader.research.spreads import filled
 from sep_trader.research.walk_forward import WalkForwardPlan, walk_forward
-from sep_trader.store import candles as candle_store
 from sep_trader.store.database import Database
 
 
@@ -49,21 +44,11 @@ def rerun(database: Database, run_id: uuid.UUID) -> Rerun:
         raise InputError(f"run {run_id} broke off: there is nothing to compare with", "see: sep research ledger show")
     begun, found = rows[ledger.Kind.BEGUN], rows[ledger.Kind.FINISHED].content
     given = begun.content
-    costs, spread = costs_from(given["costs"])
-    with database.transaction() as connection:
-        candles = candle_store.read_or_make(
-            connection,
-            begun.pair,
-            Granularity.parse(given["granularity"]),
-            parse_rfc3339(given["candles_from"]),
-            parse_rfc3339(given["candles_until"]),
-        )
-    candles, _ = filled(candles, spread, costs.pip)
-    differing = []
-    if data_hash(candles) != given["data_hash"]:
-        differing.append(f"the candles are not the same: {len(candles)}, then {given['candles']}")
+    read = read_again(database, begun.pair, given)
+    differing = [] if read.difference is None else [read.difference]
+    plan = WalkForwardPlan(**given["plan"])
     result = walk_forward(
-        candles, grid_from(given["grid"]), costs, stressed(costs), WalkForwardPlan(**given["plan"]), lambda *_: None
+        read.candles, grid_from(given["grid"]), read.costs, stressed(read.costs), plan, lambda *_: None
     )
     if result.trades.digest() != found["trades_hash"]:
         differing.append(f"the trades are not the same: {len(result.trades)}, then {found['trades']}")

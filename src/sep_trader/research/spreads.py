@@ -91,6 +91,13 @@ class Spreads:
             "source": self.source, "recorded": self.recorded, "candles": self.candles, "pips_by_hour": by_hour,
         }  # fmt: skip
 
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> "Spreads":
+        """Read `to_json`'s values."""
+        source, by_hour = SpreadSource(data["source"]), data["pips_by_hour"]
+        model = None if by_hour is None else SpreadModel(tuple(by_hour), source)
+        return cls(source, data["recorded"], data["candles"], model)
+
     def __str__(self) -> str:
         if self.source is SpreadSource.RECORDED:
             return "spreads recorded"

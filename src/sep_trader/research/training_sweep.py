@@ -104,16 +104,15 @@ class FunctionTraining:
         known = np.isfinite(self.mean_range) & (self.mean_range > 0)
         scale = np.where(known, self.mean_range, 1.0)
         terms, spread = standard_instrument(self.candles.instrument), self.candles.spread
-        keys = list(dict.fromkeys((one.rule, one.stop_ranges) for one in sets))
-        first = {(one.rule, one.stop_ranges): one for one in sets}
-        rows = []
-        for key in keys:
-            side = self.entries(first[key]).side
-            near = too_near(whole_ticks(key[1] * scale, terms), spread)
-            rows.append(np.where(known & ~near, side, 0).astype(np.int8))
-        exits = [
-            (keys.index((one.rule, one.stop_ranges)), one.stop_ranges, one.target_ranges, one.horizon) for one in sets
-        ]
+        row_of: dict[object, int] = {}
+        rows: list[npt.NDArray[np.int8]] = []
+        for one in sets:
+            # Sets that share their signals and their stop share a row.
+            if (one.rule, one.stop_ranges) not in row_of:
+                row_of[one.rule, one.stop_ranges] = len(rows)
+                near = too_near(whole_ticks(one.stop_ranges * scale, terms), spread)
+                rows.append(np.where(known & ~near, self.entries(one).side, 0).astype(np.int8))
+        exits = [(row_of[one.rule, one.stop_ranges], one.stop_ranges, one.target_ranges, one.horizon) for one in sets]
         job = SweepJob(self.candles, costs, folds, scale, sides=np.stack(rows))
         return sweep_sides([job], exits, device=device, threads=threads)[0]
 

@@ -29,6 +29,8 @@ Int = npt.NDArray[np.int64]
 Progress = Callable[[int, int], None]
 P = TypeVar("P")
 AnyGrid = Grid | FunctionGrid | LearnedGrid
+AnySeries = RuleTraining | FunctionTraining | Learning
+Cuts = Sequence[tuple[slice, slice]]
 
 
 ORIGIN = 946_684_800
@@ -167,17 +169,16 @@ def walk_forward(
     begins with the result on this one. device, threads: as `sweep` takes them.
     """
     on_gpu(device, 0.0)  # A device that is not there is said first.
+    cuts = plan.cuts(candles, longest(grid))
     if isinstance(grid, LearnedGrid):
-        return _walk_learning(candles, grid, costs, stressed, plan, progress)
-    sets: list[Any] = list(grid.sets())
-    cuts = plan.cuts(candles, max(s.horizon for s in sets))
-    series = series_of(candles, sets)
-    swept = series.sweep(sets, costs, [(train.start, train.stop) for train, _ in cuts], device, threads)
+        way = _by_learning(candles, grid, costs, cuts, plan)
+    else:
+        way = _by_sweeping(candles, grid, costs, cuts, plan, device, threads)
     progress(1, 1 + len(cuts))
     chosen: list[Any] = []
-    plain, worse = _Tester(series, costs), _Tester(series, stressed)
+    plain, worse = _Tester(way.series, costs), _Tester(way.series, stressed)
     for fold, (_, test) in enumerate(cuts):
-        best = best_set(sets, swept.trades[fold], swept.sharpe[fold], plan.min_trades)
+        best = way.choose(fold)
         chosen.append(best)
         if best is not None:
             plain.test(best, test)
@@ -185,6 +186,7 @@ def walk_forward(
             worse.test(best, test)
         progress(2 + fold, 1 + len(cuts))
     covered = np.concatenate([np.unique(candles.time[test] // 86_400) for _, test in cuts])
+    tests = [test for _, test in cuts]
     return OutOfSample(
         trades=plain.joined(),
         table=plain.table(costs.pip),
@@ -192,44 +194,48 @@ def walk_forward(
         open_trades=plain.open,
         days=np.unique(covered),
         chosen=chosen,
-        device=swept.device,
-        blocks=series.sweep(sets, costs, _blocks(len(candles)), device, threads).net,
+        device=way.device,
+        blocks=way.blocks,
+        learned=way.series.quality(chosen, tests) if isinstance(way.series, Learning) else None,
     )
 
 
-def _walk_learning(
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """How a fold's parameters are chosen. choose: by the fold's number; None where nothing is."""
+
+    series: AnySeries
+    choose: Callable[[int], Any]
+    device: str
+    blocks: Float
+
+
+def _by_sweeping(
     candles: Candles,
-    grid: LearnedGrid,
+    grid: Grid | FunctionGrid,
     costs: CostModel,
-    stressed: CostModel,
+    cuts: Cuts,
     plan: WalkForwardPlan,
-    progress: Progress,
-) -> OutOfSample:
-    """Fit and choose in each training part, trade the part after it."""
-    cuts = plan.cuts(candles, max(one[2] for one in grid.exits))
+    device: str,
+    threads: int,
+) -> _Way:
+    """Sweep all sets over all training parts in one go; each fold takes the best of its own."""
+    sets: list[Any] = list(grid.sets())
+    series = series_of(candles, sets)
+    swept = series.sweep(sets, costs, [(train.start, train.stop) for train, _ in cuts], device, threads)
+    blocks = series.sweep(sets, costs, _blocks(len(candles)), device, threads).net
+
+    def choose(fold: int) -> Any:
+        return best_set(sets, swept.trades[fold], swept.sharpe[fold], plan.min_trades)
+
+    return _Way(series, choose, swept.device, blocks)
+
+
+def _by_learning(candles: Candles, grid: LearnedGrid, costs: CostModel, cuts: Cuts, plan: WalkForwardPlan) -> _Way:
+    """Fit in each training part. There are no sets to compare over blocks."""
     series = Learning.of(candles, costs)
-    progress(1, 1 + len(cuts))
-    chosen: list[Any] = []
-    plain, worse = _Tester(series, costs), _Tester(series, stressed)
-    for fold, (train, test) in enumerate(cuts):
-        best = series.fit(grid, train, plan.min_trades)
-        chosen.append(best)
-        if best is not None:
-            plain.test(best, test)
-            worse.test(best, test)
-        progress(2 + fold, 1 + len(cuts))
-    covered = np.concatenate([np.unique(candles.time[test] // 86_400) for _, test in cuts])
-    return OutOfSample(
-        trades=plain.joined(),
-        table=plain.table(costs.pip),
-        stressed=worse.joined().net,
-        open_trades=plain.open,
-        days=np.unique(covered),
-        chosen=chosen,
-        device="cpu",
-        blocks=np.zeros((BLOCKS, 1)),
-        learned=series.quality(chosen, [test for _, test in cuts]),
-    )
+    none = np.zeros((BLOCKS, 1))
+    return _Way(series, lambda fold: series.fit(grid, cuts[fold][0], plan.min_trades), "cpu", none)
 
 
 def _blocks(n: int) -> list[tuple[int, int]]:
@@ -239,16 +245,19 @@ def _blocks(n: int) -> list[tuple[int, int]]:
 
 
 def at_costs(
-    candles: Candles, chosen: Sequence[Any], grid: AnyGrid, costs: CostModel, plan: WalkForwardPlan
-) -> HeldOut:
-    """The test trades of sets that were chosen already, at other costs."""
+    candles: Candles, chosen: Sequence[Any], grid: AnyGrid, costs: Sequence[CostModel], plan: WalkForwardPlan
+) -> list[HeldOut]:
+    """The test trades of sets that were chosen already, at other costs, one after the other."""
     sets: list[Any] = list(grid.sets())
-    series = Learning.of(candles, costs) if isinstance(grid, LearnedGrid) else series_of(candles, sets)
-    tester = _Tester(series, costs)
-    for best, (_, test) in zip(chosen, plan.cuts(candles, longest(grid)), strict=True):
-        if best is not None:
-            tester.test(best, test)
-    return tester.joined()
+    series = Learning.of(candles, costs[0]) if isinstance(grid, LearnedGrid) else series_of(candles, sets)
+    cuts, found = plan.cuts(candles, longest(grid)), []
+    for one in costs:
+        tester = _Tester(series, one)
+        for best, (_, test) in zip(chosen, cuts, strict=True):
+            if best is not None:
+                tester.test(best, test)
+        found.append(tester.joined())
+    return found
 
 
 def longest(grid: AnyGrid) -> int:
@@ -273,7 +282,7 @@ def best_set(sets: Sequence[P], trades: Float, sharpe: Float, min_trades: int) -
 class _Tester:
     """Trades fold after fold, one position at a time."""
 
-    def __init__(self, series: RuleTraining | FunctionTraining | Learning, costs: CostModel) -> None:
+    def __init__(self, series: AnySeries, costs: CostModel) -> None:
         self.series, self.costs = series, costs
         self._terms = standard_instrument(series.candles.instrument)
         self.open = 0

@@ -13,12 +13,11 @@ from sep_trader.market.instrument import Instrument
 from sep_trader.qfh import WindowMetrics
 from sep_trader.qfh.reference import METRICS
 from sep_trader.research.artifact import Model
-from sep_trader.research.function_rule import FunctionStream
-from sep_trader.research.learned import LearnedParameters, LearnedStream
 from sep_trader.research.parameters import RuleParameters
 from sep_trader.research.pricing import priced, too_near, whole_ticks
 from sep_trader.research.rule_stream import RuleStream
 from sep_trader.research.strategies import propose
+from sep_trader.research.window_stream import WindowStream
 from sep_trader.signals.signal import Signal, signal_id
 from sep_trader.states import SignalKind
 
@@ -103,12 +102,10 @@ def _signal(
     )
 
 
-def _stream(model: Model) -> RuleStream | FunctionStream | LearnedStream:
+def _stream(model: Model) -> RuleStream | WindowStream:
     if isinstance(model.parameters, RuleParameters):
         return RuleStream(model.parameters, model.granularity)
-    if isinstance(model.parameters, LearnedParameters):
-        return LearnedStream(model.parameters, model.granularity, model.pair)
-    return FunctionStream(model.parameters, model.granularity, model.pair)
+    return model.parameters.stream(model.pair, model.granularity)
 
 
 def metrics_at(metrics: WindowMetrics | None, i: int) -> dict[str, Any]:

@@ -65,13 +65,19 @@ def find(text: "str | Strategy | Callable[..., Any]") -> Found:
 
 
 def find_again(given: Mapping[str, str]) -> Found:
-    """Load what `to_json` names. Raises InputError where it is gone, or is not what it was."""
-    found = find(given["from"])
+    """Load what `to_json` names. Raises InputError where it is gone or was changed: nothing of it is run then."""
+    text = given["from"]
+    path, colon, _ = text.rpartition(":")
+    if colon and Path(path).is_file() and _sha(Path(path)) != given["sha256"]:
+        raise _changed(text)
+    found = find(text)
     if found.sha256 != given["sha256"]:
-        raise InputError(
-            f"strategy {given['from']} was changed since it was trained", "train again, or bring the old file back"
-        )
+        raise _changed(text)
     return found
+
+
+def _changed(text: str) -> InputError:
+    return InputError(f"strategy {text} was changed since it was trained", "train again, or bring the old file back")
 
 
 def registered_names() -> list[str]:

@@ -75,7 +75,7 @@ class Strategy:
     """A function with what training and live trading need to know of it.
 
     grid: values to try by parameter. warm_up: candles before the first one that can propose: a number, or a function of
-    the parameters; None for twice the largest whole number among them and a day's worth at most. exits: see
+    the parameters; None for twice the largest whole number among them. exits: see
     DEFAULT_EXITS; several of them are tried. exit: `bracket`, or `side`: a proposal of the other side closes the trade,
     too.
     """

@@ -124,7 +124,7 @@ def test_a_run_again_is_the_same_to_the_byte_and_other_candles_are_found(databas
         assert len(ledger.entries(connection)) == 2, "a rerun tries nothing new"
     changed = rerun(database, begun.run_id)
     assert not changed.ok
-    assert any("the candles are not the same" in one for one in changed.differing)
+    assert any("are not those of the run" in one for one in changed.differing)
 
 
 def test_the_hash_is_that_of_the_row_as_it_is_stored(database: Database) -> None:

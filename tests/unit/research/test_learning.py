@@ -15,7 +15,7 @@ from sep_trader.research.artifact import Model
 from sep_trader.research.costs import CostModel
 from sep_trader.research.exploring import set_of
 from sep_trader.research.features import Features
-from sep_trader.research.learned import LearnedParameters, LearnedStream, fit_from_json
+from sep_trader.research.learned import LearnedParameters, fit_from_json
 from sep_trader.research.learning import LearnedGrid, Learning, _boosting, _logistic
 from sep_trader.research.lookahead import looks_ahead, needs_more
 from sep_trader.research.walk_forward import WalkForwardPlan, walk_forward
@@ -93,7 +93,7 @@ def test_it_is_data_and_neither_looks_ahead_nor_wakes_too_early() -> None:
 def test_candle_by_candle_is_the_whole_series() -> None:
     parameters, part = made(0.45), CANDLES.take(slice(0, 2_200))
     whole = parameters.propose(part)
-    stream = LearnedStream(parameters, Granularity.M1, "EUR_USD")
+    stream = parameters.stream("EUR_USD", Granularity.M1)
     columns = (part.time, part.open, part.high, part.low, part.close, part.spread, part.volume)
     begin = parameters.warm_up(Granularity.M1) + 1_441
     for at, row in enumerate(zip(*(column.tolist() for column in columns), strict=True)):

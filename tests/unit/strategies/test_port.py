@@ -13,7 +13,7 @@ from sep_trader.errors import InputError
 from sep_trader.market.granularity import Granularity
 from sep_trader.research.artifact import Model
 from sep_trader.research.function_grid import FunctionGrid
-from sep_trader.research.function_rule import FunctionStream, parameters_of
+from sep_trader.research.function_rule import parameters_of
 from sep_trader.research.lookahead import looks_ahead, needs_more
 from sep_trader.research.strategies import propose
 from sep_trader.strategies import Entries, View, strategy
@@ -60,7 +60,7 @@ def test_candle_by_candle_is_the_whole_series(one: Any) -> None:
     candles = random_walk(4_000)
     parameters = FunctionGrid.of(one.name, {}).base
     whole = propose(candles, parameters)
-    stream = FunctionStream(parameters, Granularity.M1, "EUR_USD")
+    stream = parameters.stream("EUR_USD", Granularity.M1)
     prices = (candles.time, candles.open, candles.high, candles.low, candles.close, candles.spread, candles.volume)
     begin = parameters.warm_up(Granularity.M1)
     for at, row in enumerate(zip(*(column.tolist() for column in prices), strict=True)):
@@ -88,6 +88,11 @@ def test_a_plain_function_of_a_file_is_a_strategy(tmp_path: Path) -> None:
     path.write_text(OWN + "# changed")
     with pytest.raises(InputError, match="was changed since it was trained"):
         Model.from_json(model.to_json())
+    # A model that arrives runs no file but the one that it was made of.
+    path.write_text(f"open({str(tmp_path / 'was run')!r}, 'w')")
+    with pytest.raises(InputError, match="was changed since it was trained"):
+        Model.from_json(model.to_json())
+    assert not (tmp_path / "was run").exists()
 
 
 def test_distances_of_its_own_and_larger_candles() -> None:
