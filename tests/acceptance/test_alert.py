@@ -155,3 +155,19 @@ def test_a_database_out_of_reach_is_told_all_the_same(environment: dict[str, str
     away = environment | {"SEP_DATABASE_URL": "postgresql://nobody@127.0.0.1:9/none"}
     sep(away, "alert", "watch", "--once")
     assert [one for one in receiver.titles if one.endswith("database")]
+
+
+def test_a_grave_line_is_told_once_however_often_the_watcher_starts(
+    environment: dict[str, str], receiver: Receiver, database: Database
+) -> None:
+    turn(database, TradingState.ACTIVE)
+    with database.transaction() as connection:
+        Log("trader").write(connection, "edge_gone", "EUR_USD", level="critical")
+    receiver.status = 500
+    sep(environment, "alert", "watch", "--once")
+    assert receiver.titles == []
+    receiver.status = 200
+    for _ in range(3):
+        sep(environment, "alert", "watch", "--once")
+    assert len([one for one in receiver.titles if "edge_gone" in one]) == 1
+    assert len(receiver.titles) == 1, "no trader ever ran here, and nobody is called for that"

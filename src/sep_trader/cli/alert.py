@@ -3,19 +3,19 @@
 import contextlib
 import socket
 import time
-import urllib.request
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Annotated
 
+import httpx
 import typer
 
 from sep_trader.cli import render
 from sep_trader.cli.options import Json
 from sep_trader.cli.wiring import database_url, open_database
-from sep_trader.errors import InputError, SepError
-from sep_trader.ops.alarms import Alarm, GraveLine, Severity, grave_lines, of_findings, of_switch
-from sep_trader.ops.alerts import Notifier, tell
-from sep_trader.ops.health import examine
+from sep_trader.errors import InputError
+from sep_trader.ops.alarms import Severity, seen_accounts
+from sep_trader.ops.alerts import Notifier
+from sep_trader.ops.watcher import Watcher
 from sep_trader.settings import Settings, load_settings
 from sep_trader.store.database import Database
 from sep_trader.store.queries import Row, queries
@@ -23,7 +23,6 @@ from sep_trader.store.queries import Row, queries
 app = typer.Typer(no_args_is_help=True, help="Tell somebody when something is wrong.")
 FOUND = 1
 _PING_S = 60.0
-_HEALTH_S = 30.0
 
 
 @app.command()
@@ -51,14 +50,21 @@ def watch(
     An alarm is told once, again every six hours while it lasts, and when it is over.
     """
     settings = load_settings()
-    notifier = notifier_of(settings)
-    since, pinged, examined = datetime.now(UTC) - timedelta(minutes=5), -_PING_S, -_HEALTH_S
-    found: list[Alarm] = []
+    watcher = Watcher(
+        lambda: Database(database_url(settings), max_size=1),
+        notifier_of(settings),
+        settings.backup_dir,
+        settings.data_dir,
+        socket.gethostname(),
+    )
+    pinged = float("-inf")
     while True:
         mono = time.monotonic()
-        if mono - examined >= _HEALTH_S or once:
-            found, examined = _health(settings), mono
-        since = _look(settings, notifier, found, since)
+        told = watcher.look(mono, datetime.now(UTC))
+        for title in told.arrived:
+            render.errors.print(f"told: {title}", markup=False)
+        for title in told.failed:
+            render.errors.print(f"not told, tried again: {title}", markup=False)
         if settings.deadman_url is not None and mono - pinged >= _PING_S:
             pinged = mono
             _ping(settings.deadman_url.get_secret_value())
@@ -73,12 +79,12 @@ def daily() -> None:
     settings = load_settings()
     with open_database(settings) as database, database.transaction() as connection:
         day = queries.one(connection, "day_summary", Row, now=datetime.now(UTC)) or {}
-        accounts = queries.many(connection, "seen_accounts", Row)
+        accounts = seen_accounts(connection)
         state = queries.only(connection, "trading_state", Row)
     told = [
         f"{day['trades']} trades closed, net {day['net_pl']:+,.2f}; {day['open_trades']} open; {day['signals']} signals"
     ]
-    told += [f"account {a['account_id']}: NAV {a['nav']:,.2f}, today {a['day_pl']:+,.2f}" for a in accounts]
+    told += [f"account {a.account_id}: NAV {a.nav:,.2f}, today {a.day_pl:+,.2f}" for a in accounts]
     told.append(f"trading is {state['state']}")
     title = f"[INFO] {socket.gethostname()} today: net {day['net_pl']:+,.2f}"
     if not notifier_of(settings).send(title, "\n".join(told), Severity.INFO):
@@ -96,42 +102,7 @@ def notifier_of(settings: Settings) -> Notifier:
     return AppriseNotifier(settings.alert_urls.get_secret_value().replace(",", " ").split())
 
 
-def _health(settings: Settings) -> list[Alarm]:
-    """Findings that are not ok; a database out of reach is one of them."""
-    try:
-        url = database_url(settings)
-    except SepError as error:
-        return [Alarm("database", Severity.CRITICAL, str(error))]
-    findings = examine(lambda: Database(url, max_size=1), settings.backup_dir, settings.data_dir, now=datetime.now(UTC))
-    return of_findings(findings)
-
-
-def _look(settings: Settings, notifier: Notifier, found: list[Alarm], since: datetime) -> datetime:
-    """One look; gives the time up to which the log was told. Without a database the alarms go out all the same."""
-    try:
-        with Database(database_url(settings), max_size=1) as database, database.transaction() as connection:
-            lines: list[GraveLine] = grave_lines(connection, since)
-            told = tell(
-                connection, notifier, [*found, *of_switch(connection)], lines, datetime.now(UTC), socket.gethostname()
-            )
-        for title in told.arrived:
-            render.errors.print(f"told: {title}", markup=False)
-        for title in told.failed:
-            render.errors.print(f"not told, tried again: {title}", markup=False)
-        return max([since, *(one.time for one in lines)])
-    except SepError as error:
-        if not _Away.told:
-            _Away.told = notifier.send(f"[CRITICAL] {socket.gethostname()} database", str(error), Severity.CRITICAL)
-        return since
-
-
-class _Away:
-    """Whether somebody was told that the database is out of reach: there is no table to keep it in."""
-
-    told = False
-
-
 def _ping(url: str) -> None:
     """Tell the dead-man's switch that this machine lives; it tells somebody when this stops."""
-    with contextlib.suppress(OSError, ValueError):
-        urllib.request.urlopen(url, timeout=5).close()  # noqa: S310 - the owner's own address
+    with contextlib.suppress(httpx.HTTPError, httpx.InvalidURL):
+        httpx.get(url, timeout=5)

@@ -10,6 +10,8 @@ from sep_trader.cli import render
 from sep_trader.cli.options import Json
 from sep_trader.cli.wiring import open_database
 from sep_trader.market.clock import from_epoch
+from sep_trader.ops.alarms import Severity, ago, of_tables, seen_accounts
+from sep_trader.ops.health import sign_of_life
 from sep_trader.settings import load_settings
 from sep_trader.store.queries import Row, queries
 
@@ -19,7 +21,6 @@ if TYPE_CHECKING:
 
 app = typer.Typer()
 _BEFORE_ALL = from_epoch(0)
-_SILENT_S = 300
 
 
 @app.command()
@@ -47,46 +48,18 @@ def collect(database: "Database") -> dict[str, Any]:
     """Everything that the overview shows."""
     with database.transaction() as connection:
         pairs = queries.many(connection, "pairs", Row)
-        trader = queries.one(connection, "trader_sign_of_life", Row)
-        accounts = queries.many(connection, "seen_accounts", Row)
         return {
             "notice": queries.optional(connection, "notice", str),
             "trading_state": queries.only(connection, "trading_state", Row),
-            "accounts": accounts,
+            "accounts": seen_accounts(connection),
             "open_trades": queries.many(connection, "open_trades", Row),
-            "trader": trader,
-            "alarms": alarms_of(trader, accounts, queries.only(connection, "trading_state", Row)),
+            "trader": sign_of_life(connection),
+            "alarms": of_tables(connection, datetime.now(UTC)),
             "pairs": [{**row, "live": _live(connection, row)} for row in pairs],
             "newest": queries.only(connection, "newest", Row),
             "database": queries.only(connection, "database_info", Row),
             "statements": queries.many(connection, "newest_statements", Row),
         }
-
-
-def alarms_of(trader: dict[str, Any] | None, accounts: list[dict[str, Any]], state: dict[str, Any]) -> list[str]:
-    """What a person should look at now, in words."""
-    found = []
-    now = datetime.now(UTC)
-    if trader is None:
-        found.append("no trader has ever run here")
-    elif trader["state"] == "stopped":
-        found.append("the trader is stopped")
-    elif (now - trader["updated_at"]).total_seconds() > _SILENT_S or trader["state"] == "failed":
-        found.append(f"the trader is {trader['state']}, heard {_ago((now - trader['updated_at']).total_seconds())} ago")
-    if state["state"] != "ACTIVE":
-        found.append(f"trading is {state['state']}: {state['reason']} (by {state['changed_by']})")
-    found += [
-        f"account {one['account_id']} was last seen {_ago(one['age_s'])} ago"
-        for one in accounts
-        if one["age_s"] > _SILENT_S
-    ]
-    return found
-
-
-def _ago(seconds: float) -> str:
-    if seconds < 120:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 7_200 else f"{seconds / 3_600:.0f} h"
 
 
 def _show(found: dict[str, Any]) -> None:
@@ -95,12 +68,13 @@ def _show(found: dict[str, Any]) -> None:
         render.console.print(f"[yellow]{found['notice']}[/]")
     render.console.print(f"Trading is [bold]{state['state']}[/]: {state['reason']} (by {state['changed_by']})")
     for alarm in found["alarms"]:
-        render.console.print(f"[red]ALARM[/] {alarm}")
+        mark = "[dim]note[/]" if alarm.severity is Severity.INFO else "[red]ALARM[/]"
+        render.console.print(f"{mark} {alarm.detail}")
     for one in found["accounts"]:
         render.console.print(
-            f"Account {one['account_id']}: balance {one['balance']:,.2f}, NAV {one['nav']:,.2f}, open P&L "
-            f"{render.signed(one['open_pl'])}, margin used {one['margin_used']:,.2f}, "
-            f"today {render.signed(one['day_pl'])} (seen {_ago(one['age_s'])} ago)"
+            f"Account {one.account_id}: balance {one.balance:,.2f}, NAV {one.nav:,.2f}, open P&L "
+            f"{render.signed(one.open_pl)}, margin used {one.margin_used:,.2f}, "
+            f"today {render.signed(one.day_pl)} (seen {ago(one.age_s)} ago)"
         )
     render.console.print(
         f"Newest candle {render.shown(newest['candle'])}, signal {render.shown(newest['signal'])}, "

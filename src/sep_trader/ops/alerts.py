@@ -42,6 +42,8 @@ class Told:
 
     arrived: list[str]
     failed: list[str]
+    until: datetime | None
+    """The time of the newest line of the log that needs no telling any more; None where nothing was told."""
 
 
 def tell(
@@ -52,10 +54,10 @@ def tell(
     now: datetime,
     host: str,
 ) -> Told:
-    """Tell what is new, what lasts, what is over, and each grave line once."""
+    """Tell what is new, what lasts, what is over, and each grave line once. INFO alarms call nobody."""
     known = {one.alarm: one for one in queries.many(connection, "alert_states", _State)}
     sender = _Sender(connection, notifier, host)
-    for alarm in alarms:
+    for alarm in (one for one in alarms if one.severity is not Severity.INFO):
         before = known.pop(alarm.key, None)
         worse = before is not None and before.severity is not Severity.CRITICAL and alarm.severity is Severity.CRITICAL
         due = before is None or before.told_at is None or now - before.told_at >= AGAIN or worse
@@ -66,9 +68,13 @@ def tell(
     for gone in known.values():
         if gone.told_at is None or sender.send(Severity.INFO, f"{gone.alarm}: over", f"It was: {gone.detail}"):
             queries.execute(connection, "end_alert", alarm=gone.alarm)
+    until = None
     for line in lines:
-        sender.send(Severity.CRITICAL, f"{line.event}: {_short(line.message)}", line.message)
-    return Told(sender.arrived, sender.failed)
+        # One that does not arrive is told again, and those after it.
+        if not sender.send(Severity.CRITICAL, f"{line.event}: {_short(line.message)}", line.message):
+            break
+        until = line.time
+    return Told(sender.arrived, sender.failed, until)
 
 
 class _Sender:

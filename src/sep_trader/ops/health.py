@@ -37,7 +37,7 @@ class _Archive:
 
 
 @dataclass(frozen=True, slots=True)
-class _SignOfLife:
+class SignOfLife:
     """What the trader last reported."""
 
     updated_at: datetime
@@ -93,12 +93,22 @@ def _of_database(connection: Connection, now: datetime) -> Iterator[Finding]:
         failing = archive.failing
         told = f"last segment {archive.last_archived or 'never'}"
         yield Finding("wal_archive", not failing, f"{told}, {archive.failed_count} failures in all")
-    trader = queries.one(connection, "trader_sign_of_life", _SignOfLife)
+    trader = sign_of_life(connection)
     if trader is not None:
-        silent = now - trader.updated_at
-        running = trader.state in ("stopped", "starting") or silent <= TRADER_SILENCE
-        good = running and trader.state != "failed"
-        yield Finding("trader", good, f"{trader.state}, heard {int(silent.total_seconds())} s ago")
+        yield of_trader(trader, now)
+
+
+def sign_of_life(connection: Connection) -> SignOfLife | None:
+    """What the trader last reported; None where none ever ran here."""
+    return queries.one(connection, "trader_sign_of_life", SignOfLife)
+
+
+def of_trader(trader: SignOfLife, now: datetime) -> Finding:
+    """Is the trader heard, unless it was stopped?"""
+    silent = now - trader.updated_at
+    running = trader.state in ("stopped", "starting") or silent <= TRADER_SILENCE
+    good = running and trader.state != "failed"
+    return Finding("trader", good, f"{trader.state}, heard {int(silent.total_seconds())} s ago")
 
 
 def _hours(age: timedelta) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from sep_trader.market.clock import format_rfc3339
 from sep_trader.market.instrument import standard_instrument
 from sep_trader.reports.figures import figures_of, trades_json
 from sep_trader.reports.portfolio import calendar, exposure_of
@@ -40,7 +41,7 @@ def build(database: Database, first: datetime, until: datetime) -> dict[str, Any
         rows = queries.many(connection, "closed_between", _Closed, first=first, until=until)
         stated = queries.many(connection, "statements_between", Row, first=first.date(), until=until.date())
     table = _table(rows)
-    span = f"{first:%Y-%m-%dT%H:%M:%SZ}", f"{until:%Y-%m-%dT%H:%M:%SZ}"
+    span = format_rfc3339(first), format_rfc3339(until)
     money = [float(one.net_pl) for one in rows]
     told = trades_json(table, "EUR_USD")
     listed = len(told["side"])

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sep_trader.market.candles import Candles
+from sep_trader.market.clock import format_rfc3339, from_epoch
 from sep_trader.market.instrument import standard_instrument
 from sep_trader.research.costs import CostModel
 from sep_trader.research.function_rule import FunctionParameters
@@ -244,9 +245,7 @@ def _sharpe(table: TradeTable, candles: Candles) -> float | None:
 
 def statistics_json(figures: Statistics) -> dict[str, Any]:
     """As JSON values, times as RFC 3339 texts."""
-    from sep_trader.market.clock import from_epoch
-
     told = asdict(figures)
     for name in ("first", "last"):
-        told[name] = None if told[name] is None else from_epoch(told[name]).strftime("%Y-%m-%dT%H:%M:%SZ")
+        told[name] = None if told[name] is None else format_rfc3339(from_epoch(told[name]))
     return told

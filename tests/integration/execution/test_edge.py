@@ -110,14 +110,17 @@ def test_outcomes_hold_all_charges(database: Database) -> None:
     ("value", "override", "enabled"),
     [(280.0, None, True), (13.9, None, False), (0.1, "practice", True), (None, None, True)],
 )
+@pytest.mark.parametrize("known", [True, False])
 def test_a_bundle_enables_no_pair_whose_account_is_worth_too_little(
-    database: Database, value: float | None, override: str | None, enabled: bool
+    database: Database, value: float | None, override: str | None, enabled: bool, known: bool
 ) -> None:
     with database.transaction() as connection:
         ready(connection)
         account = None if value is None else {"e_value": value, "threshold": 280.0}
         sent = pair(connection) | {"account": account, "override_reason": override, "override_by": override and "me"}
         sent["updated_at"] = datetime.now(UTC) + timedelta(minutes=1)
+        if not known:  # a pair that this machine never had
+            connection.execute("DELETE FROM trading_pairs")
         queries.execute(connection, "import_pairs", rows=json.dumps([sent], default=str))
         assert pair(connection)["enabled"] is enabled
 

@@ -33,3 +33,12 @@ SELECT (SELECT count(*) FROM trade_executions WHERE status = 'CLOSED' AND broker
         WHERE status = 'CLOSED' AND broker_day(exit_time) = broker_day(:now::timestamptz)) AS net_pl,
     (SELECT count(*) FROM trade_executions WHERE status = 'OPEN') AS open_trades,
     (SELECT count(*) FROM trading_signals WHERE created_at > :now::timestamptz - interval '1 day') AS signals;
+
+-- name: alerts_until :value
+-- Up to which time the log's critical lines were told.
+SELECT value #>> '{}' FROM system_config WHERE key = 'alerts_until';
+
+-- name: mark_alerts :execute
+-- Note up to which time they were.
+INSERT INTO system_config (key, value) VALUES ('alerts_until', to_jsonb(:until::text))
+ON CONFLICT (key) DO UPDATE SET value = excluded.value;

@@ -90,14 +90,18 @@ ON CONFLICT DO NOTHING;
 INSERT INTO models SELECT * FROM jsonb_populate_recordset(NULL::models, :rows::jsonb) ON CONFLICT DO NOTHING;
 
 -- name: import_pairs :execute
--- Settings of pairs that are newer than what is here; what a protection disabled here later stays disabled. A pair that was
--- found decayed here comes back with an account that began after that only, and none trades by a verdict whose account is
--- worth less than a twentieth of what it needs.
-INSERT INTO trading_pairs AS p SELECT * FROM jsonb_populate_recordset(NULL::trading_pairs, :rows::jsonb)
-ON CONFLICT (pair) DO UPDATE SET enabled = excluded.enabled AND (p.decayed_at IS NULL
-        OR coalesce((excluded.account->>'since')::timestamptz >= p.decayed_at, false))
-        AND (excluded.override_reason IS NOT NULL OR coalesce((excluded.account->>'e_value')::float8
-            >= (excluded.account->>'threshold')::float8 / 20, true)),
+-- Settings of pairs that are newer than what is here; what a protection disabled here later stays disabled. None trades by a
+-- verdict whose account is worth less than a twentieth of what it needs; one that was found decayed here needs an account that
+-- began after that, or a person's override.
+INSERT INTO trading_pairs AS p
+SELECT * FROM jsonb_populate_recordset(NULL::trading_pairs, (
+    SELECT jsonb_agg(CASE WHEN (x->>'enabled')::boolean AND x->>'override_reason' IS NULL
+            AND (x->'account'->>'e_value')::float8 < (x->'account'->>'threshold')::float8 / 20
+        THEN x || jsonb_build_object('enabled', false, 'disabled_reason', 'its account is worth less than a verdict needs')
+        ELSE x END)
+    FROM jsonb_array_elements(:rows::jsonb) AS x))
+ON CONFLICT (pair) DO UPDATE SET enabled = excluded.enabled AND (p.decayed_at IS NULL OR excluded.override_reason IS NOT NULL
+        OR coalesce((excluded.account->>'since')::timestamptz >= p.decayed_at, false)),
     decayed_at = greatest(p.decayed_at, excluded.decayed_at), model_id = excluded.model_id, verdict = excluded.verdict,
     verdict_reason = excluded.verdict_reason, judged_at = excluded.judged_at, override_by = excluded.override_by,
     override_reason = excluded.override_reason, enabled_at = excluded.enabled_at,

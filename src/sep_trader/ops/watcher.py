@@ -1,0 +1,65 @@
+"""Looks again and again at what may be wrong, and tells it. It holds what one look must know of the one before."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from sep_trader.errors import SepError
+from sep_trader.ops.alarms import Alarm, Severity, grave_lines, of_findings, of_tables
+from sep_trader.ops.alerts import Notifier, Told, tell
+from sep_trader.ops.health import examine
+from sep_trader.store.database import Database
+from sep_trader.store.queries import queries
+
+_HEALTH_S = 30.0
+_FIRST = timedelta(minutes=5)
+"""Lines of the log from before the first look ever that are still told."""
+
+
+@dataclass(slots=True)
+class Watcher:
+    """One watcher of one database. backups, volume: as `examine` takes them. host: named in every message."""
+
+    open_database: Callable[[], Database]
+    notifier: Notifier
+    backups: Path | None
+    volume: Path | None
+    host: str
+    _examined_at: float = float("-inf")
+    _found: list[Alarm] = field(default_factory=list)
+    _away: bool = False
+    """Whether somebody was told that the database is out of reach: there is no table to keep that in."""
+
+    def look(self, mono: float, now: datetime) -> Told:
+        """Look once, and tell. mono: a steady clock, seconds."""
+        if mono - self._examined_at >= _HEALTH_S:
+            findings = examine(self.open_database, self.backups, self.volume, now=now)
+            # Of the trader the tables tell at every look.
+            self._found = of_findings(one for one in findings if one.alert not in ("trader", "database"))
+            self._examined_at = mono
+        try:
+            told = self._with_tables(now)
+        except SepError as error:
+            return self._without_tables(str(error))
+        if self._away:
+            self._away = not self.notifier.send(
+                f"[INFO] {self.host} database: over", "It answers again.", Severity.INFO
+            )
+        return told
+
+    def _with_tables(self, now: datetime) -> Told:
+        with self.open_database() as database, database.transaction() as connection:
+            marked = queries.optional(connection, "alerts_until", str)
+            since = datetime.fromisoformat(marked) if marked else now - _FIRST
+            lines = grave_lines(connection, since)
+            told = tell(connection, self.notifier, [*self._found, *of_tables(connection, now)], lines, now, self.host)
+            queries.execute(connection, "mark_alerts", until=(told.until or since).isoformat())
+            return told
+
+    def _without_tables(self, cause: str) -> Told:
+        if self._away:
+            return Told([], [], None)
+        title = f"[CRITICAL] {self.host} database"
+        self._away = self.notifier.send(title, cause, Severity.CRITICAL)
+        return Told([title], [], None) if self._away else Told([], [title], None)
