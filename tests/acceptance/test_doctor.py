@@ -20,7 +20,13 @@ def sep(environment: dict[str, str], folder: Path, *arguments: str) -> "subproce
 def environment(database: Database, tmp_path: Path) -> dict[str, str]:
     """That of the command on the test's database, with nothing else set."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("SEP_", "OANDA_"))}
-    return {**kept, "SEP_DATABASE_URL": database.url, "SEP_HOME": str(tmp_path)}
+    # Whether a machine's clock is kept is this machine's matter: a program that says yes.
+    program = tmp_path / "keeps" / "timedatectl"
+    program.parent.mkdir()
+    program.write_text("#!/bin/sh\necho yes\n")
+    program.chmod(0o755)
+    path = f"{program.parent}:{os.environ['PATH']}"
+    return {**kept, "SEP_DATABASE_URL": database.url, "SEP_HOME": str(tmp_path), "PATH": path}
 
 
 def checks(done: "subprocess.CompletedProcess[str]") -> dict[str, dict[str, object]]:
@@ -30,7 +36,7 @@ def checks(done: "subprocess.CompletedProcess[str]") -> dict[str, dict[str, obje
     return {one["check"]: one for one in found}
 
 
-def test_what_is_missing_is_named_with_its_fix(environment: dict[str, str], tmp_path: Path) -> None:
+def test_what_is_missing_is_named_with_its_fix(environment: dict[str, str], tmp_path: Path, database: Database) -> None:
     done = sep(environment, tmp_path, "doctor", "--json")
     assert done.returncode == 1, done.stderr
     found = checks(done)
@@ -38,6 +44,22 @@ def test_what_is_missing_is_named_with_its_fix(environment: dict[str, str], tmp_
     assert "OANDA_API_KEY" in str(found["broker token"]["fix"])
     assert {"settings", "database", "migrations", "extension", "clock", "disk /", "port", "card"} <= set(found)
     assert "WRONG broker token" in sep(environment, tmp_path, "doctor").stdout
+    with database.transaction() as connection:
+        (info,) = connection.execute("SELECT timescaledb FROM v_database_info").fetchall()
+    assert (str(info["timescaledb"]) in str(found["extension"]["detail"])) == (info["timescaledb"] is not None)
+
+
+@pytest.mark.parametrize(("said", "ok"), [("yes", True), ("no", False), ("", True)])
+def test_a_clock_that_nobody_keeps_is_a_finding(
+    environment: dict[str, str], tmp_path: Path, said: str, ok: bool
+) -> None:
+    program = tmp_path / "bin" / "timedatectl"
+    program.parent.mkdir()
+    program.write_text(f"#!/bin/sh\necho {said}\n")
+    program.chmod(0o755)
+    found = checks(sep(environment | {"PATH": f"{program.parent}:{os.environ['PATH']}"}, tmp_path, "doctor", "--json"))
+    assert found["clock"]["ok"] is ok
+    assert ("cannot be told" in str(found["clock"]["detail"])) == (said == "")
 
 
 def test_a_file_that_others_can_read_and_a_broker_out_of_reach(environment: dict[str, str], tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ def show(
     for name, field in Settings.model_fields.items():
         alias, value = str(field.alias), getattr(settings, name)
         source = source_of(alias)
-        told = ("set, not shown" if value is not None else None) if _is_secret(value, alias) else value
+        told = "set, not shown" if isinstance(value, SecretStr) else value
         if not changed or source != "default":
             rows.append({"setting": alias, "value": None if told is None else str(told), "source": source})
     if json:
@@ -37,7 +37,3 @@ def show(
     render.print_table(
         "Settings", ["Setting", "Meaning", "Source"], ((r["setting"], r["value"], r["source"]) for r in rows)
     )
-
-
-def _is_secret(value: object, alias: str) -> bool:
-    return isinstance(value, SecretStr) or alias in ("OANDA_API_KEY", "SEP_DATABASE_URL")
