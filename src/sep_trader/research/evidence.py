@@ -176,8 +176,9 @@ def judge(
     if checks.warm:
         against[Shortfall.WARM_UP] = f"its warm-up is too short at {checks.warm} of {checks.cuts} cuts"
     missing: dict[Shortfall, str] = {}
-    if evidence.trades < MIN_TRADES:
-        missing[Shortfall.TOO_FEW_TRADES] = f"{evidence.trades} out-of-sample trades, {MIN_TRADES} needed"
+    counted = trades_that_count(evidence, booked)
+    if counted < MIN_TRADES:
+        missing[Shortfall.TOO_FEW_TRADES] = f"{counted} out-of-sample trades, {MIN_TRADES} needed"
     if booked is None:
         missing[Shortfall.EXPLORED] = "not of a design of the catalogue: this run explores and books nothing"
     wanted = standing.threshold / WITHDRAWN if was_ready else standing.threshold
@@ -191,6 +192,11 @@ def judge(
         faults = against | missing
         return Judgement(verdict, f"{figures}: {'; '.join(faults.values())}", tuple(faults))
     return Judgement(Verdict.READY, f"{figures}; basis: {standing.basis}")
+
+
+def trades_that_count(evidence: Evidence, booked: Accounts | None) -> int:
+    """Out-of-sample trades of which there must be enough: those booked since the account began."""
+    return evidence.trades if booked is None else min(evidence.trades, booked.trades)
 
 
 def _figures(evidence: Evidence, standing: Standing, spreads: Spreads) -> str:

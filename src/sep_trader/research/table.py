@@ -6,7 +6,7 @@ Pure. Information never decides: it has no limit.
 from dataclasses import dataclass
 
 from sep_trader.research.decay import AGAINST_LIMIT
-from sep_trader.research.evidence import MIN_TRADES, STRESS, Checks, Evidence
+from sep_trader.research.evidence import MIN_TRADES, STRESS, Checks, Evidence, trades_that_count
 from sep_trader.research.spreads import Spreads
 from sep_trader.research.standing import Accounts, Standing
 from sep_trader.states import SpreadSource
@@ -28,6 +28,7 @@ def verdict_table(
     """All conditions of a verdict, then what is information."""
     some = evidence.trades > 0
     against = None if booked is None else booked.against
+    counted = trades_that_count(evidence, booked)
     wanted = f"at least {standing.threshold:,.0f}"
     return [
         Condition("spread", str(spreads), "known", spreads.source is not SpreadSource.UNKNOWN),
@@ -37,9 +38,7 @@ def verdict_table(
             "above 0",
             evidence.stressed_expectancy > 0 if some else None,
         ),
-        Condition(
-            "trades", f"{evidence.trades:,} out of sample", f"at least {MIN_TRADES}", evidence.trades >= MIN_TRADES
-        ),
+        Condition("trades", f"{counted:,} out of sample", f"at least {MIN_TRADES}", counted >= MIN_TRADES),
         Condition("account, practice", f"{standing.e_value:.3g}", wanted, standing.enough),
         Condition("account, live", f"{standing.e_forward:.3g}", wanted, standing.basis == "forward"),
         Condition(

@@ -1,6 +1,7 @@
 """Training end to end: the gate lets a planted edge through and nothing else, and all of it is on record."""
 
 from dataclasses import asdict, replace
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -129,15 +130,20 @@ def test_an_edge_that_was_found_gone_begins_a_new_account(database: Database, tm
     (promise,) = rows(database, "SELECT account->'promise' AS promise FROM trading_pairs")
     assert promise["promise"]["edge_r"] == pytest.approx(ready.evidence.edge_r)
     with database.transaction() as connection:
-        connection.execute("UPDATE trading_pairs SET decayed_at = '2025-02-13T12:00:00Z', verdict = 'UNDECIDABLE'")
+        connection.execute(
+            "UPDATE trading_pairs SET verdict = 'UNDECIDABLE', "
+            "decayed_at = (account->>'candles_until')::timestamptz - interval '1 day'"
+        )
     (anew,) = train(database, ["EUR_USD"], TrainingSpec(), lambda *_: None)
     assert anew.e_value < ready.e_value
     (row,) = rows(
         database, "SELECT body::jsonb->'account' AS account FROM research_ledger ORDER BY number DESC LIMIT 1"
     )
-    assert row["account"]["since"].startswith("2025-02-13")
+    since, until = (datetime.fromisoformat(row["account"][name]) for name in ("since", "until"))
+    assert until - since == timedelta(days=1)
     assert row["account"]["trades"] < ready.trades
-    assert (anew.verdict, "DECAYED" in anew.reasons) == ("UNDECIDABLE", True)
+    # What it won since then may be much, and is of a day: a hundred trades are asked for anew.
+    assert (anew.verdict, "TOO_FEW_TRADES" in anew.reasons) == ("UNDECIDABLE", True)
 
 
 @pytest.mark.parametrize("kind", ["logistic", "boosting"])
