@@ -68,6 +68,8 @@ def _show(found: dict[str, Any]) -> None:
         render.console.print(f"[yellow]{found['notice']}[/]")
     render.console.print(f"Trading is [bold]{state['state']}[/]: {state['reason']} (by {state['changed_by']})")
     for alarm in found["alarms"]:
+        if alarm.key == "switch":
+            continue  # it stands above
         mark = "[dim]note[/]" if alarm.severity is Severity.INFO else "[red]ALARM[/]"
         render.console.print(f"{mark} {alarm.detail}")
     for one in found["accounts"]:

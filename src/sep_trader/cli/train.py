@@ -31,7 +31,6 @@ from sep_trader.errors import InputError, NotAllowed, SepError
 from sep_trader.market.instrument import parse_pair
 from sep_trader.settings import OandaEnvironment, load_settings
 from sep_trader.store.database import Connection, Database
-from sep_trader.store.queries import Row, queries
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -107,13 +106,18 @@ def _train(pairs: list[str], spec: "TrainingSpec", yes: bool, json: bool) -> Non
     from sep_trader.research.chosen import summary_of
     from sep_trader.research.job import train
 
-    with open_database(load_settings()) as database:
-        _ask(database, pairs, yes)
-        with render.progress_bar() as bar:
-            tasks = {pair: bar.add_task(f"Training {pair}", total=None) for pair in pairs}
-            results = train(
-                database, pairs, spec, lambda pair, done, total: bar.update(tasks[pair], completed=done, total=total)
-            )
+    with open_database(load_settings()) as database, render.progress_bar() as bar:
+        tasks = {pair: bar.add_task(f"Training {pair}", total=None) for pair in pairs}
+
+        def told(pair: str, done: int, total: int) -> None:
+            bar.update(tasks[pair], completed=done, total=total)
+
+        def asked(may: list[str]) -> None:
+            bar.stop()
+            _ask(may)
+            bar.start()
+
+        results = train(database, pairs, spec, told, **({} if yes else {"may_withdraw": asked}))
     if json:
         columns = [{name: getattr(r, name) for name in type(r).__dataclass_fields__} for r in results]
         render.print_json({"results": [one | {"parameters": summary_of(one["parameters"])} for one in columns]})
@@ -129,12 +133,8 @@ def _train(pairs: list[str], spec: "TrainingSpec", yes: bool, json: bool) -> Non
 _PASSED = {True: "yes", False: "NO", None: ""}
 
 
-def _ask(database: Database, pairs: list[str], yes: bool) -> None:
-    """Warn before pairs that may trade are trained, and ask where somebody can answer."""
-    with database.transaction() as connection:
-        may = [row["pair"] for row in queries.many(connection, "pairs", Row) if row["enabled"] and row["pair"] in pairs]
-    if not may or yes:
-        return
+def _ask(may: list[str]) -> None:
+    """Warn before pairs that may trade are judged anew, and ask where somebody can answer."""
     text = f"{', '.join(may)} may trade now; what this training finds may withdraw that right"
     if not sys.stdin.isatty():
         raise NotAllowed(text, "give --yes to train all the same")

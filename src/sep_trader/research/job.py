@@ -1,7 +1,7 @@
 """The training job: candles from the store, the walk-forward, the verdict, and all of it back into the store."""
 
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from functools import partial
@@ -32,9 +32,18 @@ from sep_trader.store.queries import queries
 _YEAR_DAYS = 365.25
 
 
-def train(database: Database, pairs: Sequence[str], spec: TrainingSpec, progress: Progress) -> list[TrainingResult]:
+def train(
+    database: Database,
+    pairs: Sequence[str],
+    spec: TrainingSpec,
+    progress: Progress,
+    *,
+    may_withdraw: Callable[[list[str]], None] = lambda _pairs: None,
+) -> list[TrainingResult]:
     """Train and judge the pairs. `progress(pair, done, total)`. No verdict depends on what else is trained.
 
+    may_withdraw: called before anything is begun, with the pairs whose right to trade this may take; it raises to stop
+    it. A training that explores takes no right: the pair keeps its model and its verdict.
     A pair is recorded as soon as it is done: where a run breaks off, what is finished stays. Raises InputError for a
     pair without enough candles; nothing is recorded then.
     """
@@ -46,10 +55,19 @@ def train(database: Database, pairs: Sequence[str], spec: TrainingSpec, progress
             done[pair] = before
             progress(pair, 1, 1)
             del given[pair]
+    if at_risk := _at_risk(database, given):
+        may_withdraw(at_risk)
     runs = {pair: _begin(database, pair, one, spec) for pair, one in given.items()}
     for pair, result in _walk_all(given, spec, progress):
         done[pair] = _finish(database, runs[pair], pair, given[pair], result, spec)
     return [done[pair] for pair in dict.fromkeys(pairs)]
+
+
+def _at_risk(database: Database, given: dict[str, Material]) -> list[str]:
+    """The pairs that may trade now and that a design of theirs is about to judge."""
+    with database.transaction() as connection:
+        before = {pair: queries.one(connection, "pair_before", _Before, pair=pair) or _NEVER for pair in given}
+    return [pair for pair, one in given.items() if before[pair].enabled and not before[pair].keeps(one)]
 
 
 def _begin(database: Database, pair: str, given: Material, spec: TrainingSpec) -> uuid.UUID:
@@ -108,9 +126,15 @@ class _Before:
     verdict: Verdict | None
     promise: dict[str, Any] | None
     decayed_at: datetime | None
+    enabled: bool
+
+    def keeps(self, given: Material) -> bool:
+        """Whether a training leaves the pair's model, verdict and right as they are: it explores, and there is a right
+        or a READY verdict that only a design of the pair may take."""
+        return given.design is None and (self.enabled or self.verdict is Verdict.READY)
 
 
-_NEVER = _Before(None, None, None)
+_NEVER = _Before(None, None, None, enabled=False)
 
 
 def _finish(
@@ -150,7 +174,7 @@ def _finish(
         columns = _run_columns(run_id, model, given, result, examined, spec, judged, table)
         queries.execute(connection, "insert_research_run", **columns)
         ledger.add(connection, ledger.Kind.FINISHED, run_id, pair, given.design_name, found)
-        _record(connection, run_id, model, judged, account)
+        _record(connection, run_id, model, judged, account, keeps=before.keeps(given))
     return _result(pair, judged, table, model, given, result.device, examined, standing)
 
 
@@ -196,9 +220,15 @@ def _promise(
 
 
 def _record(
-    connection: Connection, run_id: uuid.UUID, model: Model, judged: ev.Judgement, account: dict[str, Any]
+    connection: Connection,
+    run_id: uuid.UUID,
+    model: Model,
+    judged: ev.Judgement,
+    account: dict[str, Any],
+    *,
+    keeps: bool,
 ) -> None:
-    """The model, and the pair's verdict with what it rests on."""
+    """The model, and the pair's verdict with what it rests on, unless the pair keeps those that it has."""
     queries.execute(
         connection,
         "insert_model",
@@ -208,6 +238,8 @@ def _record(
         run_id=run_id,
         artifact=Jsonb(model.to_json()),
     )
+    if keeps:
+        return
     queries.execute(
         connection,
         "record_verdict",

@@ -158,3 +158,27 @@ def test_a_model_that_learns_finds_a_planted_edge(database: Database, tmp_path: 
     assert Model.from_json(row["artifact"]).id == result.model_id
     (run,) = rows(database, "SELECT evidence->'learned' AS learned FROM research_runs")
     assert run["learned"]["brier"] < run["learned"]["brier_base"]
+
+
+def test_a_training_that_explores_takes_no_right_and_no_model(database: Database, tmp_path: Path) -> None:
+    market(database, tmp_path, 0.8)
+    (ready,) = train(database, ["EUR_USD"], TrainingSpec(), lambda *_: None)
+    with database.transaction() as connection:
+        connection.execute("UPDATE trading_pairs SET enabled = true")
+    (before,) = rows(database, "SELECT * FROM trading_pairs")
+    asked: list[list[str]] = []
+    spec = TrainingSpec(grid=Grid(theta_run=(0.36,)))
+    (explored,) = train(database, ["EUR_USD"], spec, lambda *_: None, may_withdraw=asked.append)
+    assert "EXPLORED" in explored.reasons
+    (after,) = rows(database, "SELECT * FROM trading_pairs")
+    assert after == before
+    assert after["model_id"] == ready.model_id
+    assert (after["enabled"], after["verdict"]) == (True, "READY")
+    assert asked == [], "nothing was at risk"
+    train(database, ["EUR_USD"], TrainingSpec(), lambda *_: None, may_withdraw=asked.append)
+    assert asked == [["EUR_USD"]]
+    # A pair without a right may take an explored model: somebody may want to try it on practice.
+    with database.transaction() as connection:
+        connection.execute("UPDATE trading_pairs SET enabled = false, verdict = 'NOT_READY'")
+    (tried,) = train(database, ["EUR_USD"], spec, lambda *_: None)
+    assert rows(database, "SELECT model_id FROM trading_pairs") == [{"model_id": tried.model_id}]

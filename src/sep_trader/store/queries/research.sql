@@ -56,7 +56,7 @@ FROM trading_pairs p LEFT JOIN models m ON m.id = p.model_id WHERE p.pair = :pai
 
 -- name: pair_before :one
 -- A pair as the newest training that rests on its account left it, and when its edge was last found gone.
-SELECT CASE WHEN account IS NOT NULL THEN verdict END AS verdict, account->'promise' AS promise, decayed_at
+SELECT CASE WHEN account IS NOT NULL THEN verdict END AS verdict, account->'promise' AS promise, decayed_at, enabled
 FROM trading_pairs WHERE pair = :pair;
 
 -- name: kept_run :one
