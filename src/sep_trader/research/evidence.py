@@ -82,6 +82,8 @@ class Shortfall(StrEnum):
     """Its proposals need more candles before them than it says."""
     DECAYED = "DECAYED"
     """Its live trades showed that the edge was gone; its account since then is not worth enough."""
+    OTHER_DESIGN = "OTHER_DESIGN"
+    """The pair's account rests on other designs than the one that was trained."""
     EXPLORED = "EXPLORED"
     """The run was of no design of the catalogue: it books nothing."""
 
@@ -155,12 +157,14 @@ def judge(
     was_ready: bool = False,
     checks: Checks = UNCHECKED,
     decayed: bool = False,
+    own: float | None = None,
 ) -> Judgement:
     """The verdict on a pair: every condition that fails is named with its figure.
 
     booked: the accounts of the design that was trained; None where the run explored. was_ready: whether the pair was
     READY before: it stays so until its account is worth less than a twentieth of what it needed. decayed: whether its
-    account began anew because its live trades had shown that the edge was gone.
+    account began anew because its live trades had shown that the edge was gone. own: what the trained design's own
+    account is worth: the model that trades must be of a design that carries the pair's.
     """
     against: dict[Shortfall, str] = {}
     if spreads.source is SpreadSource.UNKNOWN:
@@ -186,6 +190,9 @@ def judge(
         missing[Shortfall.BELOW_THRESHOLD] = _below(evidence, standing, booked)
         if decayed:
             missing[Shortfall.DECAYED] = "its account began anew when its live trades had lost the edge"
+    elif own is not None and own < wanted:
+        text = f"its own account is worth {own:.3g}: the pair's rests on other designs"
+        missing[Shortfall.OTHER_DESIGN] = text
     figures = _figures(evidence, standing, spreads)
     if against or missing:
         verdict = Verdict.NOT_READY if against else Verdict.UNDECIDABLE

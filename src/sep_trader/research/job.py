@@ -127,14 +127,22 @@ class _Before:
     promise: dict[str, Any] | None
     decayed_at: datetime | None
     enabled: bool
+    design: str | None
+    """The design of the model that the pair has."""
 
-    def keeps(self, given: Material) -> bool:
-        """Whether a training leaves the pair's model, verdict and right as they are: it explores, and there is a right
-        or a READY verdict that only a design of the pair may take."""
-        return given.design is None and (self.enabled or self.verdict is Verdict.READY)
+    def keeps(self, given: Material, verdict: Verdict | None = None) -> bool:
+        """Whether a training leaves the pair's model, verdict and right as they are.
+
+        A right, or a READY verdict, is taken by a training of its own design only. Another one replaces it where it is
+        READY itself; one that explores never is. verdict: that of the training, None before it is known.
+        """
+        if not (self.enabled or self.verdict is Verdict.READY):
+            return False
+        other = given.design is None or (self.design is not None and given.design.name != self.design)
+        return other and verdict is not Verdict.READY
 
 
-_NEVER = _Before(None, None, None, enabled=False)
+_NEVER = _Before(None, None, None, enabled=False, design=None)
 
 
 def _finish(
@@ -156,6 +164,7 @@ def _finish(
             was_ready=before.verdict is Verdict.READY,
             checks=examined.checks,
             decayed=before.decayed_at is not None,
+            own=None if booked is None or given.design is None else booked.worth_of(given.design),
         )
         table = verdict_table(examined.evidence, given.spreads, standing, booked, examined.checks)
         account = _account_json(standing, examined.evidence, given, spec)
@@ -174,7 +183,7 @@ def _finish(
         columns = _run_columns(run_id, model, given, result, examined, spec, judged, table)
         queries.execute(connection, "insert_research_run", **columns)
         ledger.add(connection, ledger.Kind.FINISHED, run_id, pair, given.design_name, found)
-        _record(connection, run_id, model, judged, account, keeps=before.keeps(given))
+        _record(connection, run_id, model, judged, account, keeps=before.keeps(given, judged.verdict))
     return _result(pair, judged, table, model, given, result.device, examined, standing)
 
 

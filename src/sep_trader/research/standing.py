@@ -46,6 +46,10 @@ class Accounts:
     since: datetime | None = None
     """Trades before it do not count: the edge was gone then, and the account began anew."""
 
+    def worth_of(self, design: Design) -> float:
+        """What they bring to the pair: of a registered design, what came after its registration only."""
+        return self.value if design in CATALOGUE else self.clean
+
     def to_json(self) -> dict[str, Any]:
         """As JSON values."""
         since = None if self.since is None else self.since.isoformat()

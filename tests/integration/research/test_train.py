@@ -182,3 +182,23 @@ def test_a_training_that_explores_takes_no_right_and_no_model(database: Database
         connection.execute("UPDATE trading_pairs SET enabled = false, verdict = 'NOT_READY'")
     (tried,) = train(database, ["EUR_USD"], spec, lambda *_: None)
     assert rows(database, "SELECT model_id FROM trading_pairs") == [{"model_id": tried.model_id}]
+
+
+def test_another_design_neither_takes_the_right_nor_the_model_of_one_that_is_ready(
+    database: Database, tmp_path: Path
+) -> None:
+    market(database, tmp_path, 0.8)
+    (ready,) = train(database, ["EUR_USD"], TrainingSpec(), lambda *_: None)
+    with database.transaction() as connection:
+        connection.execute("UPDATE trading_pairs SET enabled = true")
+    (before,) = rows(database, "SELECT * FROM trading_pairs")
+    asked: list[list[str]] = []
+    longer = TrainingSpec(granularity=Granularity.M15)
+    (other,) = train(database, ["EUR_USD"], longer, lambda *_: None, may_withdraw=asked.append)
+    assert other.verdict != "READY"
+    assert "OTHER_DESIGN" in other.reasons or "TOO_FEW_TRADES" in other.reasons
+    assert rows(database, "SELECT * FROM trading_pairs") == [before]
+    assert asked == []
+    assert other.e_value >= ready.threshold, "the pair's account is what it was, and the other design's is booked"
+    designs = rows(database, "SELECT design FROM research_ledger WHERE kind = 'FINISHED' ORDER BY number")
+    assert [row["design"] for row in designs] == ["collapse-M1", "collapse-M15"]

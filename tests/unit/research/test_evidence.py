@@ -134,3 +134,10 @@ def test_the_table_holds_every_condition_and_information_decides_nothing() -> No
         None,
         None,
     ]
+
+
+def test_a_model_of_a_design_that_carries_nothing_is_not_ready() -> None:
+    assert ev.judge(figures(), RECORDED, PAID, BOOKED, own=280.0).verdict is Verdict.READY
+    judged = ev.judge(figures(), RECORDED, PAID, BOOKED, own=3.0)
+    assert (judged.verdict, judged.reasons) == (Verdict.UNDECIDABLE, ("OTHER_DESIGN",))
+    assert "rests on other designs" in judged.reason

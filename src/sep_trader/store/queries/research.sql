@@ -56,8 +56,10 @@ FROM trading_pairs p LEFT JOIN models m ON m.id = p.model_id WHERE p.pair = :pai
 
 -- name: pair_before :one
 -- A pair as the newest training that rests on its account left it, and when its edge was last found gone.
-SELECT CASE WHEN account IS NOT NULL THEN verdict END AS verdict, account->'promise' AS promise, decayed_at, enabled
-FROM trading_pairs WHERE pair = :pair;
+SELECT CASE WHEN account IS NOT NULL THEN verdict END AS verdict, account->'promise' AS promise, decayed_at, enabled,
+    (SELECT l.design FROM research_ledger l WHERE l.pair = p.pair AND l.kind = 'FINISHED' AND l.body::jsonb->>'model' = p.model_id
+        ORDER BY l.number DESC LIMIT 1) AS design
+FROM trading_pairs p WHERE pair = :pair;
 
 -- name: kept_run :one
 -- A finished run whose verdict still stands.
