@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import psycopg
 import pytest
 from tests.support.candles import random_walk
 
@@ -33,6 +34,7 @@ def environment(database: Database, tmp_path: Path) -> dict[str, str]:
     """That of the command on the test's database, with candles that have no spread."""
     walk = random_walk(14_000, 2)
     store.load(database, replace(walk, spread=np.full(len(walk), np.nan)))
+    store.load(database, replace(random_walk(14_000, 3, pair="GBP_USD"), spread=np.full(len(walk), np.nan)))
     (tmp_path / "my.py").write_text(MINE)
     return {**os.environ, "SEP_DATABASE_URL": database.url, "SEP_HOME": str(tmp_path)}
 
@@ -78,7 +80,29 @@ def test_it_trains_and_signals_as_it_is(environment: dict[str, str], tmp_path: P
     for question in ("lookahead", "warmup"):
         asked = sep(environment, tmp_path, "research", question, result["model_id"])
         assert asked.returncode == 0, asked.stderr + asked.stdout
+    # One pair's changed file is that pair's matter: the others' signals are made, and the exit code says not all are.
+    other = sep(
+        environment,
+        tmp_path,
+        "train",
+        "GBP_USD",
+        "-g",
+        "M1",
+        "--spread-pips",
+        "0.1",
+        "--set",
+        "theta_run=0.3",
+        "--json",
+    )
+    assert other.returncode == 0, other.stderr
     (tmp_path / "my.py").write_text(MINE + "# changed")
+    part = sep(environment, tmp_path, "generate_signals", "--candles", "3000", "--json")
+    assert part.returncode == 2
+    assert "EUR_USD: " in part.stderr
+    assert "was changed since it was trained" in part.stderr
+    assert {one["pair"] for one in json.loads(part.stdout)["signals"]} == {"GBP_USD"}
+    with psycopg.connect(environment["SEP_DATABASE_URL"]) as connection:
+        connection.execute("DELETE FROM trading_pairs WHERE pair = 'GBP_USD'")
     changed = sep(environment, tmp_path, "generate_signals", "--json")
     assert (changed.returncode, len(changed.stderr.strip().splitlines())) == (2, 1)
     assert "was changed since it was trained" in changed.stderr

@@ -29,7 +29,7 @@ def statement(
     with open_database(settings) as database, open_broker(settings) as broker:
         chosen = asked or day_before(broker.pricing([broker.instruments()[0].name]).time)
         risk = risk_of(settings).limits.risk_per_trade
-        stated = make_statements(database, broker, chosen, risk_per_trade=risk)
+        stated = make_statements(database, broker, chosen, risk_per_trade=risk, set_aside=_set_aside)
     if json:
         render.print_json(
             [
@@ -72,3 +72,8 @@ def _day(text: str | None) -> date | None:
         return None if text is None else date.fromisoformat(text)
     except ValueError:
         raise InputError(f"'{text}' is no day", "as 2026-01-31") from None
+
+
+def _set_aside(pair: str, error: InputError) -> None:
+    """A model that cannot be read here is named; the others are stated."""
+    render.errors.print(f"sep: {pair} is not stated: {error}", markup=False, soft_wrap=True)

@@ -159,13 +159,20 @@ def generate_signals(
     settings = load_settings()
     wanted = [parse_pair(p) for p in pairs] if pairs else None
 
+    aside: dict[str, InputError] = {}
+
+    def set_aside(pair: str, error: InputError) -> None:
+        if str(aside.get(pair)) != str(error):
+            render.errors.print(f"sep: {pair}: {error}", markup=False, soft_wrap=True)
+        aside[pair] = error
+
     def choose(connection: Connection) -> "list[Model]":
-        return load_models(connection, wanted, enabled_only=enabled)
+        return load_models(connection, set_aside, wanted, enabled_only=enabled)
 
     with open_database(settings) as database:
         with database.transaction() as connection:
             models = choose(connection)
-        if not models:
+        if not models and not aside:
             raise InputError("no trained pair to generate signals for", "run: train_manager.py train-all")
 
         def report(found: Generated) -> None:
@@ -187,10 +194,12 @@ def generate_signals(
                 render.print_table("New signals", columns, rows, empty="no signal on the newest candles")
 
         if not follow:
-            report(generate_newest(database, models, candles=candles))
+            report(generate_newest(database, models, set_aside, candles=candles))
+            if aside:  # the good part is done, and the rest was listed
+                raise typer.Exit(InputError.exit_code)
             return
         with open_broker(settings) as broker:
-            _follow(Follower(database, broker, choose), database, poll, report)
+            _follow(Follower(database, broker, choose, set_aside), database, poll, report)
 
 
 def _follow(follower: "Follower", database: Database, poll: float, report: "Callable[[Generated], None]") -> None:

@@ -63,13 +63,18 @@ class Model:
                 f"the model artifact is of format {data.get('format')} and kind {data.get('kind')}",
                 f"this version reads format {FORMAT}, kind {' or '.join(readers)}: train again",
             )
-        return cls(
-            pair=data["pair"],
-            granularity=Granularity.parse(data["granularity"]),
-            parameters=readers[data["kind"]](data["parameters"]),
-            data_hash=data["data_hash"],
-            costs=data.get("costs"),
-        )
+        try:
+            return cls(
+                pair=data["pair"],
+                granularity=Granularity.parse(data["granularity"]),
+                parameters=readers[data["kind"]](data["parameters"]),
+                data_hash=data["data_hash"],
+                costs=data.get("costs"),
+            )
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise InputError(
+                f"a model artifact cannot be read: {type(error).__name__}: {error}", "train again"
+            ) from None
 
 
 def data_hash(candles: Candles) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 from psycopg.types.json import Jsonb
 
 from sep_trader.broker.port import Broker
+from sep_trader.errors import InputError
 from sep_trader.market.clock import from_epoch
 from sep_trader.market.instrument import standard_instrument
 from sep_trader.research.artifact import Model
@@ -37,8 +38,21 @@ class _StoredModel:
     artifact: dict[str, Any]
 
 
+SetAside = Callable[[str, InputError], None]
+"""Called with a pair whose model cannot be read or fails: the others go on, unless it raises."""
+
+
+def raised(_pair: str, error: InputError) -> None:
+    """Let the first such error end it all."""
+    raise error
+
+
 def load_models(
-    connection: Connection, pairs: Sequence[str] | None = None, *, enabled_only: bool = False
+    connection: Connection,
+    set_aside: SetAside = raised,
+    pairs: Sequence[str] | None = None,
+    *,
+    enabled_only: bool = False,
 ) -> list[Model]:
     """The newest models of the trained pairs, or of those named."""
     rows = (
@@ -46,10 +60,19 @@ def load_models(
         if enabled_only
         else queries.many(connection, "trained_models", _StoredModel)
     )
-    return [Model.from_json(r.artifact) for r in rows if pairs is None or r.pair in pairs]
+    found = []
+    for row in rows:
+        if pairs is None or row.pair in pairs:
+            try:
+                found.append(Model.from_json(row.artifact))
+            except InputError as error:
+                set_aside(row.pair, error)
+    return found
 
 
-def generate_newest(database: Database, models: Sequence[Model], *, candles: int = NEWEST) -> Generated:
+def generate_newest(
+    database: Database, models: Sequence[Model], set_aside: SetAside = raised, *, candles: int = NEWEST
+) -> Generated:
     """Generate signals for the newest complete candles in the store."""
     stored: list[Signal] = []
     for model in models:
@@ -59,16 +82,27 @@ def generate_newest(database: Database, models: Sequence[Model], *, candles: int
                 continue
             first = max(0, len(known) - candles)
             after = int(known.time[first]) - 1
-            stored += insert_signals(connection, generate(known, model, standard_instrument(model.pair), after=after))
+            try:
+                made = generate(known, model, standard_instrument(model.pair), after=after)
+            except InputError as error:
+                set_aside(model.pair, error)
+                continue
+            stored += insert_signals(connection, made)
     return Generated({m.pair: 0 for m in models}, tuple(stored))
 
 
 class Follower:
     """Keeps fetching complete candles from the broker, and generates signals as each arrives."""
 
-    def __init__(self, database: Database, broker: Broker, choose: Callable[[Connection], Sequence[Model]]) -> None:
+    def __init__(
+        self,
+        database: Database,
+        broker: Broker,
+        choose: Callable[[Connection], Sequence[Model]],
+        set_aside: SetAside = raised,
+    ) -> None:
         """choose: the models to follow, asked for at every step: a retrained or newly enabled pair is taken up."""
-        self._database, self._broker, self._choose = database, broker, choose
+        self._database, self._broker, self._choose, self._set_aside = database, broker, choose, set_aside
         self._followed: dict[str, _Followed] = {}
 
     def step(self) -> Generated:
@@ -91,7 +125,11 @@ class Follower:
             if len(page) == 0:
                 continue
             fresh = page.to_mid(instrument.display_precision)
-            found = one.stream.take(fresh)
+            try:
+                found = one.stream.take(fresh)
+            except InputError as error:
+                self._set_aside(model.pair, error)
+                found = []
             if one.stored is not None:
                 one.waiting += found
             with self._database.transaction() as connection:

@@ -15,6 +15,7 @@ from sep_trader.market.clock import NEW_YORK
 from sep_trader.market.granularity import Granularity
 from sep_trader.research.artifact import Model
 from sep_trader.risk.days import broker_day
+from sep_trader.signals.job import SetAside, raised
 from sep_trader.simulation.statement import LiveSignal, Statement, state
 from sep_trader.store.database import Database
 from sep_trader.store.logs import Log
@@ -47,8 +48,16 @@ def day_before(now: datetime) -> date:
     return broker_day(now) - _ONE_DAY
 
 
-def make_statements(database: Database, broker: Broker, day: date, *, risk_per_trade: Decimal) -> list[Stated]:
-    """State a broker day for every model that traded or was to trade on it, and keep the statements.
+def make_statements(
+    database: Database,
+    broker: Broker,
+    day: date,
+    *,
+    risk_per_trade: Decimal,
+    set_aside: SetAside = raised,
+) -> list[Stated]:
+    """State a broker day for every model that traded or was to trade on it, and keep the statements. set_aside: called
+    with the pair of a model that cannot be read here, such as one of a strategy file of the training machine.
 
     Raises InputError for a day that is not over, BrokerError when its candles cannot be read.
     """
@@ -60,7 +69,12 @@ def make_statements(database: Database, broker: Broker, day: date, *, risk_per_t
         rows = queries.many(connection, "stated_models", _Row, first=begin - _ONE_DAY, after=end)
     stated = []
     for row in rows:
-        found = _stated(database, broker, Model.from_json(row.artifact), day, row.enabled_at, risk_per_trade)
+        try:
+            model = Model.from_json(row.artifact)
+        except InputError as error:
+            set_aside(row.pair, error)
+            continue
+        found = _stated(database, broker, model, day, row.enabled_at, risk_per_trade)
         if found is not None:
             stated.append(found)
     return stated

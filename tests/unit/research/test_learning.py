@@ -138,3 +138,22 @@ def test_a_grid_that_makes_no_sense_is_refused(given: dict[str, Any], said: str)
 def test_a_backtest_of_what_has_yet_to_learn_says_so() -> None:
     with pytest.raises(InputError, match="sep train PAIR --strategy logistic"):
         set_of("logistic", {})
+
+
+@pytest.mark.parametrize(
+    "poison", [{"parameters": 7}, {"parameters": {}}, {"granularity": "M7"}, {"pair": None, "kind": 3}]
+)
+def test_a_poisoned_artifact_is_one_sentence(poison: dict[str, Any]) -> None:
+    for kind in ("rule", "function", "learned"):
+        given: dict[str, Any] = {
+            "format": 1,
+            "kind": kind,
+            "pair": "EUR_USD",
+            "granularity": "M1",
+            "parameters": {},
+            "data_hash": "h",
+        }
+        if kind == "rule" and poison == {"parameters": {}}:
+            continue  # a rule's own defaults
+        with pytest.raises(InputError):
+            Model.from_json(given | poison)
