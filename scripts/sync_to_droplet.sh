@@ -18,7 +18,8 @@ here=$(cd "$(dirname "$0")/.." && pwd)
 sep=${SEP:-$here/.venv/bin/sep}
 outbox=${SEP_OUTBOX:-${XDG_STATE_HOME:-$HOME/.local/state}/sep-trader/outbox/${host##*@}}
 inbox=/mnt/sep_data/signals
-read -ra ssh <<<"ssh ${SSH_OPTIONS:-}"
+# A host that is off must not hold up who would tell of it.
+read -ra ssh <<<"ssh -o ConnectTimeout=20 -o ServerAliveInterval=10 ${SSH_OPTIONS:-}"
 mkdir -p "$outbox"
 # Two at once would export the same number twice.
 exec 9>"$outbox/.lock"
@@ -42,8 +43,27 @@ sync_once() {
     rm -f "$bundle"
 }
 
-sync_once
+# A machine that is off tells nobody: who watches tells its owner, by the targets of this machine (SEP_ALERT_URLS).
+silent_since=0 told=''
+heard() {
+    silent_since=0
+    [ -z "$told" ] || { "$sep" alert say "$host answers again" "sync --watch reached it." --severity info || true; }
+    told=''
+}
+missed() {
+    now=$(date +%s)
+    [ "$silent_since" -gt 0 ] || silent_since=$now
+    [ -z "$told" ] && [ $((now - silent_since)) -ge "${SEP_SYNC_ALARM:-120}" ] || return 0
+    echo "sync: $host has not answered for $((now - silent_since)) s" >&2
+    "$sep" alert say "$host does not answer" "sync --watch has not reached it for $((now - silent_since)) s; stops and \
+targets rest at the broker, and nobody watches the horizon of open trades." --severity critical && told=yes || true
+}
+
+sync_once || { [ -n "$watch" ] || exit; missed; }
 while [ -n "$watch" ]; do
     sleep "${SEP_SYNC_EVERY:-5}"
-    sync_once || echo "sync: trying again in ${SEP_SYNC_EVERY:-5} s" >&2
+    if sync_once; then heard; else
+        echo "sync: trying again in ${SEP_SYNC_EVERY:-5} s" >&2
+        missed
+    fi
 done

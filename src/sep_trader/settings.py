@@ -19,7 +19,7 @@ OTHER_NAMES = frozenset(
         "SEP_DROPLET",  # scripts/deploy_to_droplet.sh, sync_to_droplet.sh: the machine
         "SEP_DEPLOY_VENV",  # deploy_to_droplet.sh: where Ansible is installed
         "SEP_REPOSITORY",  # setup of the droplet: where the code comes from
-        "SEP_OUTBOX", "SEP_SYNC_EVERY", "SEP_BUNDLE_SIGNERS",  # sync_to_droplet.sh
+        "SEP_OUTBOX", "SEP_SYNC_EVERY", "SEP_SYNC_ALARM", "SEP_BUNDLE_SIGNERS",  # sync_to_droplet.sh
         "SEP_BUILD_CACHE", "SEP_TEST_SPEC",  # tests
     }
 )  # fmt: skip
@@ -106,6 +106,16 @@ class Settings(BaseSettings):
 
     alert_urls: SecretStr | None = Field(None, alias="SEP_ALERT_URLS")
     deadman_url: SecretStr | None = Field(None, alias="SEP_DEADMAN_URL")
+    signal_silence_h: int = Field(24, alias="SEP_SIGNAL_SILENCE_H", ge=0)
+    telegram_token: SecretStr | None = Field(None, alias="SEP_TELEGRAM_TOKEN")
+    telegram_chats: list[int] = Field([], alias="SEP_TELEGRAM_CHATS")
+    telegram_url: str = Field("https://api.telegram.org", alias="SEP_TELEGRAM_URL")
+
+    @field_validator("alert_urls", "deadman_url", "telegram_token", mode="before")
+    @classmethod
+    def _blank_is_unset(cls, value: object) -> object:
+        """systemd hands over an empty file where a credential was not given."""
+        return None if value == "" else value
 
     @field_validator("backup_copy_to")
     @classmethod

@@ -54,6 +54,22 @@ class RequestKind(StrEnum):
 
     FLATTEN = "flatten"
     CLOSE = "close"
+    HALT = "halt"
+    REDUCE = "reduce"
+    RESUME = "resume"
+    ENABLE = "enable"
+    DISABLE = "disable"
+
+    @property
+    def turns_to(self) -> TradingState | None:
+        """The state to which it turns the switch; None for what does not."""
+        turns = {"halt": TradingState.HALTED, "reduce": TradingState.REDUCING, "resume": TradingState.ACTIVE}
+        return turns.get(self.value)
+
+    @property
+    def closes(self) -> bool:
+        """Whether it asks for trades to be closed."""
+        return self in (RequestKind.FLATTEN, RequestKind.CLOSE)
 
 
 class RequestStatus(StrEnum):

@@ -105,9 +105,9 @@ def test_the_overview_says_what_is_wrong_and_what_the_account_holds(
     assert [(one["severity"], one["detail"]) for one in told["alarms"]] == [
         ("info", "no trader has ever run here"),
         ("info", "trading is HALTED: nobody has turned trading on yet (by installation)"),
-        ("warning", "account 101 was last seen 20 min ago"),
+        ("info", "account 101 was last seen 20 min ago"),
     ]
     shown = sep(environment, tmp_path, "status").stdout
-    assert "ALARM account 101 was last seen 20 min ago" in shown
+    assert "note account 101 was last seen 20 min ago" in shown
     assert "note no trader has ever run here" in shown
     assert "balance 100,000.00, NAV 99,650.50, open P&L -349.50" in " ".join(shown.split())

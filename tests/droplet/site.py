@@ -6,11 +6,13 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +27,8 @@ REPOSITORY = Path(__file__).parents[2]
 SEP = BIN / "sep"
 ACCOUNT, TOKEN = "101-001-0000001-001", "rehearsal-token"
 PASSPHRASE = "rehearsal-passphrase"
+SECRET = "rehearsal-webhook"
+"""In the address of who is told; like a token, it is nobody else's."""
 OFFSITE = {"type": "posix", "path": ELSEWHERE, "cipher-type": "aes-256-cbc", "cipher-pass": PASSPHRASE}
 # The rehearsed system is Debian: its own PostgreSQL, and a share of the host's memory.
 OPTIONS = ["-e", "postgres_major=15", "-e", "postgres_source=distro", "-e", "memory_gb=2",
@@ -53,6 +57,11 @@ class Site:
         """What every deployment is told."""
         self._exchange: subprocess.Popen[str] | None = None
         self.exchange_url = ""
+        self.told: list[str] = []
+        """Titles of the messages that reached the owner."""
+        self.pings = 0
+        """How often the dead-man's switch was told that the machine lives."""
+        self._owner = self._listen()
 
     def start(self) -> None:
         """Boot an empty machine, start the exchange, and fill the training machine's database."""
@@ -155,8 +164,34 @@ class Site:
         assert self._exchange.stdout.readline(), (self.folder / "exchange.log").read_text()
         self.exchange_url = f"http://{self.machine.gateway}:18099"
 
+    def _listen(self) -> HTTPServer:
+        """In place of the owner's phone, and of who keeps the dead-man's switch."""
+        site = self
+
+        class Phone(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                site.told.append(json.loads(self.rfile.read(int(self.headers["Content-Length"])))["title"])
+                self._answer()
+
+            def do_GET(self) -> None:
+                site.pings += 1
+                self._answer()
+
+            def _answer(self) -> None:
+                self.send_response(200)
+                self.end_headers()
+
+            def log_message(self, *_: object) -> None:
+                """Nothing on the console."""
+
+        server = HTTPServer((self.machine.gateway, 18098), Phone)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        return server
+
     def close(self) -> None:
         """End everything that was started."""
+        self._owner.shutdown()
+        self._owner.server_close()
         if self._exchange is not None:
             self._exchange.terminate()
             self._exchange.wait(10)
@@ -201,6 +236,8 @@ class Site:
             "SEP_HOME": str(self.home),
             "SEP_OUTBOX": str(self.folder / "outbox"),
             "SEP_BUNDLE_KEY": str(self.key),
+            "SEP_ALERT_URLS": f"json://{self.machine.gateway}:18098/{SECRET}",
+            "SEP_DEADMAN_URL": f"http://{self.machine.gateway}:18098/alive",
             "OANDA_API_KEY": TOKEN,
             "OANDA_ACCOUNT_ID": ACCOUNT,
             "OANDA_ENVIRONMENT": "custom",

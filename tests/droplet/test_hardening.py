@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 
 from .machine import BIN, run
-from .site import DOMAIN, FIGURES, PASSPHRASE, TOKEN, Site
+from .site import DOMAIN, FIGURES, PASSPHRASE, SECRET, TOKEN, Site
 
 pytestmark = [pytest.mark.droplet, pytest.mark.timeout(900)]
 
 OPEN_PORTS = {22, 80, 443}
 # A unit named here that the playbook no longer installs has no exposure to read, and fails its test.
-UNITS = ["sep-trader", "sep-api", "sep-backup", "sep-backup-verify", "sep-maintenance", "sep-health", "sep-wal-backup",
-         "sep-statement", "sep-alert@test"]  # fmt: skip
+UNITS = ["sep-trader", "sep-api", "sep-watch", "sep-backup", "sep-backup-verify", "sep-maintenance", "sep-health",
+         "sep-wal-backup", "sep-daily", "sep-statement", "sep-alert@test"]  # fmt: skip
 
 
 def open_ports(address: str, patience_s: float = 2.5) -> set[int]:
@@ -142,6 +142,9 @@ def test_who_may_connect_to_the_database(site: Site) -> None:
     assert answer("sep-api", "sep_report") == "sep_report"
     assert answer("sep-ops", "sep_backup") == "sep_backup"
     assert answer("sep-ops", "sep_migrate") == "sep_owner"
+    assert answer("sep-api", "sep_control") == "sep_control"
+    assert answer("sep-watch", "sep_watch") == "sep_watch"
+    assert "Peer authentication failed" in answer("sep-watch", "sep_trader")
     assert "Peer authentication failed" in answer("sep-api", "sep_trader")
     assert "Peer authentication failed" in answer("sep-trader", "sep_migrate")
     assert "Peer authentication failed" in answer("nobody", "sep_report")
@@ -196,6 +199,7 @@ def test_the_timers_are_the_designs(site: Site) -> None:
     assert calendar("sep-backup-verify") == ["Sat *-*-* 08:00:00 UTC"]
     assert calendar("sep-maintenance") == ["*-*-* 22:30:00 UTC"]
     assert calendar("sep-statement") == ["*-*-* 22:15:00 UTC"]
+    assert calendar("sep-daily") == ["*-*-* 22:20:00 UTC"]
     assert calendar("sep-health") == ["*-*-* *:00/5:00 UTC"]
 
 
@@ -211,4 +215,4 @@ def ask(site: Site, user: str, role: str, statement: str, host: str = "/var/run/
 
 def test_no_secret_in_what_was_printed(site: Site) -> None:
     printed = Path(site.folder / "deploy.log").read_text()
-    assert TOKEN not in printed and PASSPHRASE not in printed
+    assert not [secret for secret in (TOKEN, PASSPHRASE, SECRET) if secret in printed]

@@ -9,7 +9,8 @@ import typer
 
 from sep_trader.cli import render
 from sep_trader.cli.options import Json
-from sep_trader.cli.wiring import database_url
+from sep_trader.cli.wiring import database_url, questions_of
+from sep_trader.ops import units
 from sep_trader.ops.health import examine
 from sep_trader.settings import load_settings
 from sep_trader.store.database import Database
@@ -28,11 +29,16 @@ def health(
     quiet: Annotated[bool, typer.Option("--quiet", help="Say only what is wrong.")] = False,
     json: Json = False,
 ) -> None:
-    """Check database, backups, archive, disk and trader; exit code 1 when something is wrong."""
+    """Check all that ought to run, and what the disks, the backups and the broker say; exit code 1 for a fault.
+
+    Exit codes: 0 nothing is wrong; 1 something is, and each line that begins with WRONG says what.
+    """
     settings = load_settings(backup_dir=backups, data_dir=volume)
     url = database_url(settings)
     now = datetime.now(UTC)
-    findings = examine(lambda: Database(url, max_size=1), settings.backup_dir, settings.data_dir, now=now)
+    hoped = units.expected(now)
+    findings = examine(lambda: Database(url, max_size=1), questions_of(settings), now=now, expected=hoped)
+    findings += units.of_machine(now, hoped)
     good = all(f.ok for f in findings)
     if json:
         render.print_json({"ok": good, "findings": [asdict(f) for f in findings]})

@@ -10,8 +10,10 @@ from sep_trader.cli import render
 from sep_trader.cli.options import Json
 from sep_trader.cli.wiring import open_database
 from sep_trader.market.clock import from_epoch
-from sep_trader.ops.alarms import Severity, ago, of_tables, seen_accounts
-from sep_trader.ops.health import sign_of_life
+from sep_trader.ops import units
+from sep_trader.ops.alarms import of_findings
+from sep_trader.ops.finding import Severity
+from sep_trader.ops.running import ago, of_tables, seen_accounts, sign_of_life
 from sep_trader.settings import load_settings
 from sep_trader.store.queries import Row, queries
 
@@ -46,6 +48,7 @@ def status(
 
 def collect(database: "Database") -> dict[str, Any]:
     """Everything that the overview shows."""
+    now, settings = datetime.now(UTC), load_settings()
     with database.transaction() as connection:
         pairs = queries.many(connection, "pairs", Row)
         return {
@@ -54,7 +57,7 @@ def collect(database: "Database") -> dict[str, Any]:
             "accounts": seen_accounts(connection),
             "open_trades": queries.many(connection, "open_trades", Row),
             "trader": sign_of_life(connection),
-            "alarms": of_tables(connection, datetime.now(UTC)),
+            "alarms": of_findings(of_tables(connection, now, units.expected(now), settings.signal_silence_h)),
             "pairs": [{**row, "live": _live(connection, row)} for row in pairs],
             "newest": queries.only(connection, "newest", Row),
             "database": queries.only(connection, "database_info", Row),

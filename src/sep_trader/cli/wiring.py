@@ -15,10 +15,11 @@ from sep_trader.store.migrations import migrate, pending
 if TYPE_CHECKING:
     from sep_trader.broker.oanda.client import OandaClient
     from sep_trader.execution.exits import ExitRules
+    from sep_trader.ops.health import Questions
     from sep_trader.risk.limits import RiskLimits
     from sep_trader.risk.protections import Consequence, Protection
 
-__all__ = ["Risk", "database_url", "open_broker", "open_database", "risk_of"]
+__all__ = ["Risk", "database_url", "open_broker", "open_database", "questions_of", "risk_of"]
 
 
 def database_url(settings: Settings) -> str:
@@ -43,6 +44,13 @@ def open_database(settings: Settings, *, max_size: int = 4) -> Iterator[Database
                 f"the database schema is {len(due)} migrations behind ({due[0]}, ...)", "run: sep db migrate"
             )
         yield database
+
+
+def questions_of(settings: Settings) -> "Questions":
+    """What the health check asks of this machine."""
+    from sep_trader.ops.health import Questions
+
+    return Questions(settings.backup_dir, settings.data_dir, settings.signal_silence_h)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from sep_trader.broker.port import AccountSnapshot, BrokerTrade, Price, Transactions
 from sep_trader.execution.marks import Owner
-from sep_trader.execution.rows import Execution, NewSignal
+from sep_trader.execution.rows import Execution, NewSignal, Request
 from sep_trader.risk.limits import Approved, Refused
 from sep_trader.risk.protections import Consequence, Protection
 from sep_trader.states import ExitReason, TradingState
@@ -33,6 +33,13 @@ class TurnDown:
     def state(self) -> TradingState:
         """The state that it turns to."""
         return TradingState.HALTED if self.consequence is Consequence.HALT else TradingState.REDUCING
+
+
+@dataclass(frozen=True, slots=True)
+class Control:
+    """Do what a person asks of the switch, or of a pair's right, and answer."""
+
+    request: Request
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,10 +142,14 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class See:
-    """Keep what the broker shows, and what losses are measured from. `owners`: whose each trade is."""
+    """Keep what the broker shows, and what losses are measured from.
+
+    owners: whose each trade is. prices: at which each would be closed now, where a quote of its pair is known.
+    """
 
     snapshot: AccountSnapshot
     owners: Mapping[int, Owner]
+    prices: Mapping[int, Decimal]
     nav_high: Decimal
     day: date
     day_nav: Decimal
@@ -160,6 +171,7 @@ class Note:
 
 Action = (
     TurnDown
+    | Control
     | Close
     | Protect
     | Mark

@@ -21,6 +21,7 @@ from sep_trader.execution.actions import (
     Answer,
     Book,
     Close,
+    Control,
     Doubt,
     Explain,
     GiveUp,
@@ -35,6 +36,7 @@ from sep_trader.execution.actions import (
 )
 from sep_trader.execution.calls import Calls
 from sep_trader.execution.codes import GONE, MARKET_CLOSED, reason_of
+from sep_trader.execution.controls import control
 from sep_trader.execution.exits import standing_stop
 from sep_trader.execution.journal import Journal, TwoTraders
 from sep_trader.execution.marks import Terms, comment_of, tag_of
@@ -209,6 +211,10 @@ class Executor:
                 self._acted |= self._in_books(partial(self._settle, action), "an order", memory)
             case Refuse() if now is not None:
                 self._in_books(partial(self._refuse, action, now), "a signal", memory)
+            case Control(request=request):
+                live = self._settings.environment == "live"
+                do = partial(control, request=request, log=self._log, live=live, now=now)
+                self._acted |= self._in_books(do, "a request", memory)
             case Answer():
                 self._in_books(partial(self._answer, action), "a request", memory)
 
@@ -395,6 +401,15 @@ class Executor:
             week_nav=sight.week_nav,
             trades=Jsonb(_shown(sight)),
         )
+        queries.execute(
+            connection,
+            "keep_equity",
+            account_id=summary.account_id,
+            balance=summary.balance,
+            nav=summary.nav,
+            margin_used=summary.margin_used,
+            open_trades=len(sight.snapshot.trades),
+        )
 
     # -- shared
 
@@ -448,6 +463,7 @@ def _shown(sight: See) -> list[dict[str, object]]:
             "target_price": text(trade.take_profit),
             "trailing_distance": text(trade.trailing_stop),
             "unrealized_pl": text(trade.unrealized_pl),
+            "current_price": text(sight.prices.get(trade.trade_id)),
             "client_id": trade.client_id,
             "owner": str(sight.owners[trade.trade_id]),
         }

@@ -39,6 +39,7 @@ class Newest:
         self._lock = threading.Lock()
         self._prices: dict[str, tuple[Price, float]] = {}
         self._connected: dict[str, bool] = {}
+        self._lost_at: dict[str, float] = {}
         self._last_id = 0
         self._heard_at: float | None = None
         self.states: deque[StreamState] = deque(maxlen=100)
@@ -59,6 +60,10 @@ class Newest:
                     self._hear_of(item.id)
                 case StreamState():
                     self._connected[item.stream] = item.connected
+                    if item.connected:
+                        self._lost_at.pop(item.stream, None)
+                    else:
+                        self._lost_at.setdefault(item.stream, here)
                     self.states.append(item)
         if isinstance(item, Heartbeat):
             self._broker_clock.told(item.time, stream=True)
@@ -66,7 +71,9 @@ class Newest:
     def streams(self) -> Streams:
         """What has been told so far."""
         with self._lock:
-            return Streams(dict(self._prices), self._last_id, dict(self._connected), self._heard_at)
+            return Streams(
+                dict(self._prices), self._last_id, dict(self._connected), self._heard_at, dict(self._lost_at)
+            )
 
     def _hear_of(self, transaction_id: int) -> None:
         if transaction_id > self._last_id:

@@ -34,12 +34,14 @@ class Unseen:
 @dataclass(frozen=True, slots=True)
 class Streams:
     """What the streams have told so far: the newest quote of each pair and when it came, the highest transaction id,
-    and whether each of them is connected. heard_at: when the last line came; None before the first."""
+    and whether each of them is connected. heard_at: when the last line came; None before the first. lost_at: since when
+    a stream is lost."""
 
     prices: Mapping[str, tuple[Price, float]] = field(default_factory=dict)
     last_id: int = 0
     connected: Mapping[str, bool] = field(default_factory=dict)
     heard_at: float | None = None
+    lost_at: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

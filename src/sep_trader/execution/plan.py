@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from sep_trader.broker.port import BrokerTrade
-from sep_trader.execution.actions import Action, Answer, Close, Mark, Note, Protect, TurnDown
+from sep_trader.execution.actions import Action, Answer, Close, Control, Mark, Note, Protect, TurnDown
 from sep_trader.execution.exits import exit_of, mark_of, may_try
 from sep_trader.execution.marks import Owner, owner_of
 from sep_trader.execution.observation import Observation, Seen, Unseen
@@ -34,7 +34,10 @@ def plan(observation: Observation, settings: TraderSettings) -> tuple[Action, ..
     turns = [a for a in turned if isinstance(a, TurnDown)]
     state, why = effective(observation, turns)
     flat = None if state is TradingState.HALTED else next((t for t in turns if t.flattens), None)
-    acts = [replace(flat, flatten=_asks(observation)) if flat is not None and a is flat else a for a in turned]
+    controls = _guarded(lambda: _controls(observation), "controls")
+    acts = controls + [
+        replace(flat, flatten=_asks(observation)) if flat is not None and a is flat else a for a in turned
+    ]
     acts += _guarded(lambda: _exits(observation, settings, state, flat), "exits")
     acts += _guarded(lambda: book_keeping(observation, settings), "books")
     if not any(isinstance(a, Note) and a.event == PLAN_FAILED for a in turned):  # what forbids an order is judged
@@ -54,6 +57,12 @@ def effective(observation: Observation, turned: list[TurnDown]) -> tuple[Trading
     if isinstance(books, Seen):
         switch = books.value.switch
         found.append((switch.state, f"{switch.reason} ({switch.changed_by})"))
+        # Asked from afar, and written in this pass: what turns down counts at once.
+        found += [
+            (r.kind.turns_to, f"{r.reason} ({r.requested_by})")
+            for r in books.value.requests
+            if r.kind.turns_to is not None
+        ]
     elif memory.state is not None:
         found.append((memory.state, "as it was when the books could be read"))
     if memory.floor is not None:
@@ -71,6 +80,12 @@ def _guarded(decide: Callable[[], Iterator[Action]], what: str) -> list[Action]:
         text = f"the plan's {what} cannot be decided: {type(error).__name__}: {error}"
         acts.append(Note(PLAN_FAILED, text, "error", key=f"plan {what}"))
     return acts
+
+
+def _controls(observation: Observation) -> Iterator[Action]:
+    """What people ask of the switch and of pairs' rights, oldest first."""
+    if isinstance(observation.books, Seen):
+        yield from (Control(r) for r in observation.books.value.requests if not r.kind.closes)
 
 
 def _asks(observation: Observation) -> bool:
@@ -182,7 +197,7 @@ def _requests_done(observation: Observation) -> Iterator[Action]:
         return
     trades = observation.account.value.trades
     pending = [e for e in observation.books.value.executions if e.trade_id is None]
-    for request in observation.books.value.requests:
+    for request in (r for r in observation.books.value.requests if r.kind.closes):
         named = [t for t in trades if t.trade_id == request.trade_id]
         if request.kind is RequestKind.CLOSE:
             foreign = [t for t in named if owner_of(t, observation.database_id) is not Owner.OURS]

@@ -69,9 +69,15 @@ def see(snapshot: AccountSnapshot, before: SeenAccount | None, observation: Obse
     assert now is not None  # noqa: S101 - asked for with a known time only
     nav, day, week = snapshot.summary.nav, broker_day(now), broker_week(now)
     database_id = observation.database_id
+    quotes = {trade.trade_id: (trade.units, observation.price_of(trade.instrument)) for trade in snapshot.trades}
     return See(
         snapshot,
         {trade.trade_id: owner_of(trade, database_id) for trade in snapshot.trades},
+        {
+            number: quote.bid if units > 0 else quote.ask
+            for number, (units, quote) in quotes.items()
+            if quote is not None
+        },
         nav_high=nav if before is None else max(nav, before.nav_high),
         day=day,
         day_nav=before.day_nav if before is not None and before.day == day else nav,

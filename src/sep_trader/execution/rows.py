@@ -144,7 +144,8 @@ class PairRight:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What a person asks: close a trade (`trade_id`), or all of ours; everything: a person's own, too."""
+    """What a person asks: close a trade (`trade_id`), or all of ours (everything: a person's own, too); turn the
+    switch; give or take a pair's right."""
 
     id: int
     kind: RequestKind

@@ -116,6 +116,7 @@ class Trader:
         An error within a pass is told, and the next pass looks again. Raises TwoTraders.
         """
         signal = False
+        self._quietly(lambda c: self._log.write(c, "trader_started", f"account {self._broker.account_id}"))
         while not stopped():
             begun, pause = self._clock.monotonic(), self._settings.least_s
             try:
@@ -219,6 +220,7 @@ class Trader:
             "account": self._broker.account_id,
             "environment": self._settings.environment,
             "streams": dict(streams.connected),
+            "streams_lost_s": {name: round(mono - since, 1) for name, since in streams.lost_at.items()},
             "stream_age_s": None if streams.heard_at is None else round(mono - streams.heard_at, 3),
             "newest_price": newest.isoformat() if newest else None,
             "price_age_s": round((now - newest).total_seconds(), 1) if newest and now else None,

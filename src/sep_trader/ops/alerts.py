@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from sep_trader.ops.alarms import Alarm, GraveLine, Severity
+from sep_trader.ops.alarms import Alarm, GraveLine
+from sep_trader.ops.finding import Severity
 from sep_trader.store.database import Connection
 from sep_trader.store.queries import queries
 
@@ -60,7 +61,9 @@ def tell(
     for alarm in (one for one in alarms if one.severity is not Severity.INFO):
         before = known.pop(alarm.key, None)
         worse = before is not None and before.severity is not Severity.CRITICAL and alarm.severity is Severity.CRITICAL
-        due = before is None or before.told_at is None or now - before.told_at >= AGAIN or worse
+        again = before is not None and before.told_at is not None and now - before.told_at >= AGAIN and not alarm.once
+        other = before is not None and alarm.once and before.detail != alarm.detail
+        due = before is None or before.told_at is None or again or worse or other
         told = due and sender.send(alarm.severity, f"{alarm.key}: {_short(alarm.detail)}", alarm.detail)
         queries.execute(
             connection, "keep_alert", alarm=alarm.key, severity=alarm.severity, detail=alarm.detail, now=now, told=told

@@ -1,4 +1,4 @@
-"""Is everything as it should be? One finding a question, for the health timer and for people."""
+"""Is everything as it should be? One finding a question, for the health timer, the alarms and people."""
 
 import shutil
 from collections.abc import Callable, Iterator
@@ -7,23 +7,27 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from sep_trader.errors import SepError
+from sep_trader.ops import running
 from sep_trader.ops.backup import Backup, list_backups
+from sep_trader.ops.expected import NO_UNITS, Expected
+from sep_trader.ops.finding import Finding
 from sep_trader.store.database import Connection, Database
 from sep_trader.store.queries import queries
 
 BACKUP_AGE = timedelta(hours=26)
 VERIFIED_AGE = timedelta(days=8)
-TRADER_SILENCE = timedelta(minutes=5)
 DISK_FULL = 0.9
+_ROOT = Path("/")
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
-    """The answer to one question. `alert` names the runbook's section."""
+class Questions:
+    """What a machine is asked. backups, volume: left out where it has none. signals_h: as `running.of_tables`."""
 
-    alert: str
-    ok: bool
-    detail: str
+    backups: Path | None = None
+    volume: Path | None = None
+    signals_h: int = 0
+    root: Path | None = _ROOT
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,36 +40,37 @@ class _Archive:
     failing: bool
 
 
-@dataclass(frozen=True, slots=True)
-class SignOfLife:
-    """What the trader last reported."""
-
-    updated_at: datetime
-    state: str
-
-
 def examine(
-    open_database: Callable[[], Database], backups: Path | None, volume: Path | None, *, now: datetime
+    open_database: Callable[[], Database],
+    asked: Questions,
+    *,
+    now: datetime,
+    expected: Expected = NO_UNITS,
 ) -> list[Finding]:
-    """Ask everything; a database that does not answer is a finding, not an error. `backups` and `volume` are left out
-    where a machine has none."""
+    """Ask everything but the machine itself (`units`); a database that does not answer is a finding, not an error."""
     findings: list[Finding] = []
     try:
         with open_database() as database, database.transaction() as connection:
             findings.append(Finding("database", True, "answers"))
-            findings += _of_database(connection, now)
+            findings += _of_archive(connection)
+            findings += running.of_tables(connection, now, expected, asked.signals_h)
     except SepError as error:
         findings.append(Finding("database", False, str(error)))
-    if backups is not None:
+    return findings + list(of_folders(asked, now))
+
+
+def of_folders(asked: Questions, now: datetime) -> Iterator[Finding]:
+    """Ask what lies on this machine's disks."""
+    if asked.backups is not None:
         try:
-            findings += of_backups(list_backups(backups), now)
+            yield from of_backups(list_backups(asked.backups), now)
         except SepError as error:
-            findings.append(Finding("backup", False, str(error)))
-    if volume is not None:
-        use = shutil.disk_usage(volume)
-        share = use.used / use.total
-        findings.append(Finding("disk", share < DISK_FULL, f"{share:.0%} of {volume} used"))
-    return findings
+            yield Finding("backup", False, str(error))
+    for name, place in (("disk", asked.volume), ("disk_root", asked.root)):
+        if place is not None:
+            use = shutil.disk_usage(place)
+            share = use.used / use.total
+            yield Finding(name, share < DISK_FULL, f"{share:.0%} of {place} used")
 
 
 def of_backups(backups: list[Backup], now: datetime) -> Iterator[Finding]:
@@ -87,28 +92,11 @@ def of_backups(backups: list[Backup], now: datetime) -> Iterator[Finding]:
     yield Finding("backup_verified", newest.fault is None and since <= VERIFIED_AGE, f"{newest.name}: {found}")
 
 
-def _of_database(connection: Connection, now: datetime) -> Iterator[Finding]:
+def _of_archive(connection: Connection) -> Iterator[Finding]:
     archive = queries.only(connection, "archive_state", _Archive)
     if archive.mode != "off":
-        failing = archive.failing
         told = f"last segment {archive.last_archived or 'never'}"
-        yield Finding("wal_archive", not failing, f"{told}, {archive.failed_count} failures in all")
-    trader = sign_of_life(connection)
-    if trader is not None:
-        yield of_trader(trader, now)
-
-
-def sign_of_life(connection: Connection) -> SignOfLife | None:
-    """What the trader last reported; None where none ever ran here."""
-    return queries.one(connection, "trader_sign_of_life", SignOfLife)
-
-
-def of_trader(trader: SignOfLife, now: datetime) -> Finding:
-    """Is the trader heard, unless it was stopped?"""
-    silent = now - trader.updated_at
-    running = trader.state in ("stopped", "starting") or silent <= TRADER_SILENCE
-    good = running and trader.state != "failed"
-    return Finding("trader", good, f"{trader.state}, heard {int(silent.total_seconds())} s ago")
+        yield Finding("wal_archive", not archive.failing, f"{told}, {archive.failed_count} failures in all")
 
 
 def _hours(age: timedelta) -> str:

@@ -15,6 +15,9 @@ from sep_trader.store.storage import Usage
 from sep_trader.store.timescaledb import community
 from sep_trader.store.timescaledb.hypertables import drop_chunks, state
 
+_EQUITY_BY_MINUTE = timedelta(days=7)
+_EQUITY_BY_HOUR = timedelta(days=365)
+
 
 @dataclass(slots=True)
 class MaintenanceReport:
@@ -23,6 +26,7 @@ class MaintenanceReport:
     usage: Usage
     candles_dropped: int = 0
     logs_dropped: int = 0
+    equity_thinned: int = 0
     rollups_made: int = 0
     made_room: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
@@ -37,6 +41,7 @@ class MaintenanceReport:
         return {
             "candles_dropped": self.candles_dropped,
             "logs_dropped": self.logs_dropped,
+            "equity_thinned": self.equity_thinned,
             "rollups_made": self.rollups_made,
             "made_room": self.made_room,
             "warnings": self.warnings,
@@ -57,6 +62,8 @@ def maintain(
     candles = drop_candles(database, now - timedelta(days=candle_days)) if candle_days else 0
     logs = drop_logs(database, now - timedelta(days=log_days)) if log_days else 0
     with database.transaction() as connection:
+        hourly, daily = now - _EQUITY_BY_MINUTE, now - _EQUITY_BY_HOUR
+        thinned = queries.execute(connection, "thin_equity", hourly_before=hourly, daily_before=daily)
         if state(connection).columnstore:  # so that retention goes on where this job does not
             community.set_retention(connection, "market_candles", candle_days)
             community.set_retention(connection, "system_logs", log_days)
@@ -65,7 +72,7 @@ def maintain(
         reclaim_space(database, "candle_rollups", now - timedelta(days=candle_days))
     room = make_room(database, measure, trim_cache, candle_days, now)
     usage = measure()
-    report = MaintenanceReport(usage, candles, logs, made, room, warnings(usage))
+    report = MaintenanceReport(usage, candles, logs, thinned, made, room, warnings(usage))
     with database.transaction() as connection:
         for area in usage.areas:
             queries.execute(connection, "record_storage", today=now.date(), area=area.name, bytes=area.used)

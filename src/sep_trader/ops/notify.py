@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from sep_trader.errors import InputError
-from sep_trader.ops.alarms import Severity
+from sep_trader.ops.finding import Severity
 
 _TYPES = {Severity.INFO: "info", Severity.WARNING: "warning", Severity.CRITICAL: "failure"}
 

@@ -3,12 +3,14 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from pathlib import Path
 
 from sep_trader.errors import SepError
-from sep_trader.ops.alarms import Alarm, Severity, grave_lines, of_findings, of_tables
+from sep_trader.ops import running, units
+from sep_trader.ops.alarms import Alarm, grave_lines, of_findings
 from sep_trader.ops.alerts import Notifier, Told, tell
-from sep_trader.ops.health import examine
+from sep_trader.ops.expected import NO_UNITS, Expected
+from sep_trader.ops.finding import Severity
+from sep_trader.ops.health import Questions, of_folders
 from sep_trader.store.database import Database
 from sep_trader.store.queries import queries
 
@@ -19,24 +21,24 @@ _FIRST = timedelta(minutes=5)
 
 @dataclass(slots=True)
 class Watcher:
-    """One watcher of one database. backups, volume: as `examine` takes them. host: named in every message."""
+    """One watcher of one database. asked: as `examine` takes it. host: named in every message."""
 
     open_database: Callable[[], Database]
     notifier: Notifier
-    backups: Path | None
-    volume: Path | None
+    asked: Questions
     host: str
     _examined_at: float = float("-inf")
     _found: list[Alarm] = field(default_factory=list)
+    _expected: Expected = NO_UNITS
     _away: bool = False
     """Whether somebody was told that the database is out of reach: there is no table to keep that in."""
 
     def look(self, mono: float, now: datetime) -> Told:
         """Look once, and tell. mono: a steady clock, seconds."""
         if mono - self._examined_at >= _HEALTH_S:
-            findings = examine(self.open_database, self.backups, self.volume, now=now)
-            # Of the trader the tables tell at every look.
-            self._found = of_findings(one for one in findings if one.alert not in ("trader", "database"))
+            # The tables tell at every look.
+            self._expected = units.expected(now)
+            self._found = of_findings([*of_folders(self.asked, now), *units.of_machine(now, self._expected)])
             self._examined_at = mono
         try:
             told = self._with_tables(now)
@@ -50,11 +52,11 @@ class Watcher:
 
     def _with_tables(self, now: datetime) -> Told:
         with self.open_database() as database, database.transaction() as connection:
-            marked = queries.optional(connection, "alerts_until", str)
-            since = datetime.fromisoformat(marked) if marked else now - _FIRST
+            since = queries.optional(connection, "alerts_until", datetime) or now - _FIRST
             lines = grave_lines(connection, since)
-            told = tell(connection, self.notifier, [*self._found, *of_tables(connection, now)], lines, now, self.host)
-            queries.execute(connection, "mark_alerts", until=(told.until or since).isoformat())
+            found = of_findings(running.of_tables(connection, now, self._expected, self.asked.signals_h))
+            told = tell(connection, self.notifier, [*self._found, *found], lines, now, self.host)
+            queries.execute(connection, "mark_alerts", until=told.until or since)
             return told
 
     def _without_tables(self, cause: str) -> Told:

@@ -13,7 +13,8 @@ from sep_trader.ops.programs import postgres_program
 from sep_trader.store.database import Database
 
 ROLES_SQL = Path(__file__).parents[3] / "deploy/roles/postgres/files/roles.sql"
-ROLES = ("sep_owner", "sep_migrate", "sep_trader", "sep_report", "sep_backup")
+ROLES = ("sep_owner", "sep_migrate", "sep_trader", "sep_report", "sep_backup", "sep_watch", "sep_control")
+ASK = "INSERT INTO trading_requests (kind, account_id, requested_by, reason) VALUES ('halt', '1', 'a', 'b')"
 ALLOWED = [
     ("sep_trader", "SELECT * FROM v_open_trades"),
     ("sep_trader", "INSERT INTO trading_pairs (pair) VALUES ('EUR_USD')"),
@@ -23,6 +24,12 @@ ALLOWED = [
     ("sep_trader", "CREATE TEMP TABLE staging (x int)"),
     ("sep_report", "SELECT * FROM v_daily_performance"),
     ("sep_report", "SELECT * FROM trading_signals"),
+    ("sep_watch", "SELECT * FROM v_open_trades"),
+    ("sep_watch", "DELETE FROM alert_states"),
+    ("sep_watch", "INSERT INTO alert_messages (severity, title, reached) VALUES ('info', 'x', true)"),
+    ("sep_watch", ASK),
+    ("sep_control", ASK),
+    ("sep_control", "SELECT status, answer FROM trading_requests"),
     ("sep_backup", "SELECT * FROM trade_executions"),
     ("sep_backup", "SELECT * FROM pg_stat_archiver"),
     ("sep_backup", "SELECT pg_export_snapshot()"),
@@ -51,6 +58,19 @@ REFUSED = [
     ("sep_report", "SET default_transaction_read_only = off; UPDATE trading_state SET state = 'ACTIVE'"),
     ("sep_report", "SET ROLE sep_trader"),
     ("sep_report", "CREATE TEMP TABLE x (x int)"),
+    ("sep_watch", "UPDATE trading_state SET state = 'ACTIVE'"),
+    ("sep_watch", "UPDATE trading_requests SET status = 'DONE', answered_at = now()"),
+    ("sep_watch", "INSERT INTO trading_signals (pair) VALUES ('EUR_USD')"),
+    ("sep_control", "UPDATE trading_state SET state = 'HALTED'"),
+    ("sep_control", "UPDATE trading_requests SET answer = 'x'"),
+    ("sep_control", "DELETE FROM trading_requests"),
+    (
+        "sep_control",
+        "INSERT INTO trading_requests (kind, account_id, requested_by, reason, status, answered_at)"
+        " VALUES ('halt', '1', 'a', 'b', 'DONE', now())",
+    ),
+    ("sep_control", "SELECT * FROM trade_executions"),
+    ("sep_control", "SELECT * FROM api_tokens"),
     ("sep_backup", "SET default_transaction_read_only = off; DELETE FROM trade_executions"),
     ("sep_backup", "SET default_transaction_read_only = off; CREATE TABLE public.x (x int)"),
     ("sep_migrate", "CREATE ROLE another"),

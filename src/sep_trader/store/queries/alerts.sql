@@ -36,9 +36,8 @@ SELECT (SELECT count(*) FROM trade_executions WHERE status = 'CLOSED' AND broker
 
 -- name: alerts_until :value
 -- Up to which time the log's critical lines were told.
-SELECT value #>> '{}' FROM system_config WHERE key = 'alerts_until';
+SELECT until FROM alert_mark;
 
 -- name: mark_alerts :execute
 -- Note up to which time they were.
-INSERT INTO system_config (key, value) VALUES ('alerts_until', to_jsonb(:until::text))
-ON CONFLICT (key) DO UPDATE SET value = excluded.value;
+INSERT INTO alert_mark (until) VALUES (:until) ON CONFLICT (one_row) DO UPDATE SET until = excluded.until;

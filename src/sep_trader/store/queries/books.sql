@@ -64,6 +64,24 @@ ON CONFLICT (account_id) DO UPDATE SET created_time = coalesce(broker_accounts.c
     nav_high = greatest(broker_accounts.nav_high, excluded.nav_high), day = excluded.day, day_nav = excluded.day_nav, week = excluded.week, week_nav = excluded.week_nav,
     trades = excluded.trades;
 
+-- name: keep_equity :execute
+-- Keep what an account is worth in this minute; the minute's first look stays.
+INSERT INTO account_equity (account_id, time, balance, nav, margin_used, open_trades)
+VALUES (:account_id, date_trunc('minute', now()), :balance, :nav, :margin_used, :open_trades)
+ON CONFLICT (account_id, time) DO NOTHING;
+
+-- name: thin_equity :execute
+-- Leave one row an hour of what is older than a time, and one a day of what is older than another.
+DELETE FROM account_equity e WHERE e.time < :hourly_before AND EXISTS (SELECT FROM account_equity o
+    WHERE o.account_id = e.account_id AND o.time < e.time AND o.time >= date_trunc(
+        CASE WHEN e.time < :daily_before::timestamptz THEN 'day' ELSE 'hour' END, e.time, 'UTC'));
+
+-- name: equity :many
+-- What an account was worth, oldest first: the first row of each step of so many seconds.
+SELECT DISTINCT ON (account_id, floor(extract(epoch FROM time) / :step_s)) account_id, time, balance, nav, margin_used, open_trades
+FROM account_equity WHERE time >= :since AND time < :until
+ORDER BY account_id, floor(extract(epoch FROM time) / :step_s), time;
+
 -- name: move_marks :execute
 -- Money was paid in or out: what losses are measured from moves with it.
 UPDATE broker_accounts SET nav_high = nav_high + :amount, day_nav = day_nav + :amount, week_nav = week_nav + :amount
@@ -131,3 +149,7 @@ WHERE s.id = :id;
 SELECT account_id, balance, nav, nav - balance AS open_pl, margin_used, margin_available, nav_high, nav - day_nav AS day_pl,
     nav - week_nav AS week_pl, seen_at, extract(epoch FROM now() - seen_at)::float8 AS age_s, jsonb_array_length(trades) AS open_trades
 FROM broker_accounts ORDER BY account_id;
+
+-- name: traded_account :value
+-- The account that the trader last reported.
+SELECT details ->> 'account' FROM component_status WHERE component = 'trader';
