@@ -7,7 +7,7 @@ train_manager.py status | train PAIR | train-all | generate_signals | enable PAI
 import sys
 
 try:
-    from sep_trader.cli.main import main
+    from sep_trader.entry import main
 except ImportError:
     sys.exit("train_manager: sep-trader is not installed for this Python (make setup, then .venv/bin/python)")
 

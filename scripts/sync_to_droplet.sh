@@ -59,11 +59,12 @@ missed() {
 targets rest at the broker, and nobody watches the horizon of open trades." --severity critical && told=yes || true
 }
 
-sync_once || { [ -n "$watch" ] || exit; missed; }
-while [ -n "$watch" ]; do
+while true; do
+    status=0
+    sync_once || status=$?
+    [ -n "$watch" ] || exit "$status"
+    # 255 is ssh's own: nobody answered. Any other error came from a machine that lives.
+    if [ "$status" = 255 ]; then missed; else heard; fi
+    [ "$status" = 0 ] || echo "sync: trying again in ${SEP_SYNC_EVERY:-5} s" >&2
     sleep "${SEP_SYNC_EVERY:-5}"
-    if sync_once; then heard; else
-        echo "sync: trying again in ${SEP_SYNC_EVERY:-5} s" >&2
-        missed
-    fi
 done

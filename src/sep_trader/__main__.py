@@ -1,6 +1,6 @@
 """`python -m sep_trader` is the command `sep`."""
 
-from sep_trader.cli.main import main
+from sep_trader.entry import main
 
 if __name__ == "__main__":
     main()

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from pydantic import SecretStr
 
-from sep_trader.cli.training_options import epoch
+from sep_trader.cli.options import span
 from sep_trader.cli.wiring import open_database
 from sep_trader.errors import InputError
 from sep_trader.history.frames import as_kind
@@ -141,8 +141,9 @@ def backtest(
     """
     parameters: Set = set_of(strategy, values)
     if isinstance(candles, str):
+        begin, stop = span(start, end)
         spec = TrainingSpec(
-            granularity=Granularity.parse(granularity), start=epoch(start), end=epoch(end),
+            granularity=Granularity.parse(granularity), start=begin, end=stop,
             spread=None if spread_pips is None else SpreadModel.constant(spread_pips), slippage_pips=slippage_pips,
             financing=financing,
         )  # fmt: skip

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sep_trader.cli import render
-from sep_trader.cli.options import Json
+from sep_trader.cli.options import Json, PairName
 from sep_trader.cli.training_options import (
     Financing,
     Slippage,
@@ -37,7 +37,7 @@ app = typer.Typer()
 
 @app.command()
 def backtest(
-    pair: str,
+    pair: PairName,
     granularity: Timeframe = "M1",
     strategy: StrategyName = None,
     sets: Annotated[
@@ -54,19 +54,14 @@ def backtest(
     trades: Annotated[Path | None, typer.Option("--trades", help="Write every trade to this CSV file.")] = None,
     json: Json = False,
 ) -> None:
-    """Show what a strategy would have done. It is written into the ledger as a look, and never books.
-
-    For example: sep backtest EUR_USD -g M1 --strategy sma_cross --set fast=20 --set slow=100 --spread-pips 1.0
-    """
+    """Show what a strategy would have done. It is written into the ledger as a look, and never books."""
     from sep_trader.research.backtest import statistics_json
     from sep_trader.research.exploring import explore, set_of
 
     name = parse_pair(pair)
     parameters = set_of(strategy, _values(sets))
     stated = (spread_pips, spread_by_hour, spread_measured, slippage_pips, financing)
-    spec = spec_of(granularity, day_or_time(start), day_or_time(end), "auto", None, *stated, None)
-    if spec.start is not None and spec.end is not None and spec.start >= spec.end:
-        raise InputError(f"--from {start} is not before --to {end}", "an earlier beginning")
+    spec = spec_of(granularity, start, end, "auto", None, *stated, None)
     with open_database(load_settings()) as database:
         found = explore(database, name, parameters, spec)
     table, figures = found.backtest.trades, statistics_json(found.backtest.statistics)
@@ -95,11 +90,6 @@ def backtest(
         empty="no trade",
     )
     render.console.print(f"A look of the ledger: {found.run_id}. Picture: sep report {name} --out {name}.html")
-
-
-def day_or_time(text: str | None) -> str | None:
-    """A date as its first moment, UTC; a time as it is."""
-    return f"{text}T00:00:00Z" if text is not None and len(text) == len("2014-05-01") else text
 
 
 def _values(sets: list[str] | None) -> dict[str, int | float | str]:

@@ -112,12 +112,16 @@ def restore(
         str, typer.Option("--into", help="Name of the new database a dump is restored as.")
     ] = "sep_restored",
     folder: Folder = None,
+    json: Json = False,
 ) -> None:
     """Restore a dump as a new database, or with --at the whole cluster to a point in time (as root, on the droplet)."""
     if at is not None:
         if name is not None:
             raise InputError("a dump has its own point in time", "give a file name or --at, not both")
         target = restore_cluster(at.replace(tzinfo=UTC))
+        if json:
+            render.print_json({"restored_to": target, "database": None, "rows": None})
+            return
         typer.echo(f"restored to {target}; trading is HALTED until: sep trade state active --by NAME --reason TEXT")
         return
     settings = load_settings(backup_dir=folder)
@@ -125,7 +129,11 @@ def restore(
     if fault := dumps.check_file(backup):
         raise StoreError(f"{backup.name}: {fault}", "take another: sep backup list")
     census = restore_dump(backup, database_url(settings), into)
-    typer.echo(f"{backup.name} is restored as database {into}: {sum(c.rows for c in census.values())} rows")
+    rows = sum(c.rows for c in census.values())
+    if json:
+        render.print_json({"restored_to": None, "database": into, "rows": rows})
+        return
+    typer.echo(f"{backup.name} is restored as database {into}: {rows} rows")
 
 
 def _row(backup: dumps.Backup) -> dict[str, Any]:

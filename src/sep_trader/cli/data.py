@@ -9,7 +9,7 @@ import typer
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from sep_trader.cli import render
-from sep_trader.cli.options import Json
+from sep_trader.cli.options import From, Json, To, known_pairs, moment, span
 from sep_trader.cli.wiring import open_broker, open_database
 from sep_trader.errors import InputError, RowsRefused
 from sep_trader.history.cache import RawCache
@@ -20,7 +20,7 @@ from sep_trader.history.job import FileReport, ImportReport, find, import_found
 from sep_trader.history.sniff import sniff
 from sep_trader.history.source import ReadOptions
 from sep_trader.history.zones import parse_zone
-from sep_trader.market.clock import from_epoch, parse_rfc3339
+from sep_trader.market.clock import from_epoch
 from sep_trader.market.gaps import Gap
 from sep_trader.market.granularity import Granularity
 from sep_trader.market.instrument import parse_pair
@@ -44,7 +44,7 @@ def corrections_mode(text: str) -> Corrections:
 
 
 Format_ = Annotated[str, typer.Option("--format", "-f", help=", ".join(FORMATS))]
-Instrument = Annotated[str | None, typer.Option("--instrument", "-i", help="Read from the names if left out.")]
+Instrument = Annotated[str | None, typer.Option("--pair", "-i", help="Read from the names if left out.")]
 Scale = Annotated[float, typer.Option("--price-scale", help="Divide every price by this, 100000 for points.")]
 
 
@@ -79,10 +79,7 @@ def import_(
     ] = None,
     json: Json = False,
 ) -> None:
-    """Load candle files. Rows that cannot be believed go to FILE.rejected.csv, and the exit code is 3.
-
-    Example: sep data import EURUSD_M1.csv -f mt5 --timezone ny+7
-    """
+    """Load candle files. Rows that cannot be believed go to FILE.rejected.csv, and the exit code is 3."""
     first = _first_file(path, bid, ask)
     mode = corrections_mode(corrections)
     if force is not None and not force.strip():
@@ -129,10 +126,7 @@ def _raise_refused(report: ImportReport) -> None:
 
 @app.command("sniff")
 def sniff_(file: Annotated[Path, typer.Argument(help="A candle file.")], json: Json = False) -> None:
-    """Say what a candle file looks like, and the command that imports it.
-
-    Example: sep data sniff EURUSD_M1.csv
-    """
+    """Say what a candle file looks like, and the command that imports it."""
     found = sniff(file)
     if json:
         render.print_json(found.as_dict())
@@ -199,10 +193,11 @@ def _minute(when: datetime | None) -> str:
     return "-" if when is None else f"{when:%Y-%m-%d %H:%M}"
 
 
-Pairs = Annotated[str, typer.Option("--pairs", "-p", help="Comma-separated, like EUR_USD,USD_JPY.")]
+Pairs = Annotated[
+    list[str],
+    typer.Option("--pair", "-p", help="As EUR_USD; repeatable, or several between commas.", autocompletion=known_pairs),
+]
 Length = Annotated[str, typer.Option("--granularity", "-g", help="Candle length.")]
-From = Annotated[str | None, typer.Option("--from", help="RFC 3339 time or date.")]
-To = Annotated[str | None, typer.Option("--to", help="RFC 3339 time or date, not included.")]
 
 
 @app.command()
@@ -217,9 +212,9 @@ def download(
     """Fetch candles from the broker. What was fetched before is not fetched again: run it again to go on."""
     settings, length, mode = load_settings(), Granularity.parse(granularity), corrections_mode(corrections)
     names = _pairs(pairs)
-    begin, stop = _time(start), _time(end) if end else int(time.time())
+    begin, stop = moment(start), span(start, end)[1] or int(time.time())
     if stop <= begin:
-        raise InputError(f"--to {end} is not after --from {start}")
+        raise InputError(f"--from {start} lies in the future", "candles are fetched up to now")
     with open_database(settings) as database, open_broker(settings) as broker, _rate_bar() as bar:
         tasks = {name: bar.add_task(f"{name} {length}", total=stop - begin, candles=0, rate=0.0) for name in names}
         shown, began = dict.fromkeys(names, 0), time.monotonic()
@@ -266,7 +261,7 @@ def status(json: Json = False) -> None:
 
 @app.command("gaps")
 def gaps_(
-    pair: Annotated[str, typer.Option("--instrument", "-i", help="Like EUR_USD.")],
+    pair: Annotated[str, typer.Option("--pair", "-i", help="As EUR_USD.", autocompletion=known_pairs)],
     granularity: Length = "M1",
     start: From = None,
     end: To = None,
@@ -274,9 +269,9 @@ def gaps_(
     json: Json = False,
 ) -> None:
     """Missing candles by the session calendar: weekends, the daily break and holidays are none."""
-    name, length = parse_pair(pair), Granularity.parse(granularity)
+    name, length, within = parse_pair(pair), Granularity.parse(granularity), span(start, end)
     with open_database(load_settings()) as database:
-        found = gaps(database, name, length, _time(start) if start else None, _time(end) if end else None)
+        found = gaps(database, name, length, *within)
     chosen = [gap for gap in found if all_ or not gap.asked]
     if json:
         render.print_json([_gap(gap) for gap in chosen])
@@ -289,12 +284,12 @@ def gaps_(
 @app.command()
 def repair(pairs: Pairs, granularity: Length = "M1", start: From = None, end: To = None, json: Json = False) -> None:
     """Ask the broker for the candles of every gap. What it does not have stays missing: nothing is invented."""
-    settings, length = load_settings(), Granularity.parse(granularity)
+    settings, length, within = load_settings(), Granularity.parse(granularity), span(start, end)
     report = DownloadReport()
     with open_database(settings) as database, open_broker(settings) as broker, render.progress_bar() as bar:
         job = Download(database, broker, length, raw_cache(settings))
         for name in _pairs(pairs):
-            found = gaps(database, name, length, _time(start) if start else None, _time(end) if end else None)
+            found = gaps(database, name, length, *within)
             wanted = [gap for gap in found if not gap.asked]
             task = bar.add_task(f"{name} {length}", total=len(wanted))
             part = job.repair(name, wanted, lambda page, task=task: bar.advance(task))  # type: ignore[misc]
@@ -305,21 +300,18 @@ def repair(pairs: Pairs, granularity: Length = "M1", start: From = None, end: To
 @app.command("export")
 def export_(
     target: Annotated[Path, typer.Argument(help="A file for csv and parquet, a folder for lean.")],
-    instrument: Annotated[str, typer.Option("--instrument", "-i", help="Like EUR_USD.")],
+    instrument: Annotated[str, typer.Option("--pair", "-i", help="As EUR_USD.", autocompletion=known_pairs)],
     granularity: Length = "M1",
     format: Annotated[str, typer.Option("--format", "-f", help="csv, parquet or lean.")] = "csv",
     start: From = None,
     end: To = None,
     json: Json = False,
 ) -> None:
-    """Write stored candles to files that other programs read.
-
-    Example: sep data export eurusd.parquet -i EUR_USD -f parquet --from 2024-01-01
-    """
+    """Write stored candles to files that other programs read."""
     name, length = parse_pair(instrument), Granularity.parse(granularity)
-    begin, stop = _time(start) if start else None, _time(end) if end else None
+    within = span(start, end)
     with open_database(load_settings()) as database:
-        found = read_or_make(database, name, length, begin, stop)
+        found = read_or_make(database, name, length, *within)
     written = export(found, target, format)
     if json:
         render.print_json({"candles": written.candles, "files": [str(file) for file in written.files]})
@@ -364,16 +356,11 @@ def raw_cache(settings: Settings) -> RawCache:
     return RawCache(settings.data_folder / "raw_cache", int(budgets["raw_cache"] * GB))
 
 
-def _pairs(text: str) -> list[str]:
-    names = [parse_pair(part) for part in text.split(",") if part.strip()]
+def _pairs(given: list[str]) -> list[str]:
+    names = [parse_pair(part) for text in given for part in text.split(",") if part.strip()]
     if not names:
-        raise InputError("no pair given", "like --pairs EUR_USD,USD_JPY")
+        raise InputError("no pair given", "like --pair EUR_USD --pair USD_JPY")
     return list(dict.fromkeys(names))
-
-
-def _time(text: str) -> int:
-    """An RFC 3339 time, or a date at midnight UTC, in seconds since the epoch."""
-    return int(parse_rfc3339(f"{text}T00:00:00Z" if len(text) == 10 else text).timestamp())
 
 
 def _covered(one: Coverage) -> dict[str, Any]:

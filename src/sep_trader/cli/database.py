@@ -3,6 +3,7 @@
 import typer
 
 from sep_trader.cli import render
+from sep_trader.cli.options import Json
 from sep_trader.cli.wiring import database_url
 from sep_trader.settings import load_settings
 from sep_trader.store.database import Database
@@ -13,25 +14,35 @@ app = typer.Typer(no_args_is_help=True, help="The database.")
 
 
 @app.command()
-def migrate() -> None:
+def migrate(json: Json = False) -> None:
     """Bring the schema up to date. Running it twice is harmless."""
     settings = load_settings()
     with Database(database_url(settings)) as database:
         ran = run_migrations(database)
         ensure_hypertables(database, settings.chunk_days)
+    if json:
+        render.print_json({"ran": ran})
+        return
     render.console.print("\n".join(f"ran {name}" for name in ran) or "the schema is up to date")
 
 
 @app.command()
-def url() -> None:
+def url(json: Json = False) -> None:
     """Print the database's address, for psql."""
-    typer.echo(database_url(load_settings()))
+    address = database_url(load_settings())
+    if json:
+        render.print_json({"url": address})
+    else:
+        typer.echo(address)
 
 
 @app.command()
-def stop() -> None:
+def stop(json: Json = False) -> None:
     """Stop the embedded server. The next command that needs it starts it again."""
     from sep_trader.store.embedded import stop_embedded
 
     stopped = stop_embedded(load_settings().home)
+    if json:
+        render.print_json({"stopped": stopped})
+        return
     render.console.print("the embedded server is stopped" if stopped else "no embedded server runs")

@@ -19,12 +19,12 @@ from rich.rule import Rule
 
 from sep_trader.cli import render
 from sep_trader.cli.demo_market import DemoMarket, find_market, trading_day
-from sep_trader.cli.demo_processes import DemoProcess, wait_for
+from sep_trader.cli.demo_processes import DemoProcess
 from sep_trader.cli.trade_shown import show_closed
 from sep_trader.errors import InputError, SepError
 from sep_trader.execution import switch
 from sep_trader.listening import listen
-from sep_trader.market.clock import format_rfc3339, from_epoch, parse_rfc3339
+from sep_trader.market.clock import format_rfc3339, from_epoch
 from sep_trader.market.granularity import Granularity
 from sep_trader.research import rights
 from sep_trader.states import TradingState, Verdict
@@ -65,8 +65,9 @@ class Demo:
     def say(self, title: str) -> None:
         """Begin a step on the screen."""
         if not self.quiet:
-            note = f" [yellow]({self.market.note})[/]" if self.market.simulated else ""
-            render.console.print(Rule(f"[bold]{title}[/]{note}", align="left"))
+            # What is simulated is said first: a narrow terminal cuts the end.
+            note = f"[yellow]{self.market.note}[/] " if self.market.simulated else ""
+            render.console.print(Rule(f"{note}[bold]{title}[/]", align="left"), width=min(render.console.width, 100))
 
     def environment(self) -> dict[str, str]:
         """Settings of the child processes."""
@@ -94,7 +95,8 @@ def demo(
     data: Annotated[Path | None, typer.Option("--data", help="Folder with Lean candles (minute/eurusd/*.zip).")] = None,
     exit_at_end: Annotated[bool, typer.Option("--exit", help="End by itself instead of keeping the API up.")] = False,
     json: Annotated[bool, typer.Option("--json", help="One JSON object at the end instead of tables.")] = False,
-    speed: Annotated[int, typer.Option("--speed", min=1, max=2000, help="Times real time.")] = 600,
+    speed: Annotated[int, typer.Option("--speed", min=1, help="At most so many times real time.")] = 1200,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Of the simulated market, where there is no data.")] = 7,
     port: Annotated[int, typer.Option("--port", help="Port of the API; 0 takes a free one.")] = 8080,
 ) -> None:
     """Run the whole loop: database, candles, training, verdicts, exchange, signals, trades, report, API."""
@@ -106,7 +108,7 @@ def demo(
     folder.chmod(0o755)  # a server started by root runs as another user
     try:
         with _database(folder) as (database, url):
-            run = Demo(find_market(data, folder), folder, speed, json, database, url)
+            run = Demo(find_market(data, folder, seed), folder, speed, json, database, url)
             _import(run)
             _train(run)
             _enable(run)
@@ -197,7 +199,10 @@ def _enable(run: Demo) -> None:
 
 @contextmanager
 def _processes(run: Demo, port: int) -> Iterator[str]:
-    """Steps 4 and 5: exchange, trader, generator and API as the real commands; yields the API's address."""
+    """Step 4: exchange and API as the real commands, and a trading day beside them; yields the API's address."""
+    from sep_trader.cli.demo_trading import Day, Exchange
+    from sep_trader.cli.log_lines import log_to
+
     start, end = run.day + FIRST_HOUR * 3600, run.day + LAST_HOUR * 3600
     running: list[DemoProcess] = []
 
@@ -205,50 +210,38 @@ def _processes(run: Demo, port: int) -> Iterator[str]:
         running.append(DemoProcess(name, list(arguments), run.environment(), run.folder))
         return running[-1]
 
+    log = (run.folder / "trader.log").open("w")
+    log_to(log, "info")
     try:
-        run.say(
-            f"4. Trade {run.enabled} from {from_epoch(start):%Y-%m-%d %H:%M} UTC at {run.speed} times the speed of time"
-        )
+        run.say(f"4. Trade {run.enabled} on {from_epoch(start):%Y-%m-%d} from {from_epoch(start):%H:%M} UTC")
         options = ["--port", "0", "--token", TOKEN, "--account", ACCOUNT, "--data", str(run.market.folder)]
-        options += ["--start", format_rfc3339(from_epoch(start)), "--speed", str(run.speed), "--clock", "replay"]
-        exchange = launch("exchange", "exchange", "serve", *options)
-        run.exchange_url = exchange.address()
-        trader = launch("trader", "trade", "run", "--poll", "0.05")
-        generator = launch("generator", "generate_signals", "--follow", "--enabled", "--json", "--poll", "0.02")
-        api = launch("api", "serve", "--port", str(port))
-        wait_for(lambda: "trading" in trader.log.read_text(), 30, "the trader")
-        _watch(run, end, [exchange, trader, generator, api])
-        generator.stop()
-        wait_for(lambda: _unsettled(run) == 0, 120, "the last trades to end")
-        trader.stop()
-        yield api.address()
+        options += ["--start", format_rfc3339(from_epoch(start)), "--clock", "stepped"]
+        run.exchange_url = launch("exchange", "exchange", "serve", *options).address()
+        address = launch("api", "serve", "--port", str(port)).address()
+        if not run.quiet:
+            render.console.print(f"Watch it live: {address}")
+        with render.progress_bar() as bar:
+            task = bar.add_task("Trading", total=(end - start) // 60)
+
+            def tell(now: float) -> None:
+                for process in running:
+                    process.check()
+                open_now, closed = _counts(run)
+                text = f"{from_epoch(int(now)):%a %H:%M} UTC, {closed} trades closed, {open_now} open"
+                bar.update(task, description=text, completed=int(min(now, end) - start) // 60)
+
+            exchange = Exchange(run.exchange_url, ACCOUNT, TOKEN)
+            Day(run.database, exchange, run.speed, tell).trade(end, lambda: _counts(run)[0])
+        yield address
     except SepError:
         for process in running:
             if not run.quiet:
                 render.errors.print(f"[dim]{process.name}: {process.last_words()}[/]")
         raise
     finally:
+        log.close()
         for process in reversed(running):
             process.stop()
-
-
-def _watch(run: Demo, end: int, processes: list[DemoProcess]) -> None:
-    """Show the market's clock and the trades until the trading window is over."""
-    with render.progress_bar() as bar:
-        task = bar.add_task("Trading", total=None)
-        first: float | None = None
-        while True:
-            for process in processes:
-                process.check()
-            state = run.exchange_state()
-            now = parse_rfc3339(state["now"]).timestamp()
-            first = now if first is None else first
-            open_now, closed = _counts(run)
-            text = f"{from_epoch(now):%a %H:%M} UTC, {closed} trades closed, {open_now} open"
-            bar.update(task, description=text, completed=int(min(now, end) - first) // 60, total=int(end - first) // 60)
-            if now >= end or state.get("finished"):
-                return
-            time.sleep(0.2)
 
 
 def _counts(run: Demo) -> tuple[int, int]:
@@ -256,10 +249,6 @@ def _counts(run: Demo) -> tuple[int, int]:
         return len(queries.many(connection, "open_trades", Row)), len(
             queries.many(connection, "closed_trades", Row, limit=10_000)
         )
-
-
-def _unsettled(run: Demo) -> int:
-    return _counts(run)[0]
 
 
 def _report(run: Demo, address: str) -> dict[str, Any]:
@@ -309,6 +298,9 @@ def _report(run: Demo, address: str) -> dict[str, Any]:
         "verdicts": {r.pair: {"verdict": r.verdict, "reason": r.reason} for r in run.results},
         "enabled": run.enabled,
         "exchange_net_pnl": float(at_exchange),
+        "seed": run.market.seed,
+        "simulated": run.market.simulated,
+        "data": None if run.market.simulated else str(run.market.folder),
         "prices": "simulated" if run.market.simulated else "recorded",
         "trading_day": from_epoch(run.day).astimezone(UTC).date(),
         "signal_outcomes": {f"{c['status']}/{c['reason_code']}": c["signals"] for c in counts},

@@ -15,10 +15,11 @@ _FIRST_SIMULATED_DAY = int(datetime(2026, 1, 5, tzinfo=UTC).timestamp())
 
 @dataclass(frozen=True, slots=True)
 class DemoMarket:
-    """A Lean data folder, and whether its prices are simulated."""
+    """A Lean data folder, and whether its prices are simulated, with which seed."""
 
     folder: Path
     simulated: bool
+    seed: int | None = None
 
     @property
     def note(self) -> str:
@@ -39,8 +40,11 @@ class DemoMarket:
         return [f for f in found if f.name[:8] < end]
 
 
-def find_market(data: Path | None, scratch: Path) -> DemoMarket:
-    """The market to demonstrate on; raises InputError when a folder that was named holds no M1 candles."""
+def find_market(data: Path | None, scratch: Path, seed: int) -> DemoMarket:
+    """The market to demonstrate on, a simulated one of `seed` where there is no data.
+
+    Raises InputError when a folder that was named holds no M1 candles.
+    """
     if data is not None:
         market = DemoMarket(data.resolve(), simulated=False)
         if not market.pairs():
@@ -52,8 +56,8 @@ def find_market(data: Path | None, scratch: Path) -> DemoMarket:
     from sep_trader.exchange.market.lean import write_market
 
     folder = scratch / "simulated-market"
-    write_market(folder, ["EUR_USD", "NZD_USD"], start=_FIRST_SIMULATED_DAY, days=12, seed=7)
-    return DemoMarket(folder, simulated=True)
+    write_market(folder, ["EUR_USD", "NZD_USD"], start=_FIRST_SIMULATED_DAY, days=12, seed=seed)
+    return DemoMarket(folder, simulated=True, seed=seed)
 
 
 def trading_day(market: DemoMarket) -> int:

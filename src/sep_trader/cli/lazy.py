@@ -8,6 +8,10 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
+from sep_trader.cli.examples import EXAMPLES
+from sep_trader.cli.vocabulary import COMMAND_ALIASES, understood
+from sep_trader.entry import loading
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:
@@ -67,11 +71,12 @@ COMMANDS = {
         "sep_trader.cli.doctor",
         "Check settings, database, broker, clock, disk, ports, backups and more once; exit code 1 for a fault.",
     ),
+    "logs": Entry("sep_trader.cli.logs", "Show the log: what was done, and what went wrong."),
     "config": Entry("sep_trader.cli.config", "Settings.", group=True),
     "alert": Entry("sep_trader.cli.alert", "Tell somebody when something is wrong.", group=True),
     "health": Entry(
         "sep_trader.cli.health",
-        "Check database, backups, archive, disk and trader; exit code 1 when something is wrong.",
+        "Check all that ought to run, and what the disks, the backups and the broker say; exit code 1 for a fault.",
     ),
 }
 
@@ -85,18 +90,33 @@ class LazyGroup(TyperGroup):
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         """Return what the help shows of a command."""
-        entry = COMMANDS.get(cmd_name)
+        entry = COMMANDS.get(COMMAND_ALIASES.get(cmd_name, cmd_name))
         return None if entry is None else TyperCommand(cmd_name, help=entry.help, rich_markup_mode="rich")
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """Load the command that is called."""
         name, shown, rest = super().resolve_command(ctx, args)
-        return name, shown if name is None else load(name), rest
+        if name is None:
+            return name, shown, rest
+        name = COMMAND_ALIASES.get(name, name)
+        return name, load(name), understood(name, rest)
 
 
 def load(name: str) -> Any:
     """Import a command of the table."""
     entry = COMMANDS[name]
     parent = typer.Typer(add_completion=False, rich_markup_mode="rich")
-    parent.add_typer(import_module(entry.module).app, name=name if entry.group else None)
-    return cast(TyperGroup, get_command(parent)).commands[name]
+    with loading():
+        module = import_module(entry.module)
+    parent.add_typer(module.app, name=name if entry.group else None)
+    found = cast(TyperGroup, get_command(parent)).commands[name]
+    _show_examples(found, name)
+    return found
+
+
+def _show_examples(command: Any, path: str) -> None:
+    """Put the examples of the table at the end of each command's help."""
+    for name, below in getattr(command, "commands", {}).items():
+        _show_examples(below, f"{path} {name}")
+    if path in EXAMPLES:
+        command.epilog = "For example:\n\n" + "\n\n".join(f"  {line}" for line in EXAMPLES[path])

@@ -46,7 +46,9 @@ def metrics(
     window: Annotated[int, typer.Option(help="Window length in bits, 8..512.")] = 32,
     granularity: Annotated[str, typer.Option(help="Such as M1; default: the file's smallest time step.")] = "",
     theta: Annotated[float, typer.Option(help="Share of null or rupture that is a collapse.")] = 0.3,
-    instrument: Annotated[str, typer.Option(help="The pair; default: the one that the file is named after.")] = "",
+    instrument: Annotated[
+        str, typer.Option("--pair", help="The pair; default: the one that the file is named after.")
+    ] = "",
     columns: Annotated[str, typer.Option(help="Our column names to the file's: time=Date,open=O,...")] = "",
     json: Annotated[bool, typer.Option("--json", help="One JSON object a line, for every candle.")] = False,
     rows: Annotated[int, typer.Option(help="Rows of the table.", min=1)] = 20,
@@ -123,7 +125,7 @@ def read_candles(file: Path, instrument: str, granularity: Granularity | None, c
     if isinstance(parsed.candles, Candles):
         return parsed.candles
     if not pair:
-        raise InputError(f"{file}: mid prices of an unknown pair cannot be rounded", "give --instrument EUR_USD")
+        raise InputError(f"{file}: mid prices of an unknown pair cannot be rounded", "give --pair EUR_USD")
     return parsed.candles.to_mid(standard_instrument(pair).display_precision)
 
 

@@ -6,11 +6,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from sep_trader.cli import render
-from sep_trader.cli.backtest import day_or_time
-from sep_trader.cli.options import Json
+from sep_trader.cli.options import Json, span
 from sep_trader.cli.wiring import open_database
 from sep_trader.errors import InputError
-from sep_trader.market.clock import parse_rfc3339
+from sep_trader.market.clock import format_rfc3339, from_epoch, parse_rfc3339
 from sep_trader.settings import load_settings
 
 if TYPE_CHECKING:
@@ -34,19 +33,15 @@ def report(
     start: Annotated[str | None, typer.Option("--from", help="With --live: closed from this time on.")] = None,
     end: Annotated[str | None, typer.Option("--to", help="With --live: closed before this time.")] = None,
 ) -> None:
-    """Write a report as one HTML file that needs no network.
-
-    For example: sep report EUR_USD --out EUR_USD.html, or sep report --live --from 2026-11-01 --out live.html
-    """
+    """Write a report as one HTML file that needs no network."""
     from sep_trader.reports.page import page_of
 
     if live == bool(targets):
         raise InputError("a report of something", "a pair, a run, several of them, or --live")
-    span = (_moment(start, "2000-01-01"), _moment(end, "2100-01-01"))
-    if span[0] >= span[1]:
-        raise InputError(f"--from {start} is not before --to {end}", "an earlier beginning")
+    begin, stop = span(start or "2000-01-01", end or "2100-01-01")
+    first, last = (format_rfc3339(from_epoch(at or 0)) for at in (begin, stop))
     with open_database(load_settings()) as database:
-        made = _built(database, f"live {span[0]} {span[1]}" if live else " ".join(targets or []))
+        made = _built(database, f"live {first} {last}" if live else " ".join(targets or []))
     page = page_of(made)
     try:
         out.write_text(page, encoding="utf-8")
@@ -65,10 +60,6 @@ def _built(database: "Database", what: str) -> "dict[str, Any]":
         return live.build(database, parse_rfc3339(words[1]), parse_rfc3339(words[2]))
     targets = [source.find_target(database, one) for one in words]
     return source.build(database, targets[0]) if len(targets) == 1 else portfolio.build(database, targets)
-
-
-def _moment(text: str | None, otherwise: str) -> str:
-    return day_or_time(text or otherwise) or ""
 
 
 @app.command()

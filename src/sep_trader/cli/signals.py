@@ -36,6 +36,7 @@ def export_command(
     ] = None,
     valid_hours: Annotated[float, typer.Option("--valid-hours", min=0.01, help="It is refused after this.")] = 24.0,
     candles: Annotated[int, typer.Option("--candles", min=0, help="Newest candles of each enabled pair, too.")] = 0,
+    json: Json = False,
 ) -> None:
     """Write the next signed bundle for a receiver, and print its path; print nothing when it has everything."""
     settings = load_settings(bundle_key=key)
@@ -49,7 +50,9 @@ def export_command(
             valid_for=timedelta(hours=valid_hours),
             candles=candles,
         )
-    if path is not None:
+    if json:
+        render.print_json({"bundle": None if path is None else str(path)})
+    elif path is not None:
         typer.echo(path)
 
 

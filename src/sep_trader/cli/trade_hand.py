@@ -12,7 +12,7 @@ import typer
 
 from sep_trader.broker.port import Broker, BrokerTrade
 from sep_trader.cli import render
-from sep_trader.cli.options import By, Json, Why
+from sep_trader.cli.options import By, Json, OnePair, Why
 from sep_trader.cli.wiring import database_url, open_broker, open_database
 from sep_trader.errors import InputError, SepError
 from sep_trader.execution import switch
@@ -42,7 +42,7 @@ class _Asked:
 
 
 def flatten(
-    pair: Annotated[str | None, typer.Option("--pair", help="Only the trades of this pair.")] = None,
+    pair: OnePair = None,
     everything: Annotated[bool, typer.Option("--all", help="A person's own trades, too.")] = False,
     by: By = None,
     reason: Why = None,

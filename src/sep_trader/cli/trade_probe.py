@@ -14,8 +14,9 @@ from psycopg.types.json import Jsonb
 
 from sep_trader.broker.port import Broker
 from sep_trader.cli import render
+from sep_trader.cli.log_lines import log_to_stderr
 from sep_trader.cli.options import Json
-from sep_trader.cli.trade_run import log_to_stderr, trader_settings
+from sep_trader.cli.trade_run import trader_settings
 from sep_trader.cli.wiring import open_broker, open_database
 from sep_trader.errors import InputError, NotAllowed, SepError
 from sep_trader.execution.clocks import ClockRules

@@ -45,7 +45,7 @@ def replay(
     folder = data or load_settings().test_data
     span = Span(folder, _model(name, model), parse_rfc3339(begin), parse_rfc3339(end))
     if span.end <= span.start:
-        raise InputError(f"{end} does not come after {begin}")
+        raise InputError(f"--to {end} is not after --from {begin}", "an earlier beginning, or a later end")
     with render.progress_bar() as bar:
         task = bar.add_task("minutes", total=round((span.end - span.start).total_seconds() / 60))
 

@@ -5,10 +5,10 @@ import threading
 from contextlib import ExitStack
 from typing import Annotated
 
-import structlog
 import typer
 
 from sep_trader.cli import render
+from sep_trader.cli.log_lines import log_to_stderr
 from sep_trader.cli.wiring import database_url, open_broker, risk_of
 from sep_trader.errors import InputError, SepError, StoreUnavailable
 from sep_trader.execution import systemd
@@ -136,16 +136,4 @@ def trader_settings(settings: Settings, poll: float) -> TraderSettings:
         consequences=risk.consequences,
         pass_s=poll,
         idle_s=max(poll, TraderSettings("").idle_s),
-    )
-
-
-def log_to_stderr(level: str) -> None:
-    """Let the log lines of this process go to standard error."""
-    import logging
-    import sys
-
-    threshold = logging.getLevelNamesMapping().get(level.upper(), logging.INFO)
-    structlog.configure(
-        wrapper_class=structlog.make_filtering_bound_logger(threshold),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )

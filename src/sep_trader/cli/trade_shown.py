@@ -106,12 +106,14 @@ def _plain(value: object) -> object:
 
 
 def ledger(
-    since: Annotated[str | None, typer.Option("--since", help="First broker day, as 2026-11-27.")] = None,
-    until: Annotated[str | None, typer.Option("--until", help="Last broker day.")] = None,
+    since: Annotated[str | None, typer.Option("--from", help="First broker day, as 2026-11-27.")] = None,
+    until: Annotated[str | None, typer.Option("--to", help="Last broker day, included.")] = None,
     json: Json = False,
 ) -> None:
     """Show where the money came from and went: profit and loss, financing, commission, conversion, transfers."""
     first, last = _day(since), _day(until)
+    if first is not None and last is not None and last < first:
+        raise InputError(f"--to {until} is before --from {since}", "an earlier beginning, or a later end")
     with open_database(load_settings()) as database, database.transaction() as connection:
         accounts = queries.many(connection, "ledger_accounts", Row)
         sums = {

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from sep_trader.cli import render
-from sep_trader.cli.options import By, Json, Why
+from sep_trader.cli.options import By, Json, OnePair, Why, states
 from sep_trader.cli.wiring import open_database
 from sep_trader.errors import InputError
 from sep_trader.execution import switch
@@ -33,7 +33,10 @@ def resume(by: By = None, reason: Why = None, json: Json = False) -> None:
 
 def state(
     to: Annotated[
-        str | None, typer.Argument(help="active, reducing or halted; nothing shows the present state.")
+        str | None,
+        typer.Argument(
+            metavar="STATE", help="active, reducing or halted; nothing shows the present state.", autocompletion=states
+        ),
     ] = None,
     by: By = None,
     reason: Why = None,
@@ -63,7 +66,7 @@ def _wanted_state(text: str) -> TradingState:
 
 
 def changes(
-    pair: Annotated[str | None, typer.Option("--pair", help="Only this pair's right to trade.")] = None,
+    pair: OnePair = None,
     limit: Annotated[int, typer.Option("--limit", min=1)] = 50,
     json: Json = False,
 ) -> None:

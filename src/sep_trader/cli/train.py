@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sep_trader.cli import render
-from sep_trader.cli.options import By, Json, Why
+from sep_trader.cli.options import By, Json, PairName, Why, known_pairs
 from sep_trader.cli.training_options import (
     Cluster,
     Device,
@@ -46,7 +46,7 @@ app = typer.Typer()
 
 @app.command()
 def train(
-    pair: str,
+    pair: PairName,
     granularity: Timeframe = "M1",
     start: Start = None,
     end: End = None,
@@ -144,7 +144,9 @@ def _ask(may: list[str]) -> None:
 
 @app.command("generate_signals")
 def generate_signals(
-    pairs: Annotated[list[str] | None, typer.Option("--pair", help="Only these pairs (repeatable).")] = None,
+    pairs: Annotated[
+        list[str] | None, typer.Option("--pair", help="Only these pairs (repeatable).", autocompletion=known_pairs)
+    ] = None,
     follow: Annotated[
         bool, typer.Option("--follow", help="Keep fetching candles and generating until Ctrl-C.")
     ] = False,
@@ -230,10 +232,11 @@ def _follow(follower: "Follower", database: Database, poll: float, report: "Call
 
 @app.command()
 def enable(
-    pair: str,
+    pair: PairName,
     override: Annotated[bool, typer.Option("--override", help="Enable a pair that is not READY (never live).")] = False,
     by: By = None,
     reason: Why = None,
+    json: Json = False,
 ) -> None:
     """Let a pair trade. A pair that is not READY needs --override with --by and --reason, and no live account."""
     from sep_trader.research import rights
@@ -245,17 +248,23 @@ def enable(
         overridden = rights.enable(
             connection, name, live=live, user=getpass.getuser(), by=by, why=reason, override=override
         )
+    if json:
+        render.print_json({"pair": name, "enabled": True, "right": "override" if overridden else "verdict"})
+        return
     render.console.print(
         f"{name} may trade" + (f" by override of {by}: {reason}" if overridden else ": its verdict is READY")
     )
 
 
 @app.command()
-def disable(pair: str, by: By = None, reason: Why = None) -> None:
+def disable(pair: PairName, by: By = None, reason: Why = None, json: Json = False) -> None:
     """Take a pair's right to trade. Its open trade keeps its stop, target and horizon."""
     from sep_trader.research import rights
 
     name = parse_pair(pair)
     with open_database(load_settings()) as database, database.transaction() as connection:
         changed = rights.disable(connection, name, user=getpass.getuser(), by=by, why=reason)
+    if json:
+        render.print_json({"pair": name, "enabled": False, "changed": changed})
+        return
     render.console.print(f"{name} may not trade" + ("" if changed else " (it was not enabled)"))

@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from sep_trader.cli.options import span
 from sep_trader.errors import InputError
-from sep_trader.market.clock import parse_rfc3339
 from sep_trader.market.granularity import Granularity
 
 if TYPE_CHECKING:
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from sep_trader.research.walk_forward import AnyGrid
 
 Timeframe = Annotated[str, typer.Option("--granularity", "-g", help="Candle length.")]
-Start = Annotated[str | None, typer.Option("--start", help="Use candles from this RFC 3339 time on (explores).")]
-End = Annotated[str | None, typer.Option("--end", help="Use candles before this RFC 3339 time.")]
+Start = Annotated[str | None, typer.Option("--from", help="Use candles from this date or time on (explores).")]
+End = Annotated[str | None, typer.Option("--to", help="Use candles before this date or time.")]
 Device = Annotated[str, typer.Option("--device", help="auto, cpu or cuda. auto takes a GPU where that is faster.")]
 Cluster = Annotated[
     str | None, typer.Option("--cluster", help="tcp://HOST:PORT for Dask, ray://HOST:PORT for Ray; else this machine.")
@@ -175,6 +175,7 @@ def spec_of(
 
     if (spread_pips is not None) + (spread_by_hour is not None) + spread_measured > 1:
         raise InputError("one model of the spread", "--spread-pips, --spread-by-hour or --spread-measured")
+    begin, stop = span(start, end)
     spread = None
     if spread_pips is not None:
         spread = SpreadModel.constant(spread_pips)
@@ -182,8 +183,8 @@ def spec_of(
         spread = SpreadModel.parse(spread_by_hour)
     return TrainingSpec(
         granularity=Granularity.parse(granularity),
-        start=epoch(start),
-        end=epoch(end),
+        start=begin,
+        end=stop,
         grid=grid_of(sets, strategy),
         device=device,
         cluster=cluster,
@@ -193,8 +194,3 @@ def spec_of(
         financing=financing,
         again=again,
     )
-
-
-def epoch(text: str | None) -> int | None:
-    """Seconds since the epoch of an RFC 3339 time."""
-    return None if text is None else int(parse_rfc3339(text).timestamp())

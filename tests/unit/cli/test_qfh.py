@@ -62,14 +62,14 @@ def test_bid_and_ask_are_read_as_the_mid_prices_of_the_named_pair(tmp_path: Path
     sides = [row.split(",") for row in _rows()]
     rows = [",".join([time, *prices, *prices]) for time, *prices in sides]
     header = ",".join(["time", *(f"{side}_{name}" for side in ("bid", "ask") for name in PRICES)])
-    found = _lines(str(_file(tmp_path, rows, header)), "--window", "8", "--instrument", "EUR_USD")
+    found = _lines(str(_file(tmp_path, rows, header)), "--window", "8", "--pair", "EUR_USD")
     assert found == _lines(str(_file(tmp_path, _rows())), "--window", "8")
 
 
 def test_bid_and_ask_of_an_unknown_pair_are_refused(tmp_path: Path) -> None:
     header = ",".join(["time", *(f"{side}_{name}" for side in ("bid", "ask") for name in PRICES)])
     rows = ["2014-05-01T00:00:00Z" + ",1" * 8]
-    with pytest.raises(InputError, match="--instrument EUR_USD"):
+    with pytest.raises(InputError, match="--pair EUR_USD"):
         _lines(str(_file(tmp_path, rows, header)), "--window", "8")
 
 

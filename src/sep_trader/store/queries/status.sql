@@ -45,3 +45,16 @@ SELECT * FROM v_active_pairs ORDER BY pair;
 SELECT * FROM v_daily_performance
 WHERE day > (SELECT max(day) FROM v_daily_performance) - :days::integer
 ORDER BY day DESC, pair;
+
+-- name: log_lines :many
+-- Lines of the log, newest first: of a component, of some levels, with a text, between two times, before or after an id.
+SELECT id, time, level, component, event, message, context, broker_time FROM system_logs
+WHERE (:component::text IS NULL OR component = :component) AND level = ANY(:levels::text[])
+    AND (:text::text IS NULL OR strpos(lower(event || ' ' || coalesce(message, '')), lower(:text)) > 0)
+    AND (:since::timestamptz IS NULL OR time >= :since) AND (:until::timestamptz IS NULL OR time < :until)
+    AND (:before::bigint IS NULL OR id < :before) AND (:after::bigint IS NULL OR id > :after)
+ORDER BY time DESC, id DESC LIMIT :limit;
+
+-- name: known_pairs :many
+-- Pairs that this database has ever seen.
+SELECT name FROM instruments ORDER BY name;
