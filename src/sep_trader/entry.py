@@ -20,8 +20,8 @@ def main() -> None:
         try:
             command()
         except SystemExit as end:
-            # Both libraries that print end behind a closed pipe with status 1: one wraps the stream, the other lets it go
-            # nowhere.
+            # Both libraries that print end behind a closed pipe with status 1: one wraps the stream, the other
+            # points it at nothing.
             wrapped = type(sys.stdout).__name__ == "PacifyFlushWrapper"
             if end.code == 1 and (wrapped or os.fstat(1) != before):
                 raise BrokenPipeError from None

@@ -91,9 +91,9 @@ def _show(found: dict[str, Any]) -> None:
         render.console.print(f"{one['day']} {one['pair']}: {alike}; {money}, unexplained {one['residual']}")
     trades = (
         (t["pair"], t["side"], f"{abs(t['units']):,f}", t["entry_price"], t["stop_price"], t["target_price"],
-         "-" if t["unrealized_pl"] is None else f"{t['unrealized_pl']:+,.2f}") for t in found["open_trades"]
+         render.signed(t["unrealized_pl"]), t["pips"], t["r"]) for t in found["open_trades"]
     )  # fmt: skip
-    columns = ["Pair", "Side", "Units>", "Entry>", "Stop>", "Target>", "P&L>"]
+    columns = ["Pair", "Side", "Units>", "Entry>", "Stop>", "Target>", "P&L>", "Pips>", "R>"]
     render.print_table("Open trades", columns, trades, empty="none")
     _show_pairs(found["pairs"])
 

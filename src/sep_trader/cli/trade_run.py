@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from sep_trader.cli import render
+from sep_trader.cli.leaving import Leaving
 from sep_trader.cli.log_lines import log_to_stderr
 from sep_trader.cli.wiring import database_url, open_broker, risk_of
 from sep_trader.errors import InputError, SepError, StoreUnavailable
@@ -22,6 +23,7 @@ from sep_trader.execution.trader import Trader
 from sep_trader.settings import OandaEnvironment, Settings, load_settings, service_socket
 from sep_trader.store.database import Database
 from sep_trader.store.migrations import migrate, pending
+from sep_trader.store.queries import Row, queries
 
 _LONGEST_WAIT_S = 5.0
 _STATEMENTS_S = 2.0
@@ -33,8 +35,14 @@ def run(
     poll: Annotated[
         float, typer.Option("--poll", min=0.05, help="Seconds between two looks; streams and notifications wake it.")
     ] = 1.0,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Let Ctrl-C stop it while trades are open, without a question.")
+    ] = (False),
 ) -> None:
-    """Trade until stopped. Each pass looks at everything, closes and protects first, and then trades."""
+    """Trade until stopped. Each pass looks at everything, closes and protects first, and then trades.
+
+    Ctrl-C while trades are open asks first, on a terminal; elsewhere it needs --yes. SIGTERM never asks.
+    """
     settings = load_settings()
     log_to_stderr(settings.log_level)
     stopping = threading.Event()
@@ -45,8 +53,9 @@ def run(
         for one in trader:
             one.wake.call()
 
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, stop)
+    leaving = Leaving(stop, lambda: _open_trades(settings), yes)
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, lambda *_: leaving.interrupted())
     wait = 1.0
     while not stopping.is_set():
         try:
@@ -60,6 +69,12 @@ def run(
             render.errors.print(f"sep: {error}; starting again in {wait:.0f} s")
             stopping.wait(wait)
             wait = min(2 * wait, _LONGEST_WAIT_S)
+
+
+def _open_trades(settings: Settings) -> int:
+    url = database_url(settings)
+    with Database(url, timeout_s=_STATEMENTS_S, deadline_s=_STATEMENTS_S) as database, database.transaction() as asked:
+        return len(queries.many(asked, "open_trades", Row))
 
 
 def _database(settings: Settings) -> Database:

@@ -42,7 +42,20 @@ def trades(
     if json:
         render.print_json({"open": open_now, "persons": persons, "closed": closed})
         return
-    columns = ["Trade>", "Pair", "Side", "Units>", "Status", "Entry>", "Stop>", "Target>", "Until (UTC)"]
+    columns = [
+        "Trade>",
+        "Pair",
+        "Side",
+        "Units>",
+        "Status",
+        "Entry>",
+        "Stop>",
+        "Target>",
+        "P&L>",
+        "Pips>",
+        "R>",
+        "Until",
+    ]
     rows = [(*_open_cells(t),) for t in open_now]
     ages = [t["age_s"] for t in (*open_now, *persons) if t["age_s"] is not None]
     title = f"Open trades, seen {min(ages):,.0f} s ago" if ages else "Open trades"
@@ -68,6 +81,9 @@ def _open_cells(trade: dict[str, Any]) -> tuple[str, ...]:
         str(trade["entry_price"] or "-"),
         "none" if trade["stop_price"] is None else f"{trade['stop_price'].normalize():f}",
         "-" if trade["target_price"] is None else f"{trade['target_price'].normalize():f}",
+        render.signed(trade["unrealized_pl"]),
+        "-" if trade["pips"] is None else f"{trade['pips']:+}",
+        "-" if trade["r"] is None else f"{trade['r']:+}",
         "-" if until is None else f"{until:%m-%d %H:%M}",
     )
 

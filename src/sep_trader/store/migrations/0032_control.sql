@@ -35,3 +35,7 @@ COMMENT ON COLUMN alert_mark.until IS 'Up to which time they were told.';
 INSERT INTO alert_mark (until)
 SELECT (value #>> '{}')::timestamptz FROM system_config WHERE key = 'alerts_until';
 DELETE FROM system_config WHERE key = 'alerts_until';
+
+ALTER TABLE trade_executions ADD COLUMN created_at timestamptz;
+ALTER TABLE trade_executions ALTER COLUMN created_at SET DEFAULT now();
+COMMENT ON COLUMN trade_executions.created_at IS 'When the intent was written, by this server''s clock; null in rows older than this column.';
