@@ -1,5 +1,5 @@
-"""Who may use the API: tokens, of which only hashes are kept; sessions of browsers, which are signed with a token's hash,
-so that they end with it; links that let a browser in once."""
+"""Who may use the API: tokens, of which only hashes are kept; sessions of browsers, signed with a token's hash, so that
+they end with it; links that let a browser in once."""
 
 import base64
 import hashlib

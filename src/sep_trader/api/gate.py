@@ -1,4 +1,4 @@
-"""The gate in front of every route: host, limits, who calls, HEAD and OPTIONS, and headers that every answer carries."""
+"""The gate in front of every route: host, limits, who calls, HEAD and OPTIONS, and headers of every answer."""
 
 import hashlib
 import time
@@ -25,8 +25,8 @@ OPEN = ("/healthz", "/readyz", "/login", "/static/", "/manifest.webmanifest", "/
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _MOST_BODY = 16_384
 _HEADERS = {
-    "content-security-policy": "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; object-src 'none'; "
-    "base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
+    "content-security-policy": "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; "
+    "object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
     "x-content-type-options": "nosniff",
     "x-frame-options": "DENY",
     "referrer-policy": "no-referrer",

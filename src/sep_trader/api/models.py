@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 
 class DatabaseStatus(BaseModel):
@@ -148,6 +148,12 @@ class OpenTrade(BaseModel):
     confidence: Decimal
     seen: bool
     age_s: float | None
+    unrealized_pl: Decimal | None
+    current_price: Decimal | None
+    """At which it would be closed."""
+    pips: Decimal | None
+    r: Decimal | None
+    """In units of the distance of its first stop."""
 
 
 class ClosedTrade(BaseModel):
@@ -202,14 +208,254 @@ class Pair(BaseModel):
     override_reason: str | None
     enabled_at: datetime | None
     disabled_reason: str | None
+    e_value: float | None
+    e_forward: float | None
+    threshold: float | None
+    trades: int | None
+    expectancy_pips: float | None
+    candles_until: datetime | None
 
 
-class Problem(BaseModel):
-    """An error: what happened and what to do."""
+class Account(BaseModel):
+    """An account as the trader last saw it, in its currency; null currency: its books were never opened."""
 
+    account_id: str
+    currency: str | None
+    environment: str | None
+    balance: Decimal
+    nav: Decimal
+    open_pl: Decimal
+    margin_used: Decimal
+    margin_available: Decimal
+    nav_high: Decimal
+    day_pl: Decimal
+    week_pl: Decimal
+    open_trades: int
+    seen_at: datetime
+    age_s: float
+
+
+class EquityPoint(BaseModel):
+    """An account at a moment. drawdown: how far its NAV is below the highest before, a share of that."""
+
+    account_id: str
+    time: datetime
+    balance: Decimal
+    nav: Decimal
+    margin_used: Decimal
+    open_trades: int
+    drawdown: float
+
+
+class CandleColumns(BaseModel):
+    """Candles as columns of one length. time: seconds since the epoch, of each candle's beginning; prices are mid."""
+
+    pair: str
+    granularity: str
+    time: list[int]
+    open: list[float]
+    high: list[float]
+    low: list[float]
+    close: list[float]
+    spread: list[float | None]
+    """null where it was not recorded."""
+    volume: list[int]
+    cut: bool
+    """Whether there are more, earlier ones than one answer may hold."""
+
+
+class QfhColumns(BaseModel):
+    """QFH metrics of windows that end at each candle; null where no full window does."""
+
+    pair: str
+    granularity: str
+    window: int
+    time: list[int]
+    coherence: list[float | None]
+    entropy: list[float | None]
+    stability: list[float | None]
+    rupture_ratio: list[float | None]
+    collapse: list[bool | None]
+
+
+class PagedTrade(ClosedTrade):
+    """A closed trade, with its result in pips and in units of the distance of its first stop."""
+
+    trade_id: int | None
+    model_id: str | None
+    stop_price: Decimal | None
+    target_price: Decimal | None
+    pips: Decimal | None
+    r: Decimal | None
+
+
+class Execution(BaseModel):
+    """An order and how far it came."""
+
+    id: int
+    signal_id: UUID
+    account_id: str
+    pair: str
+    client_id: str
+    status: str
+    side: str
+    units: Decimal
+    intent_time: datetime
+    order_id: int | None
+    trade_id: int | None
+    expected_price: Decimal
+    entry_time: datetime | None
+    entry_price: Decimal | None
+    stop_price: Decimal | None
+    target_price: Decimal | None
+    horizon_at: datetime | None
+    exit_time: datetime | None
+    exit_price: Decimal | None
+    exit_reason: str | None
+    net_pl: Decimal
+    reason: str | None
+
+
+class ListedModel(BaseModel):
+    """A trained model. current: a pair's newest; enabled: that pair may trade."""
+
+    id: str
+    pair: str
+    granularity: str
+    run_id: UUID
+    created_at: datetime
+    kind: str | None
+    current: bool
+    enabled: bool
+
+
+class Performance(BaseModel):
+    """Closed trades of a group: account currency."""
+
+    trades: int
+    wins: int
+    gross_pl: Decimal
+    net_pl: Decimal
+    expectancy: Decimal
+
+
+class PairPerformance(Performance):
+    """Of a pair."""
+
+    pair: str
+
+
+class HourPerformance(Performance):
+    """Of the UTC hour of the entry."""
+
+    hour: int
+
+
+class LogLine(BaseModel):
+    """A line of the log."""
+
+    id: int
+    time: datetime
+    level: str
+    component: str
+    event: str
+    message: str | None
+    context: dict[str, Any] | None
+    broker_time: datetime | None
+
+
+class ControlChange(BaseModel):
+    """A change of the switch, or of a pair's right."""
+
+    id: int
+    changed_at: datetime
+    change: str
+    pair: str | None
+    before: str
+    after: str
+    changed_by: str
+    reason: str
+
+
+class Asked(BaseModel):
+    """What somebody asked of the trader, and what came of it."""
+
+    id: int
+    requested_at: datetime
+    kind: str
+    pair: str | None
+    trade_id: int | None
+    everything: bool
+    requested_by: str
+    reason: str
+    status: str
+    answered_at: datetime | None
+    answer: str | None
+
+
+class Checked(BaseModel):
+    """The answer to one question of the health check."""
+
+    alert: str
+    ok: bool
     detail: str
 
-    model_config = {"json_schema_extra": {"example": {"detail": "the database does not answer"}}}
+
+class Health(BaseModel):
+    """Everything that the health check finds. Its machine's own questions are answered by `sep health` there."""
+
+    ok: bool
+    findings: list[Checked]
+
+
+class BackupFile(BaseModel):
+    """A backup, and whether its restore was proven."""
+
+    name: str
+    created_at: datetime
+    bytes: int
+    verified_at: datetime | None
+    fault: str | None
+
+
+class Backups(BaseModel):
+    """What this process sees of the backups. known: whether it may look; where not, nothing is said about them."""
+
+    known: bool
+    backups: list[BackupFile]
+
+
+class Setting(BaseModel):
+    """A setting and where it comes from; secrets are not shown."""
+
+    name: str
+    value: str
+    source: str
+
+
+class Reason(BaseModel):
+    """Why somebody asks for something; it is recorded."""
+
+    reason: str = Field(min_length=1, max_length=500)
+    everything: bool = False
+    """With flatten and close: a person's own trades, too."""
+    pair: str | None = None
+    """With flatten: only the trades of this pair."""
+
+
+class Answer(BaseModel):
+    """What came of a request. status NEW: no trader has acted yet, and it stays asked."""
+
+    request_id: int
+    status: str
+    answer: str
+
+
+class Alive(BaseModel):
+    """Whether this process runs; and, for /readyz, whether it can answer."""
+
+    ok: bool
+    time: datetime
 
 
 def rows(model: type[BaseModel], found: Any) -> list[Any]:

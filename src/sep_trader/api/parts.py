@@ -1,4 +1,4 @@
-"""What the API is given by the command line: databases, and what only other rooms know. It builds nothing of that itself."""
+"""What the API is given by the command line: a database, and what only other rooms know. It builds none of that."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field

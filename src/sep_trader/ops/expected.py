@@ -11,17 +11,16 @@ GRACE = timedelta(minutes=5)
 class Expected:
     """trader: whether its units say that one must run here (None: there are no units, and the tables decide).
 
-    why: in words. fresh_since: when the machine was deployed or booted, where that was less than GRACE ago.
+    why: in words. begun_at: when this machine was last deployed or booted, whichever came later; None where nobody knows.
     """
 
     trader: bool | None
     why: str
-    fresh_since: datetime | None = None
+    begun_at: datetime | None = None
+
+    def is_fresh(self, now: datetime) -> bool:
+        """Whether that was so lately that what has been started may still be starting."""
+        return self.begun_at is not None and timedelta(0) <= now - self.begun_at < GRACE
 
 
 NO_UNITS = Expected(None, "this machine has no unit of the trader")
-
-
-def fresh(since: datetime | None, now: datetime) -> datetime | None:
-    """`since`, while the grace lasts."""
-    return since if since is not None and timedelta(0) <= now - since < GRACE else None

@@ -75,7 +75,7 @@ def of_tables(connection: Connection, now: datetime, expected: Expected, signals
     trades = queries.many(connection, "open_trades", Row)
     wanted = _wanted(expected, switch, trades)
     yield of_trader(trader, wanted, expected, now)
-    yield from _of_restarts(connection, now)
+    yield _of_restarts(connection, now, expected)
     yield of_switch(switch)
     open_now = bool(is_open(np.array([int(now.timestamp())], np.int64))[0])
     if trader is not None and trader.state == "running" and now - trader.updated_at <= TRADER_SILENCE:
@@ -115,7 +115,7 @@ def of_trader(trader: SignOfLife | None, wanted: str | None, expected: Expected,
     alive = trader is not None and trader.state == "running" and now - trader.updated_at <= TRADER_SILENCE
     if alive or wanted is None:
         return Finding("trader", True, told, None if alive else Severity.INFO)
-    if expected.fresh_since is not None:
+    if expected.is_fresh(now):
         return Finding("trader", True, f"{told}; this machine was deployed or booted just now", Severity.INFO)
     return Finding("trader", False, f"{told}, though it ought to run: {wanted}", Severity.CRITICAL)
 
@@ -156,10 +156,12 @@ def of_trades(trades: list[dict[str, Any]], now: datetime) -> Iterator[Finding]:
     yield Finding("stop", not bare, text or "every trade of ours has its stop", Severity.CRITICAL if bare else None)
 
 
-def _of_restarts(connection: Connection, now: datetime) -> Iterator[Finding]:
-    starts = queries.value(connection, "trader_starts", int, since=now - timedelta(minutes=10))
-    yield Finding("restarts", starts < _STARTS, f"the trader began {starts} times within ten minutes",
-                  Severity.CRITICAL if starts >= _STARTS else None)  # fmt: skip
+def _of_restarts(connection: Connection, now: datetime, expected: Expected) -> Finding:
+    """How often it began of itself: a boot and a deployment are no fault of its own."""
+    since = max(now - timedelta(minutes=10), expected.begun_at or now - timedelta(minutes=10))
+    starts = queries.value(connection, "trader_starts", int, since=since)
+    told = f"the trader began {starts} times within {ago((now - since).total_seconds())}"
+    return Finding("restarts", starts < _STARTS, told, Severity.CRITICAL if starts >= _STARTS else None)
 
 
 def _of_signals(connection: Connection, now: datetime, most_h: int) -> Iterator[Finding]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from subprocess import TimeoutExpired
 
 from sep_trader.errors import SepError
-from sep_trader.ops.expected import GRACE, NO_UNITS, Expected, fresh
+from sep_trader.ops.expected import GRACE, NO_UNITS, Expected
 from sep_trader.ops.finding import Finding, Severity
 from sep_trader.program import run
 
@@ -52,18 +52,17 @@ def expected(now: datetime) -> Expected:
         return NO_UNITS
     (unit,) = found
     since = max((t for t in (_deployed_at(), _booted_at()) if t is not None), default=None)
-    soon = fresh(since, now)
     if not unit.enabled:
-        return Expected(False, f"{TRADER} is not enabled", soon)
+        return Expected(False, f"{TRADER} is not enabled", since)
     there = _exists(TOKEN, unit.condition)
-    return Expected(there, "its unit is enabled, and a token is there" if there else "there is no broker token", soon)
+    return Expected(there, "its unit is enabled, and a token is there" if there else "there is no broker token", since)
 
 
 def of_machine(now: datetime, hoped: Expected) -> Iterator[Finding]:
     """Ask everything about this machine; nothing on one that has no unit of ours."""
     if hoped is NO_UNITS:
         return
-    yield from _of_units(hoped)
+    yield from _of_units(now, hoped)
     yield from _of_restarts(now, hoped)
     yield from _of_certificate(now)
     yield from _of_clock()
@@ -73,16 +72,16 @@ def of_machine(now: datetime, hoped: Expected) -> Iterator[Finding]:
     yield from _of_memory()
 
 
-def _of_units(hoped: Expected) -> Iterator[Finding]:
+def _of_units(now: datetime, hoped: Expected) -> Iterator[Finding]:
     told = _output("systemctl", "list-units", "--state=failed", "--plain", "--no-legend", *_WATCHED)
     failed = [line.split()[0] for line in told.splitlines() if line and not line.startswith(_NOT_BY_US)]
-    good = not failed or hoped.fresh_since is not None
+    good = not failed or hoped.is_fresh(now)
     yield Finding("units", good, f"failed: {', '.join(failed)}" if failed else "none of ours has failed")
     away = [
         u for u in _units("sep-api.service", "nginx.service", "sep-watch.service") if u.enabled and u.active != "active"
     ]
     names = ", ".join(f"{u.name} is {u.active} ({u.sub})" for u in away)
-    good = not away or hoped.fresh_since is not None
+    good = not away or hoped.is_fresh(now)
     yield Finding("services", good, names or "those that are enabled run", None if good else Severity.CRITICAL)
 
 
@@ -93,7 +92,7 @@ def _of_restarts(now: datetime, hoped: Expected) -> Iterator[Finding]:
         if unit.restarts >= _LOOP_STARTS
         and (unit.sub == "auto-restart" or (unit.active_since is not None and now - unit.active_since < GRACE))
     ]
-    good = not looping or hoped.fresh_since is not None
+    good = not looping or hoped.is_fresh(now)
     told = ", ".join(f"{unit.name} was restarted {unit.restarts} times, and again just now" for unit in looping)
     yield Finding(
         "crash_loop", good, told or "nothing of ours starts again and again", None if good else Severity.CRITICAL

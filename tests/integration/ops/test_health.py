@@ -97,6 +97,10 @@ def test_a_loop_of_starts(database: Database) -> None:
         Log("trader").write(connection, "trader_started", "account 1")
     assert not asked(database, now=now)["restarts"].ok
     assert asked(database, now=now + timedelta(minutes=11))["restarts"].ok
+    # A boot in between begins the count anew.
+    assert asked(database, Expected(True, UNIT.why, now + timedelta(seconds=1)), now + timedelta(minutes=6))[
+        "restarts"
+    ].ok
 
 
 @pytest.mark.parametrize("state", [TradingState.HALTED, TradingState.REDUCING])

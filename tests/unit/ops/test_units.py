@@ -66,15 +66,17 @@ def test_what_ought_to_run(tmp_path: Path, changes: dict[str, str], token: bool,
         (tmp_path / "token").touch()
     hoped = units.expected(NOW)
     assert hoped.trader is trader
-    assert hoped.fresh_since is None
+    assert not hoped.is_fresh(NOW)
 
 
 def test_a_deployment_gives_a_grace(tmp_path: Path) -> None:
     programs(tmp_path, systemctl=unit())
     (tmp_path / "deployed").touch()
     made = datetime.fromtimestamp((tmp_path / "deployed").stat().st_mtime, UTC)
-    assert units.expected(made + timedelta(minutes=4)).fresh_since == made
-    assert units.expected(made + timedelta(minutes=6)).fresh_since is None
+    hoped = units.expected(made)
+    assert hoped.begun_at == made
+    assert hoped.is_fresh(made + timedelta(minutes=4))
+    assert not hoped.is_fresh(made + timedelta(minutes=6))
 
 
 @pytest.mark.parametrize(
