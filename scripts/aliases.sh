@@ -29,6 +29,20 @@ sep-droplet() {
     # shellcheck disable=SC2029
     ssh "$(_sep_droplet)" "sep$([ $# = 0 ] || printf ' %q' "$@")"
 }
+# What the web says, with the token that the deployment left here.
+droplet-status() {
+    _sep_droplet >/dev/null || return
+    local host=${SEP_DROPLET##*@}
+    local token=${XDG_CONFIG_HOME:-$HOME/.config}/sep-trader/tokens/$host
+    if [ ! -r "$token" ]; then
+        echo "no token of $host: deploy, or put one from 'sep token create' into $token" >&2
+        return 2
+    fi
+    # The token stands in no list of processes.
+    curl -fsSk --config - "https://$host${1:-/api/status}" <<<"header = \"Authorization: Bearer $(cat "$token")\""
+}
+droplet-ssh() { _sep_droplet >/dev/null && ssh "$(_sep_droplet)" "$@"; }
+droplet-sync() { sep-sync "$@"; }
 sep-trades() { sep-droplet trade trades "$@"; }
 sep-health() { sep-droplet health "$@"; }
 # No new order from now on; stops and targets rest at the broker.
@@ -53,5 +67,7 @@ sep-droplet ...         any command, on the droplet
 sep-trades              open and recent trades there
 sep-health              what its health timer asks
 sep-halt REASON         no new orders
+droplet-status [PATH]   what its web says, with the token of the deployment
+droplet-ssh, droplet-sync   a shell there; as sep-sync
 HELP
 }

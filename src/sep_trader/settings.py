@@ -63,6 +63,11 @@ class Settings(BaseSettings):
 
     api_host: str = Field("127.0.0.1", alias="SEP_API_HOST")
     api_port: int = Field(8080, alias="SEP_API_PORT", ge=1, le=65535)
+    api_hosts: list[str] = Field([], alias="SEP_API_HOSTS")
+    api_public_status: bool = Field(False, alias="SEP_API_PUBLIC_STATUS")
+    api_secure: bool = Field(False, alias="SEP_API_SECURE")
+    api_requests_per_s: float = Field(600, alias="SEP_API_REQUESTS_PER_S", gt=0, allow_inf_nan=False)
+    control_database_url: SecretStr | None = Field(None, alias="SEP_CONTROL_DATABASE_URL")
 
     oanda_api_key: SecretStr | None = Field(None, alias="OANDA_API_KEY")
     oanda_account_id: str | None = Field(None, alias="OANDA_ACCOUNT_ID")

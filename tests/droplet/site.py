@@ -135,8 +135,10 @@ class Site:
         return self.machine.ssh(command, stdin=statement).stdout.strip()
 
     def get(self, path: str, scheme: str = "http") -> Any:
-        """Read the API from outside, as a person does with curl."""
-        return json.loads(run("curl", "-fsSk", f"{scheme}://{self.machine.address}{path}").stdout)
+        """Read the API from outside, as a person does with curl: with the token that the deployment left."""
+        token = (self.folder / "config/sep-trader/tokens" / self.machine.address).read_text().strip()
+        address = f"{scheme}://{self.machine.address}{path}"
+        return json.loads(run("curl", "-fsSk", "-H", f"Authorization: Bearer {token}", address).stdout)
 
     def wait_for(self, what: str, condition: Callable[[], Any], timeout_s: float = 60) -> Any:
         """Wait until the condition holds (an error counts as not yet) and return what it gave."""
@@ -234,6 +236,7 @@ class Site:
             "SSH_OPTIONS": options,
             "SEP": str(SEP),
             "SEP_HOME": str(self.home),
+            "XDG_CONFIG_HOME": str(self.folder / "config"),
             "SEP_OUTBOX": str(self.folder / "outbox"),
             "SEP_BUNDLE_KEY": str(self.key),
             "SEP_ALERT_URLS": f"json://{self.machine.gateway}:18098/{SECRET}",

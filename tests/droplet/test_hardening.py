@@ -1,5 +1,6 @@
 """A freshly deployed droplet as an attacker and an auditor see it: ports, ssh, TLS, units, roles, secrets, updates."""
 
+import json
 import re
 import resource
 import select
@@ -65,7 +66,9 @@ def test_open_ports_from_outside(site: Site) -> None:
 
 
 def test_port_8080_answers_the_machine_itself(site: Site) -> None:
-    assert site.machine.ssh("curl -fsS http://127.0.0.1:8080/api/status").stdout.startswith("{")
+    assert site.machine.ssh("curl -fsS http://127.0.0.1:8080/healthz").stdout.startswith("{")
+    told = site.machine.ssh("curl -s http://127.0.0.1:8080/api/status").stdout
+    assert json.loads(told)["status"] == 401
 
 
 def test_no_login_by_password(site: Site) -> None:

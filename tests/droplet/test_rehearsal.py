@@ -110,8 +110,25 @@ def test_the_api_answers_outside(site: Site, scheme: str) -> None:
     assert status["broker"]["connected"] is True
     assert site.get("/api/performance/daily?days=30", scheme)[-1]["pair"] == "EUR_USD"
     refused = run("curl", "-sk", "-o", "/dev/null", "-w", "%{http_code}", "-X", "POST",
-                  f"{scheme}://{site.machine.address}/api/status").stdout  # fmt: skip
-    assert refused == "403"
+                  f"{scheme}://{site.machine.address}/api/trading/halt").stdout  # fmt: skip
+    assert refused == "401"
+
+
+def test_a_phone_reduces_and_resumes_through_the_web(site: Site) -> None:
+    """The web process has no broker token and no right to the switch: it writes a row, and the trader acts."""
+    token = site.machine.ssh("sep token create phone --role operate").stdout.split()[-1]
+
+    def post(what: str) -> dict[str, object]:
+        said = run("curl", "-sk", "-X", "POST", "-H", f"Authorization: Bearer {token}", "-H",
+                   "content-type: application/json", "-d", '{"reason": "rehearsal"}',
+                   f"https://{site.machine.address}/api/trading/{what}").stdout  # fmt: skip
+        return dict(json.loads(said))
+
+    assert post("reduce")["answer"] == "trading is REDUCING"
+    assert site.sql("SELECT state, changed_by FROM trading_state") == "REDUCING|phone"
+    assert post("resume")["status"] == "DONE"
+    assert site.machine.ssh("sep token revoke phone").stdout
+    site.wait_for("the token to be void", lambda: post("halt").get("status") == 401, 10)
 
 
 @pytest.mark.parametrize("unit", ["sep-trader", "sep-api", "nginx", "fail2ban", "postgresql@15-main"])

@@ -1,120 +1,86 @@
-"""The HTTP API: reads through the same named queries as the command line. It changes nothing."""
+"""The HTTP API and its dashboard: reads through named queries, requests through rows, behind one gate."""
 
-from collections.abc import Callable
-from importlib.resources import files
-from typing import Annotated, Any
+from datetime import UTC, datetime
 
-from fastapi import FastAPI, Query, Request
-from fastapi.responses import HTMLResponse, JSONResponse
+from fastapi import FastAPI, Request
+from fastapi.responses import HTMLResponse
+from starlette.middleware.gzip import GZipMiddleware
+from starlette.responses import Response
+from starlette.types import ASGIApp
 
 from sep_trader.api import models
-from sep_trader.errors import InputError, SepError, StoreUnavailable
-from sep_trader.market.instrument import parse_pair
-from sep_trader.states import SignalStatus
-from sep_trader.store.database import Connection, Database
-from sep_trader.store.queries import Row, queries
-from sep_trader.store.storage import Usage
+from sep_trader.api.access import Access
+from sep_trader.api.charts import chart_routes
+from sep_trader.api.control import control_routes
+from sep_trader.api.events import Broadcast, event_routes
+from sep_trader.api.gate import Gate, Tagged
+from sep_trader.api.metrics import CONTENT_TYPE, metrics
+from sep_trader.api.pages import page_routes
+from sep_trader.api.parts import Parts
+from sep_trader.api.problems import documented, problem, told_by
+from sep_trader.api.reads import read_routes
+from sep_trader.api.status import Kept, Storage, alive, status_bytes
+from sep_trader.api.views import Views
+from sep_trader.errors import SepError
 from sep_trader.version import __version__
 
-Measure = Callable[[Connection], Usage]
-
-_ALIVE_S = 30.0
-"""A trader that has not reported for so long counts as gone."""
-
-Days = Annotated[int, Query(ge=1, le=3660, description="Days back from the newest day that has signals or trades.")]
-Limit = Annotated[int, Query(ge=1, le=1000)]
+_DESCRIPTION = (
+    "What the trading system knows and does. Every call needs `Authorization: Bearer TOKEN`; "
+    "`sep token create NAME --role read|operate` makes one. Errors are application/problem+json."
+)
 
 
-def create_app(database: Database, measure_storage: Measure) -> FastAPI:
-    """The application over one database; `measure_storage` measures the volume behind it."""
+def create_app(parts: Parts) -> ASGIApp:
+    """The application behind its gate."""
     app = FastAPI(
-        title="SEP Trader",
-        version=__version__,
-        description="What the trading system knows: status, performance, trades, signals, pairs. Read only.",
-        responses={503: {"model": models.Problem, "description": "The database does not answer."}},
-    )
+        title="SEP Trader", version=__version__, description=_DESCRIPTION, responses=documented(), docs_url=None,
+        redoc_url=None, openapi_url="/openapi.json",
+    )  # fmt: skip
+    told_by(app)
+    access, storage = Access(parts.database), Storage(parts.measure_storage)
+    kept = Kept(lambda: status_bytes(parts, storage))
+    views = Views(parts, storage)
 
-    @app.exception_handler(SepError)
-    def problem(_: Request, error: SepError) -> JSONResponse:
-        code = 503 if isinstance(error, StoreUnavailable) else 422 if isinstance(error, InputError) else 500
-        return JSONResponse({"detail": str(error)}, status_code=code)
-
-    @app.get("/", response_class=HTMLResponse, include_in_schema=False)
-    def dashboard() -> str:
-        return (files("sep_trader.api") / "dashboard" / "index.html").read_text("utf-8")
-
-    @app.get("/api/status", tags=["status"])
-    def status() -> models.Status:
+    @app.get("/api/status", tags=["status"], response_model=models.Status)
+    async def status(request: Request) -> Response:
         """Version, database, broker, switch, enabled pairs, what is newest, open trades, age of the trader's report."""
-        with database.transaction() as connection:
-            return _status(connection, measure_storage(connection))
+        known = getattr(request.state, "caller", None) is not None
+        if known or not parts.public_status:
+            return Response(await kept.value(), media_type="application/json")
+        try:
+            await kept.value()
+            return Response(alive(ok=True).model_dump_json(), media_type="application/json")
+        except SepError:
+            return Response(alive(ok=False).model_dump_json(), media_type="application/json")
 
-    @app.get("/api/performance/daily", tags=["performance"])
-    def performance_daily(days: Days = 30) -> list[models.DailyPerformance]:
-        """Per UTC day (broker time) and pair, newest first: signals, trades, win rate, net P&L, drawdown."""
-        with database.transaction() as connection:
-            return models.rows(models.DailyPerformance, queries.many(connection, "daily_performance", Row, days=days))
+    @app.get("/healthz", tags=["probes"])
+    async def healthz() -> models.Alive:
+        """This process runs."""
+        return alive(ok=True)
 
-    @app.get("/api/trades/open", tags=["trades"])
-    def trades_open() -> list[models.OpenTrade]:
-        """Orders that have, or may have, a trade open at the broker."""
-        with database.transaction() as connection:
-            return models.rows(models.OpenTrade, queries.many(connection, "open_trades", Row))
+    @app.get("/readyz", tags=["probes"], response_model=models.Alive)
+    def readyz() -> Response:
+        """This process can answer: its database does."""
+        try:
+            with parts.database.transaction() as connection:
+                connection.execute("SELECT 1")
+        except SepError:
+            return problem(503, "the database does not answer")
+        return Response(alive(ok=True).model_dump_json(), media_type="application/json")
 
-    @app.get("/api/trades/closed", tags=["trades"])
-    def trades_closed(limit: Limit = 100) -> list[models.ClosedTrade]:
-        """Closed trades, newest first."""
-        with database.transaction() as connection:
-            return models.rows(models.ClosedTrade, queries.many(connection, "closed_trades", Row, limit=limit))
+    @app.get("/metrics", tags=["probes"], response_class=Response,
+             responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}})  # fmt: skip
+    def scraped() -> Response:
+        """Metrics in Prometheus' text format."""
+        return Response(metrics(parts, storage), media_type=CONTENT_TYPE)
 
-    @app.get("/api/signals/recent", tags=["signals"])
-    def signals_recent(
-        limit: Limit = 50, pair: str | None = None, status: SignalStatus | None = None
-    ) -> list[models.RecentSignal]:
-        """Signals, newest first, with what became of them."""
-        name = parse_pair(pair) if pair else None
-        with database.transaction() as connection:
-            found = queries.many(connection, "recent_signals", Row, limit=limit, pair=name, status=status)
-            return models.rows(models.RecentSignal, found)
+    @app.get("/docs", include_in_schema=False)
+    def docs() -> HTMLResponse:
+        return HTMLResponse(views.bare("docs"))
 
-    @app.get("/api/pairs", tags=["pairs"])
-    def pairs() -> list[models.Pair]:
-        """Every trained pair with its verdict and its right to trade."""
-        with database.transaction() as connection:
-            return models.rows(models.Pair, queries.many(connection, "pairs", Row))
-
-    return app
-
-
-def _status(connection: Any, storage: Usage) -> models.Status:
-    components = queries.many(connection, "component_status", Row)
-    trader = next((c for c in components if c["component"] == "trader"), None)
-    details = trader["details"] if trader else {}
-    alive = trader is not None and trader["state"] == "running" and trader["age_s"] < _ALIVE_S
-    streams = details.get("streams", {})
-    return models.Status(
-        version=__version__,
-        notice=queries.optional(connection, "notice", str),
-        database=models.DatabaseStatus.model_validate(queries.only(connection, "database_info", Row)),
-        broker=models.BrokerStatus(
-            connected=alive and bool(streams) and all(streams.values()),
-            account=details.get("account"),
-            environment=details.get("environment"),
-            broker_time=trader["broker_time"] if trader else None,
-            last_transaction_id=details.get("last_transaction_id"),
-        ),
-        trading_state=models.TradingStatus.model_validate(queries.only(connection, "trading_state", Row)),
-        enabled_pairs=[row["pair"] for row in queries.many(connection, "active_pairs", Row)],
-        last=models.Newest.model_validate(queries.only(connection, "newest", Row)),
-        open_trades=len(queries.many(connection, "open_trades", Row)),
-        stream_age_s=_stream_age(trader),
-        components=models.rows(models.ComponentStatus, components),
-        storage=models.Storage.model_validate(storage.as_dict()),
-        statements=models.rows(models.LiveStatement, queries.many(connection, "newest_statements", Row)),
-    )
-
-
-def _stream_age(trader: dict[str, Any] | None) -> float | None:
-    """What the trader reported, plus the time since it did."""
-    reported = trader["details"].get("stream_age_s") if trader else None
-    return None if trader is None or reported is None else round(reported + trader["age_s"], 3)
+    for router in (read_routes(parts), chart_routes(parts), control_routes(parts)):
+        app.include_router(router)
+    app.include_router(event_routes(Broadcast(views, lambda: datetime.now(UTC))))
+    app.include_router(page_routes(parts, access, views))
+    inside: ASGIApp = GZipMiddleware(Tagged(app), minimum_size=600, compresslevel=5)
+    return Gate(inside, parts, access, app.routes)

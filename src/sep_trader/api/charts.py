@@ -24,7 +24,7 @@ from sep_trader.store import candles as store
 MOST_CANDLES = 200_000
 _MOST_METRICS = 20_000
 _PRICES = ("open", "high", "low", "close")
-_METRICS = ("coherence", "entropy", "stability", "rupture_ratio")
+_METRICS = ("coherence", "entropy", "stability", "rupture")
 
 OfPair = Annotated[str, Query(max_length=20, description="As EUR_USD.")]
 Length = Annotated[str, Query(max_length=3, description="M1, M5, H1, D, ...: longer ones are made of M1.")]
@@ -63,7 +63,7 @@ def chart_routes(parts: Parts) -> APIRouter:
         found, _ = _read(parts, pair, granularity, since, until, _MOST_METRICS)
         length = Granularity.parse(granularity)
         starts = session_starts(found.time, length.seconds)
-        bits = encode_bits(found.open, found.close, starts, Encoder.DIRECTION)
+        bits = encode_bits(found.open, found.close, starts, Encoder("direction"))
         made = window_metrics(bits, starts, window, theta=theta)
         columns: dict[str, Any] = {
             name: np.where(made.valid, getattr(made, name), np.nan).astype(np.float64) for name in _METRICS

@@ -1,4 +1,4 @@
-"""What a person may change from afar: a row that the trader's next pass acts on and answers. Nothing here knows a broker."""
+"""What a person may change from afar: a row that the trader's next pass acts on and answers. It knows no broker."""
 
 from typing import Annotated
 

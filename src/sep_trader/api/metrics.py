@@ -46,7 +46,7 @@ def metrics(parts: Parts, storage: Storage) -> str:
             _family("sep_waiting", "gauge", "What waits for the trader.",
                     [({"what": name}, value) for name, value in waiting.items()]),
             _accounts(accounts),
-            _histogram("sep_signal_to_wire_seconds", "From a signal's arrival to its order, the newest thousand.", spans),
+            _histogram("sep_signal_to_wire_seconds", "From a signal's arrival to its order, of the newest.", spans),
             _family("sep_database_bytes", "gauge", "Size of the database.", [({}, info["size_bytes"])]),
             _family("sep_storage_share", "gauge", "Used share of each area's budget.",
                     [({"area": a.name}, a.share) for a in usage.areas]),
@@ -90,8 +90,7 @@ def _family(name: str, kind: str, said: str, samples: Sequence[tuple[Mapping[str
 
 def _histogram(name: str, said: str, values: Sequence[float]) -> str:
     lines = [f"# HELP {name} {said}", f"# TYPE {name} histogram"]
-    for bound in _BUCKETS_S:
-        lines.append(f'{name}_bucket{{le="{bound:g}"}} {sum(value <= bound for value in values)}')
+    lines += [f'{name}_bucket{{le="{bound:g}"}} {sum(value <= bound for value in values)}' for bound in _BUCKETS_S]
     lines += [
         f'{name}_bucket{{le="+Inf"}} {len(values)}',
         f"{name}_sum {sum(values):.6g}",

@@ -274,7 +274,7 @@ class QfhColumns(BaseModel):
     coherence: list[float | None]
     entropy: list[float | None]
     stability: list[float | None]
-    rupture_ratio: list[float | None]
+    rupture: list[float | None]
     collapse: list[bool | None]
 
 

@@ -124,7 +124,7 @@ def _money(router: APIRouter, parts: Parts) -> None:
 
     @router.get("/api/equity", tags=["money"], response_model=list[models.EquityPoint])
     def equity(since: Since = None, until: Until = None, form: AsFormat = Format.JSON) -> Any:
-        """What each account was worth over time, at most 2,000 points, with its drawdown; the last 30 days by default."""
+        """What each account was worth over time, at most 2,000 points, with its drawdown; by default 30 days."""
         span = within(since, until)
         end = span["until"] or datetime.now(UTC)
         begin = span["since"] or end - timedelta(days=30)
@@ -206,7 +206,7 @@ def _house(router: APIRouter, parts: Parts) -> None:
 
     @router.get("/api/requests", tags=["house"], response_model=list[models.Asked])
     def requests(limit: Limit = 100, form: AsFormat = Format.JSON) -> Any:
-        """What people asked of the trader through this API, the dashboard, Telegram or the command line; newest first."""
+        """What people asked of the trader, from wherever they did, and what came of it; newest first."""
         with database.transaction() as connection:
             return sent(models.Asked, queries.many(connection, "requests_page", Row, limit=limit), form)
 

@@ -79,7 +79,7 @@ class Storage:
 
 @dataclass(slots=True)
 class Kept:
-    """Something that many ask for and that costs queries: made in a thread, kept for half a second, made once at a time."""
+    """Something that many ask for and that costs queries: made in a thread, one at a time, and kept half a second."""
 
     make: Callable[[], bytes]
     _value: bytes = b""

@@ -23,17 +23,20 @@ def show(
     json: Json = False,
 ) -> None:
     """Show every setting with its value and its source."""
-    settings = load_settings()
-    rows = []
-    for name, field in Settings.model_fields.items():
-        alias, value = str(field.alias), getattr(settings, name)
-        source = source_of(alias)
-        told = "set, not shown" if isinstance(value, SecretStr) else value
-        if not changed or source != "default":
-            rows.append({"setting": alias, "value": None if told is None else str(told), "source": source})
+    rows = [one for one in shown_settings(load_settings()) if not changed or one["source"] != "default"]
     if json:
         render.print_json(rows)
         return
     render.print_table(
         "Settings", ["Setting", "Meaning", "Source"], ((r["setting"], r["value"], r["source"]) for r in rows)
     )
+
+
+def shown_settings(settings: Settings) -> list[dict[str, str | None]]:
+    """Every setting: its name, its value in words, and where it comes from. A secret is not shown."""
+    rows: list[dict[str, str | None]] = []
+    for name, field in Settings.model_fields.items():
+        alias, value = str(field.alias), getattr(settings, name)
+        told = "set, not shown" if isinstance(value, SecretStr) else value
+        rows.append({"setting": alias, "value": None if told is None else str(told), "source": source_of(alias)})
+    return rows

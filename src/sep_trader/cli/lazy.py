@@ -55,6 +55,7 @@ COMMANDS = {
     "data": Entry("sep_trader.cli.data", "Market history: import, download, status, gaps, repair.", group=True),
     "qfh": Entry("sep_trader.cli.qfh", "Bits and window metrics of candles, and what sweeps run on.", group=True),
     "serve": Entry("sep_trader.cli.api", "Serve /api/status, /api/performance/daily and the dashboard until Ctrl-C."),
+    "token": Entry("sep_trader.cli.token", "Who may use the API and the dashboard.", group=True),
     "demo": Entry(
         "sep_trader.cli.demo",
         "Run the whole loop: database, candles, training, verdicts, exchange, signals, trades, report, API.",

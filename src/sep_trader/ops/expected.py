@@ -11,7 +11,7 @@ GRACE = timedelta(minutes=5)
 class Expected:
     """trader: whether its units say that one must run here (None: there are no units, and the tables decide).
 
-    why: in words. begun_at: when this machine was last deployed or booted, whichever came later; None where nobody knows.
+    why: in words. begun_at: when this machine was last deployed or booted, whichever was later; None: nobody knows.
     """
 
     trader: bool | None
