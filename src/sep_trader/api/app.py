@@ -6,6 +6,7 @@ from fastapi import FastAPI, Request
 from fastapi.responses import HTMLResponse
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.responses import Response
+from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from sep_trader.api import models
@@ -78,9 +79,12 @@ def create_app(parts: Parts) -> ASGIApp:
     def docs() -> HTMLResponse:
         return HTMLResponse(views.bare("docs"))
 
-    for router in (read_routes(parts), chart_routes(parts), control_routes(parts)):
+    routers = [
+        read_routes(parts), chart_routes(parts), control_routes(parts),
+        event_routes(Broadcast(views, lambda: datetime.now(UTC))), page_routes(parts, access, views),
+    ]  # fmt: skip
+    for router in routers:
         app.include_router(router)
-    app.include_router(event_routes(Broadcast(views, lambda: datetime.now(UTC))))
-    app.include_router(page_routes(parts, access, views))
     inside: ASGIApp = GZipMiddleware(Tagged(app), minimum_size=600, compresslevel=5)
-    return Gate(inside, parts, access, app.routes)
+    own = [route for route in app.routes if isinstance(route, Route)]
+    return Gate(inside, parts, access, own + [route for router in routers for route in router.routes])

@@ -66,6 +66,7 @@ def most_files() -> None:
 def server_options() -> dict[str, Any]:
     """What uvicorn is told besides the application."""
     return {
-        "http": GuardedProtocol, "log_level": "warning", "access_log": False, "server_header": False, "backlog": 512,
-        "timeout_keep_alive": 30, "h11_max_incomplete_event_size": 16_384, "timeout_graceful_shutdown": 3,
+        "http": GuardedProtocol,
+        "log_level": "warning", "access_log": False, "server_header": False, "backlog": 512,
+        "timeout_keep_alive": 30, "h11_max_incomplete_event_size": 16_384, "timeout_graceful_shutdown": 3, "lifespan": "off",
     }  # fmt: skip

@@ -124,7 +124,7 @@ def _views(router: APIRouter, parts: Parts, views: Views) -> None:
             "csrf": caller.csrf if caller.session else "",
         }
         try:
-            return HTMLResponse(views.page(name, **values, **make()))
+            return HTMLResponse(views.page(name, {**values, **make()}))
         except StoreError:
             return HTMLResponse(views.bare("away"), 503)
         except InputError as error:

@@ -68,10 +68,9 @@ class Views:
         }  # fmt: skip
         self._environment.globals |= {"version": __version__}
 
-    def page(self, name: str, **values: Any) -> str:
+    def page(self, view: str, values: Mapping[str, Any]) -> str:
         """A whole page, with the banners that stand on every page."""
-        now = self.now()
-        return self._environment.get_template(f"{name}.html").render({**now, **values, "view": name})
+        return self._environment.get_template(f"{view}.html").render({**self.now(), **values, "view": view})
 
     def bare(self, name: str, **values: Any) -> str:
         """A page that needs no database: login, offline."""

@@ -103,6 +103,6 @@ def parts_of(settings: Settings, database: Database, control: Database, host: st
 
 
 def _hosts(settings: Settings, host: str) -> frozenset[str]:
-    """Names by which the API may be called: this machine's own, the address it listens on, and those of the settings."""
+    """Names by which the API may be called: this machine's own, its address, and those of the settings."""
     own = {"localhost", "127.0.0.1", "[::1]", socket.gethostname().lower(), settings.api_host, host} - {""}
     return frozenset(own | {one.lower() for one in settings.api_hosts})

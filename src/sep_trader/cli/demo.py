@@ -61,6 +61,8 @@ class Demo:
     enabled: str = ""
     exchange_url: str = ""
     candles: int = 0
+    token: str = ""
+    """That of the demo's API, made anew in each demo."""
 
     def say(self, title: str) -> None:
         """Begin a step on the screen."""
@@ -200,8 +202,10 @@ def _enable(run: Demo) -> None:
 @contextmanager
 def _processes(run: Demo, port: int) -> Iterator[str]:
     """Step 4: exchange and API as the real commands, and a trading day beside them; yields the API's address."""
+    from sep_trader.api.access import Role
     from sep_trader.cli.demo_trading import Day, Exchange
     from sep_trader.cli.log_lines import log_to
+    from sep_trader.cli.token import make
 
     start, end = run.day + FIRST_HOUR * 3600, run.day + LAST_HOUR * 3600
     running: list[DemoProcess] = []
@@ -218,8 +222,10 @@ def _processes(run: Demo, port: int) -> Iterator[str]:
         options += ["--start", format_rfc3339(from_epoch(start)), "--clock", "stepped"]
         run.exchange_url = launch("exchange", "exchange", "serve", *options).address()
         address = launch("api", "serve", "--port", str(port)).address()
+        with run.database.transaction() as connection:
+            run.token = make(connection, "demo", Role.OPERATE)
         if not run.quiet:
-            render.console.print(f"Watch it live: {address}")
+            render.console.print(f"Watch it live: {_link(run, address)}", soft_wrap=True)
         with render.progress_bar() as bar:
             task = bar.add_task("Trading", total=(end - start) // 60)
 
@@ -242,6 +248,13 @@ def _processes(run: Demo, port: int) -> Iterator[str]:
         log.close()
         for process in reversed(running):
             process.stop()
+
+
+def _link(run: Demo, address: str) -> str:
+    """An address that lets a browser in, once."""
+    from sep_trader.api.access import login_link
+
+    return login_link("demo", run.token, address, time.time())
 
 
 def _counts(run: Demo) -> tuple[int, int]:
@@ -287,8 +300,10 @@ def _report(run: Demo, address: str) -> dict[str, Any]:
         render.console.print(
             f"Net P&L by our books {of_trades:+,.2f}, by the exchange's account {at_exchange:+,.2f}: {mark}"
         )
-        for what, path in (("Status", "/api/status"), ("Performance", "/api/performance/daily"), ("Dashboard", "/")):
-            render.console.print(f"{what:<12} {address}{path}")
+        render.console.print(f"Dashboard    {_link(run, address)}", soft_wrap=True)
+        for what, path in (("Status", "/api/status"), ("Performance", "/api/performance/daily")):
+            call = f"curl -H 'Authorization: Bearer {run.token}' {address}{path}"
+            render.console.print(f"{what:<12} {call}", soft_wrap=True, markup=False)
     return {
         "candles": run.candles,
         "signals": signals,
@@ -305,6 +320,7 @@ def _report(run: Demo, address: str) -> dict[str, Any]:
         "trading_day": from_epoch(run.day).astimezone(UTC).date(),
         "signal_outcomes": {f"{c['status']}/{c['reason_code']}": c["signals"] for c in counts},
         "api": address,
+        "token": run.token,
     }
 
 
