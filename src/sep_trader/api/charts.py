@@ -11,7 +11,7 @@ from starlette.responses import Response
 from sep_trader.api import models
 from sep_trader.api.parts import Parts
 from sep_trader.api.reads import within
-from sep_trader.api.tables import AsFormat, Format
+from sep_trader.api.tables import CSV_TOO, AsFormat, Format
 from sep_trader.errors import InputError
 from sep_trader.market.candles import Candles
 from sep_trader.market.granularity import Granularity
@@ -34,7 +34,7 @@ Until = Annotated[datetime | None, Query(alias="to", description="Before this RF
 
 def chart_routes(parts: Parts) -> APIRouter:
     """The routes of charts."""
-    router = APIRouter()
+    router = APIRouter(responses=CSV_TOO)
 
     @router.get("/api/candles", tags=["charts"], response_model=models.CandleColumns)
     def candles(

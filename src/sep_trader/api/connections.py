@@ -67,6 +67,12 @@ def server_options() -> dict[str, Any]:
     """What uvicorn is told besides the application."""
     return {
         "http": GuardedProtocol,
-        "log_level": "warning", "access_log": False, "server_header": False, "backlog": 512,
-        "timeout_keep_alive": 30, "h11_max_incomplete_event_size": 16_384, "timeout_graceful_shutdown": 3, "lifespan": "off",
-    }  # fmt: skip
+        "log_level": "warning",
+        "access_log": False,
+        "server_header": False,
+        "lifespan": "off",
+        "backlog": 512,
+        "timeout_keep_alive": 30,
+        "h11_max_incomplete_event_size": 16_384,
+        "timeout_graceful_shutdown": 3,
+    }

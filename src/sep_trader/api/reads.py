@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query
 
 from sep_trader.api import models
 from sep_trader.api.parts import Parts
-from sep_trader.api.tables import AsFormat, Format, sent
+from sep_trader.api.tables import CSV_TOO, AsFormat, Format, sent
 from sep_trader.errors import InputError
 from sep_trader.market.instrument import parse_pair
 from sep_trader.states import ExecutionStatus, SignalStatus
@@ -30,7 +30,7 @@ _MOST_POINTS = 2_000
 
 def read_routes(parts: Parts) -> APIRouter:
     """The routes of what is in tables."""
-    router = APIRouter()
+    router = APIRouter(responses=CSV_TOO)
     _trading(router, parts)
     _money(router, parts)
     _house(router, parts)

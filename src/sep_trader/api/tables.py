@@ -13,6 +13,11 @@ from starlette.responses import Response
 
 from sep_trader.api.models import rows
 
+CSV_TOO: dict[int | str, dict[str, Any]] = {
+    200: {"content": {"text/csv": {"schema": {"type": "string"}}}},
+}
+"""For the description of routes that send tables."""
+
 
 class Format(StrEnum):
     """How a table is sent."""
