@@ -124,7 +124,8 @@ def test_a_phone_reduces_and_resumes_through_the_web(site: Site) -> None:
                    f"https://{site.machine.address}/api/trading/{what}").stdout  # fmt: skip
         return dict(json.loads(said))
 
-    assert post("reduce")["answer"] == "trading is REDUCING"
+    answer = post("reduce")
+    assert answer.get("answer") == "trading is REDUCING", answer
     assert site.sql("SELECT state, changed_by FROM trading_state") == "REDUCING|phone"
     assert post("resume")["status"] == "DONE"
     assert site.machine.ssh("sep token revoke phone").stdout

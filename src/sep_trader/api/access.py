@@ -19,7 +19,9 @@ SESSION_S = 14 * 86_400
 LINK_S = 600
 _FRESH_S = 2.0
 """So long a revoked token may still be let in."""
+_JUST_NOW_S = 0.2
 _PREFIX = "sep_"
+_LENGTH = len(_PREFIX) + 43
 
 
 class Role(StrEnum):
@@ -72,7 +74,7 @@ class Access:
 
     def is_fresh(self) -> bool:
         """Whether what is known of the tokens is new enough."""
-        return self._read_at is not None and time.monotonic() - self._read_at < _FRESH_S
+        return not self._is_older_than(_FRESH_S)
 
     def refresh(self) -> None:
         """Read the tokens again. While the database is away those known before hold; raises SepError where none are."""
@@ -89,11 +91,22 @@ class Access:
             self._by_name = {row["name"]: row["hash"] for row in good}
             self._read_at = time.monotonic()
 
-    def of_token(self, token: str) -> Caller | None:
-        """Who has this token."""
+    def known(self, token: str) -> Caller | None:
+        """Who has this token, by what is known already: it asks nobody."""
         kept = hash_of(token)
         found = self._by_hash.get(kept)
         return None if found is None else Caller(found[0], found[1], kept)
+
+    def of_token(self, token: str) -> Caller | None:
+        """Who has this token; one that was made a moment ago is looked up. Raises SepError where nothing is known."""
+        found = self.known(token)
+        if found is None and token.startswith(_PREFIX) and len(token) == _LENGTH and self._is_older_than(_JUST_NOW_S):
+            self.refresh()
+            found = self.known(token)
+        return found
+
+    def _is_older_than(self, seconds: float) -> bool:
+        return self._read_at is None or time.monotonic() - self._read_at >= seconds
 
     def of_session(self, cookie: str) -> Caller | None:
         """Whose session this cookie is."""

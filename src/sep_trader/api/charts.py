@@ -101,7 +101,8 @@ def _before(found: Candles, end: datetime) -> Candles:
 
 
 def _json(body: dict[str, Any]) -> Response:
-    return Response(orjson.dumps(body, option=orjson.OPT_SERIALIZE_NUMPY), media_type="application/json")
+    whole = {name: np.ascontiguousarray(v) if isinstance(v, np.ndarray) else v for name, v in body.items()}
+    return Response(orjson.dumps(whole, option=orjson.OPT_SERIALIZE_NUMPY), media_type="application/json")
 
 
 def _csv(columns: dict[str, Any]) -> str:

@@ -39,6 +39,8 @@ class Broadcast:
         try:
             while True:
                 yield await queue.get()
+        except asyncio.CancelledError:
+            return  # the listener went away, or this process ends
         finally:
             self._listeners.discard(queue)
 

@@ -104,7 +104,10 @@ class Gate:
             await to_thread.run_sync(self._access.refresh)
         kind, _, token = headers.get("authorization", "").partition(" ")
         if token:
-            return self._access.of_token(token.strip()) if kind.lower() == "bearer" else None
+            if kind.lower() != "bearer":
+                return None
+            known = self._access.known(token.strip())
+            return known or await to_thread.run_sync(self._access.of_token, token.strip())
         try:
             cookie = SimpleCookie(headers.get("cookie", "")).get(COOKIE)
         except CookieError:

@@ -148,3 +148,18 @@ def test_a_trader_can_ask_whether_the_schema_is_current(server: str) -> None:
         address = url._replace(netloc=f"{role}:@{url.netloc.rpartition('@')[2]}").geturl()
         with Database(address, max_size=1) as database:
             assert pending(database) == []
+
+
+def test_the_web_process_asks_by_its_own_role(server: str) -> None:
+    from sep_trader.execution.asking import ask_and_wait
+    from sep_trader.states import RequestKind, RequestStatus
+
+    with psycopg.connect(server) as connection:
+        connection.execute("INSERT INTO component_status (component, state, details)"
+                           " VALUES ('trader', 'running', '{\"account\": \"7\"}')")  # fmt: skip
+    url = urlsplit(server)
+    for role in ("sep_control", "sep_watch"):
+        address = url._replace(netloc=f"{role}:@{url.netloc.rpartition('@')[2]}").geturl()
+        with Database(address, max_size=1) as database:
+            reply = ask_and_wait(database, RequestKind.HALT, by="me", why="a test", patience_s=0)
+        assert reply.status is RequestStatus.NEW

@@ -28,7 +28,7 @@ SELECT e.id, e.pair, CASE WHEN e.units > 0 THEN 'BUY' ELSE 'SELL' END AS side,
     e.horizon_at, e.trade_id, e.account_id, e.signal_id, s.confidence,
     b.trade_id IS NOT NULL AS seen, a.seen_at, extract(epoch FROM now() - a.seen_at)::float8 AS age_s, b.unrealized_pl,
     b.current_price,
-    round((b.current_price - e.entry_price) * sign(e.units) / 10::numeric ^ i.pip_location, 1) AS pips,
+    round((b.current_price - e.entry_price) * sign(e.units) / 10::numeric ^ coalesce(i.pip_location, CASE WHEN right(e.pair, 3) = 'JPY' THEN -2 ELSE -4 END), 1) AS pips,
     round((b.current_price - e.entry_price) * sign(e.units) / nullif(coalesce(e.stop_distance, s.stop_distance), 0), 2) AS r
 FROM trade_executions e
 JOIN trading_signals s ON s.id = e.signal_id

@@ -15,7 +15,7 @@ ORDER BY s.candle_time DESC, s.id DESC LIMIT :limit;
 SELECT e.id, e.pair, CASE WHEN e.units > 0 THEN 'BUY' ELSE 'SELL' END AS side, e.units, e.entry_time, e.entry_price,
     e.exit_time, e.exit_price, e.exit_reason, e.gross_pl, e.financing, e.commission, e.net_pl, e.half_spread_cost,
     e.expected_price, e.trade_id, e.stop_price, e.target_price, e.stop_distance, s.model_id,
-    round((e.exit_price - e.entry_price) * sign(e.units) / 10::numeric ^ i.pip_location, 1) AS pips,
+    round((e.exit_price - e.entry_price) * sign(e.units) / 10::numeric ^ coalesce(i.pip_location, CASE WHEN right(e.pair, 3) = 'JPY' THEN -2 ELSE -4 END), 1) AS pips,
     round((e.exit_price - e.entry_price) * sign(e.units) / nullif(coalesce(e.stop_distance, s.stop_distance), 0), 2) AS r
 FROM trade_executions e JOIN trading_signals s ON s.id = e.signal_id LEFT JOIN instruments i ON i.name = e.pair
 WHERE e.status = 'CLOSED' AND (:pair::text IS NULL OR e.pair = :pair)
