@@ -143,7 +143,7 @@ async function drawPair(place, granularity, days) {
   const newest = await get(`/api/candles?pair=${pair}&granularity=${granularity}`);
   if (!newest.time.length) { note(place, `No ${granularity} candles of ${pair} are stored here.`); return; }
   const end = newest.time[newest.time.length - 1] + 1, from = new Date((end - days * 86400) * 1000).toISOString(), to = new Date(end * 1000).toISOString();
-  const span = `pair=${pair}&granularity=${granularity}&from=${from}&to=${to}`, when = `pair=${pair}&from=${from}&limit=500`;
+  const span = `pair=${pair}&granularity=${granularity}&from=${from}&to=${to}`, when = `pair=${pair}&from=${from}&to=${to}&limit=500`;
   const [candles, qfh, trades, signals, open] = await Promise.all([get(`/api/candles?${span}`), get(`/api/qfh?${span}`), get(`/api/trades/closed?${when}`), get(`/api/signals/recent?${when}`), get("/api/trades/open")]);
   const look = {autoSize: true, layout: {background: {color: colour("--card")}, textColor: colour("--dim"), attributionLogo: false}, grid: {vertLines: {color: colour("--line")}, horzLines: {color: colour("--line")}}, timeScale: {timeVisible: true, borderColor: colour("--line")}, rightPriceScale: {borderColor: colour("--line")},
     localization: {timeFormatter: t => `${shortTime.format(new Date(t * 1000))} (${new Date(t * 1000).toISOString().slice(0, 16).replace("T", " ")} UTC)`}};
