@@ -17,8 +17,8 @@ pytestmark = [pytest.mark.droplet, pytest.mark.timeout(900)]
 
 OPEN_PORTS = {22, 80, 443}
 # A unit named here that the playbook no longer installs has no exposure to read, and fails its test.
-UNITS = ["sep-trader", "sep-api", "sep-watch", "sep-backup", "sep-backup-verify", "sep-maintenance", "sep-health",
-         "sep-wal-backup", "sep-daily", "sep-statement", "sep-alert@test"]  # fmt: skip
+UNITS = ["sep-trader", "sep-api", "sep-watch", "sep-standby", "sep-backup", "sep-backup-verify", "sep-maintenance",
+         "sep-health", "sep-wal-backup", "sep-daily", "sep-statement", "sep-alert@test"]  # fmt: skip
 
 
 def open_ports(address: str, patience_s: float = 2.5) -> set[int]:

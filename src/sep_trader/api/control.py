@@ -10,7 +10,8 @@ from sep_trader.api.parts import Parts
 from sep_trader.api.reads import clean
 from sep_trader.errors import InputError
 from sep_trader.market.instrument import parse_pair
-from sep_trader.states import RequestKind
+from sep_trader.states import RequestKind, TradingState
+from sep_trader.store.queries import Row, queries
 
 PairPath = Annotated[str, Path(max_length=20, description="As EUR_USD.")]
 TradeId = Annotated[int, Path(ge=1, le=2**62, description="The broker's trade id.")]
@@ -54,6 +55,10 @@ def control_routes(parts: Parts) -> APIRouter:
     def flatten(request: Request, response: Response, body: Reason) -> Answer:
         """Open nothing any more, and close every trade of ours, or those of one pair."""
         pair = parse_pair(body.pair) if body.pair else None
+        if pair is None and _trades(parts):
+            # First, so that nothing is opened while all is closed. What is HALTED stays so.
+            asked(request, response, RequestKind.REDUCE, body)
+            response.status_code = 200
         return asked(request, response, RequestKind.FLATTEN, body, pair)
 
     @router.post("/api/trades/{trade_id}/close")
@@ -72,3 +77,9 @@ def control_routes(parts: Parts) -> APIRouter:
         return asked(request, response, RequestKind.DISABLE, body, parse_pair(pair))
 
     return router
+
+
+def _trades(parts: Parts) -> bool:
+    """Whether the switch lets trades be opened."""
+    with parts.database.transaction() as connection:
+        return queries.only(connection, "trading_state", Row)["state"] == TradingState.ACTIVE

@@ -19,6 +19,7 @@ EXAMPLES = {
     "trade flatten": ["sep trade flatten --by Ann --reason 'out of the office'"],
     "trade close": ["sep trade close 4711 --by Ann --reason 'news at two'"],
     "trade adopt": ["sep trade adopt 4711 --stop-pips 20 --horizon 60 --by Ann --reason mine"],
+    "trade standby": ["sep trade standby"],
     "trade probe": ["sep trade probe EUR_USD --side buy --stop-pips 20"],
     "trade trades": ["sep trade trades", "sep trade trades --csv --year 2026"],
     "trade ledger": ["sep trade ledger --from 2026-11-01 --to 2026-11-30"],

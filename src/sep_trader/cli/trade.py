@@ -10,6 +10,7 @@ from sep_trader.cli import (
     trade_run,
     trade_shown,
     trade_simulate,
+    trade_standby,
     trade_statement,
     trade_switch,
 )
@@ -26,6 +27,7 @@ for command in (
     trade_hand.flatten,
     trade_hand.close,
     trade_hand.adopt,
+    trade_standby.standby,
     trade_probe.probe,
     trade_shown.trades,
     trade_shown.ledger,

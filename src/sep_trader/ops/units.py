@@ -78,7 +78,9 @@ def _of_units(now: datetime, hoped: Expected) -> Iterator[Finding]:
     good = not failed or hoped.is_fresh(now)
     yield Finding("units", good, f"failed: {', '.join(failed)}" if failed else "none of ours has failed")
     away = [
-        u for u in _units("sep-api.service", "nginx.service", "sep-watch.service") if u.enabled and u.active != "active"
+        u
+        for u in _units("sep-api.service", "nginx.service", "sep-watch.service", "sep-standby.service")
+        if u.enabled and u.active != "active"
     ]
     names = ", ".join(f"{u.name} is {u.active} ({u.sub})" for u in away)
     good = not away or hoped.is_fresh(now)

@@ -85,6 +85,7 @@ def test_one_trade_and_all_of_them(world: World, operator: httpx.Client) -> None
     opened(world, trader)
     with trading(trader):
         assert post(operator, "/api/trading/flatten").json()["status"] == "DONE"
+    assert world.row("SELECT state FROM trading_state") == {"state": "REDUCING"}
     assert operator.get("/api/trades/open").json() == []
 
 

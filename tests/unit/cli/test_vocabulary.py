@@ -13,6 +13,7 @@ from sep_trader.cli.main import app
 from sep_trader.cli.vocabulary import OPTION_ALIASES, understood
 
 NO_JSON = {
+    "trade standby",
     "trade run",
     "serve",
     "exchange serve",

@@ -153,3 +153,9 @@ FROM broker_accounts ORDER BY account_id;
 -- name: traded_account :value
 -- The account that the trader last reported.
 SELECT details ->> 'account' FROM component_status WHERE component = 'trader';
+
+-- name: requests_left :many
+-- What people asked to be closed longer ago than some seconds, and nobody has acted on.
+SELECT id, kind, pair, trade_id, everything, requested_by, reason FROM trading_requests
+WHERE status = 'NEW' AND kind IN ('flatten', 'close') AND account_id = :account_id
+    AND requested_at < now() - make_interval(secs => :after_s) ORDER BY id;
