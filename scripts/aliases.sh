@@ -68,6 +68,7 @@ sep-trades              open and recent trades there
 sep-health              what its health timer asks
 sep-halt REASON         no new orders
 droplet-status [PATH]   what its web says, with the token of the deployment
-droplet-ssh, droplet-sync   a shell there; as sep-sync
+droplet-ssh             a shell there
+droplet-sync [--watch]  as sep-sync
 HELP
 }

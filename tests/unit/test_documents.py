@@ -38,8 +38,8 @@ def test_links_lead_somewhere(name: str) -> None:
 
 
 def test_every_page_is_linked_from_the_readme() -> None:
-    linked = re.findall(r"\]\(docs/([^)]+)\)", (ROOT / "README.md").read_text())
-    assert sorted(linked) == PAGES
+    linked = re.findall(r"\]\(docs/([^)]+\.md)\)", (ROOT / "README.md").read_text())
+    assert sorted(set(linked)) == PAGES
 
 
 def section(page: str, title: str) -> str:
@@ -125,3 +125,19 @@ def test_every_variable_of_the_two_scripts_is_explained() -> None:
     read = set(re.findall(r"\b(SEP_[A-Z_]+|SEP|SSH_OPTIONS)\b(?=[:}\-=])", scripts))
     assert "SEP_OUTBOX" in read
     assert read <= set(first_cells(section(DROPLET, "Variables of the scripts")))
+
+
+def test_the_reference_of_commands_is_what_the_commands_say() -> None:
+    from sep_trader.cli.reference import reference
+
+    assert (ROOT / "docs/cli.md").read_text() == reference()
+
+
+def test_every_alarm_is_in_the_runbook() -> None:
+    """Each name that a finding of the health check can have."""
+    source = "".join(
+        (ROOT / "src/sep_trader/ops" / name).read_text() for name in ("health.py", "running.py", "units.py")
+    )
+    names = set(re.findall(r'Finding\(\s*"(\w+)"', source)) | {"disk", "disk_root"}
+    told = set(first_cells((ROOT / "docs/runbook.md").read_text()))
+    assert names <= told, names - told

@@ -261,7 +261,7 @@ def test_signers_are_looked_for_where_the_file_says(tmp_path: Path) -> None:
 def test_health_asks_about_the_volume_that_the_file_names(tmp_path: Path) -> None:
     nowhere = "SEP_DATABASE_URL=postgresql://127.0.0.1:1/sep_trading\n"
     Path(".env").write_text(nowhere)
-    assert "disk" not in CliRunner().invoke(health.app, []).output
+    assert "disk:" not in CliRunner().invoke(health.app, []).output
     Path(".env").write_text(f"{nowhere}SEP_DATA_DIR={tmp_path}\nSEP_BACKUP_DIR={tmp_path}\n")
     done = CliRunner().invoke(health.app, [])
     assert f"of {tmp_path} used" in done.output

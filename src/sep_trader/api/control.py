@@ -82,4 +82,4 @@ def control_routes(parts: Parts) -> APIRouter:
 def _trades(parts: Parts) -> bool:
     """Whether the switch lets trades be opened."""
     with parts.database.transaction() as connection:
-        return queries.only(connection, "trading_state", Row)["state"] == TradingState.ACTIVE
+        return bool(queries.only(connection, "trading_state", Row)["state"] == TradingState.ACTIVE)

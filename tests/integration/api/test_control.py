@@ -82,6 +82,7 @@ def test_one_trade_and_all_of_them(world: World, operator: httpx.Client) -> None
     assert operator.get("/api/trades/open").json() == []
     closed = operator.get("/api/trades/closed").json()[0]
     assert (closed["trade_id"], closed["exit_reason"]) == (number, "REQUESTED")
+    world.step(120)
     opened(world, trader)
     with trading(trader):
         assert post(operator, "/api/trading/flatten").json()["status"] == "DONE"
