@@ -23,6 +23,18 @@ def wait_until_up(site: Site) -> None:
     site.wait_for("the API and the trader", lambda: site.get("/api/status") and is_running(site, "sep-trader"))
 
 
+def wrong(site: Site) -> dict[str, str]:
+    """What the health check finds wrong, by name."""
+    told = json.loads(site.machine.ssh("sep health --json", check=False).stdout)
+    return {one["alert"]: one["detail"] for one in told["findings"] if not one["ok"]}
+
+
+def reaches(site: Site, words: str) -> Callable[[], bool]:
+    """Whether a message with these words has come since now."""
+    before = len(site.told)
+    return lambda: any(words in title for title in site.told[before:])
+
+
 def is_running(site: Site, unit: str) -> bool:
     return site.machine.ssh(f"systemctl is-active {unit}", check=False).stdout.strip() == "active"
 
@@ -132,6 +144,76 @@ def test_a_phone_reduces_and_resumes_through_the_web(site: Site) -> None:
     site.wait_for("the token to be void", lambda: post("halt").get("status") == 401, 10)
 
 
+def test_all_is_well_and_the_dead_mans_switch_hears_so(site: Site) -> None:
+    site.machine.ssh("rm -f /run/sep-trader-deployed")  # no grace for the deployment, and that of the boot is over
+    booted = float(site.machine.ssh("systemctl show --timestamp=unix -p UserspaceTimestamp --value").stdout.strip("@\n"))
+    time.sleep(max(0.0, booted + 301 - time.time()))
+    site.wait_for("health without a fault", lambda: not wrong(site), 90)
+    pings = site.pings
+    site.wait_for("the next ping", lambda: site.pings > pings, 90)
+
+
+def test_halted_is_told_within_five_seconds(site: Site) -> None:
+    told = reaches(site, "trading is HALTED: look (by rehearsal)")
+    start = time.monotonic()
+    site.machine.ssh("sep trade state halted --by rehearsal --reason look")
+    site.wait_for("the message", told, 15)
+    FIGURES["HALTED told"] = f"{time.monotonic() - start:.1f} s, ssh included"
+    assert time.monotonic() - start < 5
+    site.machine.ssh("sep trade state active --by rehearsal --reason go")
+
+
+def test_a_stopped_trader_is_told_and_when_it_is_back(site: Site) -> None:
+    told, over = reaches(site, "though it ought to run"), reaches(site, "trader: over")
+    site.machine.ssh("systemctl stop sep-trader")
+    site.wait_for("the message", told, 60)
+    assert "stopped" in wrong(site)["trader"]
+    site.machine.ssh("systemctl start sep-trader")
+    site.wait_for("the good news", over, 60)
+
+
+@pytest.mark.parametrize(
+    ("make", "unmake", "alert"),
+    [
+        (f"printf '[Service]\\nExecStart=\\nExecStart=/bin/false\\n' >{DROP_IN}", f"rm {DROP_IN}", "crash_loop"),
+        ("systemd-run -q --unit=sep-hog -p MemoryMax=30M -p MemorySwapMax=0 python3 -c 'len(bytes(1) * 2 + b"x" * (200 << 20))'",
+         "systemctl reset-failed sep-hog; journalctl -q --rotate --vacuum-time=1s", "memory"),
+        ("systemd-run -q --unit=sep-broken -p OnFailure=sep-alert@sep-broken.service.service /bin/false",
+         "systemctl reset-failed sep-broken", "units"),
+        ("touch /run/reboot-required", "rm /run/reboot-required", "reboot"),
+        ("systemctl stop nginx", "systemctl start nginx", "services"),
+    ],
+    ids=["crash loop", "memory", "failed unit", "reboot due", "service down"],
+)  # fmt: skip
+def test_what_systemd_sees_is_found(site: Site, make: str, unmake: str, alert: str) -> None:
+    told = reaches(site, "sep-broken.service failed")
+    looped = "api" in make
+    site.machine.ssh(("mkdir -p /run/systemd/system/sep-api.service.d; " if looped else "") + make)
+    if looped:
+        site.machine.ssh("systemctl daemon-reload; systemctl restart sep-api", check=False)
+    try:
+        site.wait_for(f"the finding {alert}", lambda: alert in wrong(site))
+        if alert == "units":
+            site.wait_for("the unit's own alarm", told)
+    finally:
+        site.machine.ssh(unmake, check=False)
+        if looped:
+            site.machine.ssh("systemctl daemon-reload; systemctl reset-failed sep-api; systemctl restart sep-api")
+    site.wait_for("all well again", lambda: alert not in wrong(site))
+
+
+def test_a_certificate_that_ends_soon_is_found(site: Site) -> None:
+    folder = f"/etc/letsencrypt/live/{DOMAIN}"
+    make = f"openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 5 -subj /CN={DOMAIN}"
+    site.machine.ssh(f"cp -a {folder} /root/tls; {make} -keyout {folder}/privkey.pem -out {folder}/fullchain.pem;"
+                     " systemctl reload nginx")  # fmt: skip
+    try:
+        site.wait_for("the finding", lambda: "certificate" in wrong(site))
+    finally:
+        site.machine.ssh(f"cp -a /root/tls/. {folder}; rm -r /root/tls; systemctl reload nginx")
+    site.wait_for("all well again", lambda: not wrong(site))
+
+
 @pytest.mark.parametrize("unit", ["sep-trader", "sep-api", "nginx", "fail2ban", "postgresql@15-main"])
 def test_a_killed_service_comes_back(site: Site, unit: str) -> None:
     before = site.machine.ssh(f"systemctl show -p MainPID --value {unit}").stdout.strip()
@@ -181,86 +263,6 @@ def test_killing_the_whole_machine_loses_no_committed_execution(site: Site) -> N
     kept = set(site.sql("SELECT id FROM trade_executions WHERE account_id = 'another'").splitlines())
     assert set(told[1:]) <= kept  # the first is the answer to SELECT 1
     assert open_trade(site) == trades
-
-
-def wrong(site: Site) -> dict[str, str]:
-    """What the health check finds wrong, by name."""
-    told = json.loads(site.machine.ssh("sep health --json", check=False).stdout)
-    return {one["alert"]: one["detail"] for one in told["findings"] if not one["ok"]}
-
-
-def reaches(site: Site, words: str) -> Callable[[], bool]:
-    """Whether a message with these words has come since now."""
-    before = len(site.told)
-    return lambda: any(words in title for title in site.told[before:])
-
-
-def test_all_is_well_and_the_dead_mans_switch_hears_so(site: Site) -> None:
-    site.machine.ssh("rm -f /run/sep-trader-deployed")  # no grace
-    site.wait_for("health without a fault", lambda: not wrong(site), 90)
-    pings = site.pings
-    site.wait_for("the next ping", lambda: site.pings > pings, 90)
-
-
-def test_halted_is_told_within_five_seconds(site: Site) -> None:
-    told = reaches(site, "trading is HALTED: look (by rehearsal)")
-    start = time.monotonic()
-    site.machine.ssh("sep trade state halted --by rehearsal --reason look")
-    site.wait_for("the message", told, 15)
-    FIGURES["HALTED told"] = f"{time.monotonic() - start:.1f} s, ssh included"
-    assert time.monotonic() - start < 5
-    site.machine.ssh("sep trade state active --by rehearsal --reason go")
-
-
-def test_a_stopped_trader_is_told_and_when_it_is_back(site: Site) -> None:
-    told, over = reaches(site, "though it ought to run"), reaches(site, "trader: over")
-    site.machine.ssh("systemctl stop sep-trader")
-    site.wait_for("the message", told, 60)
-    assert "stopped" in wrong(site)["trader"]
-    site.machine.ssh("systemctl start sep-trader")
-    site.wait_for("the good news", over, 60)
-
-
-@pytest.mark.parametrize(
-    ("make", "unmake", "alert"),
-    [
-        (f"printf '[Service]\\nExecStart=\\nExecStart=/bin/false\\n' >{DROP_IN}", f"rm {DROP_IN}", "crash_loop"),
-        ("systemd-run -q --unit=sep-hog -p MemoryMax=30M -p MemorySwapMax=0 python3 -c 'bytearray(200 << 20)'",
-         "systemctl reset-failed sep-hog; journalctl -q --rotate --vacuum-time=1s", "memory"),
-        ("systemd-run -q --unit=sep-broken -p OnFailure=sep-alert@sep-broken.service.service /bin/false",
-         "systemctl reset-failed sep-broken", "units"),
-        ("touch /run/reboot-required", "rm /run/reboot-required", "reboot"),
-        ("systemctl stop nginx", "systemctl start nginx", "services"),
-    ],
-    ids=["crash loop", "memory", "failed unit", "reboot due", "service down"],
-)  # fmt: skip
-def test_what_systemd_sees_is_found(site: Site, make: str, unmake: str, alert: str) -> None:
-    told = reaches(site, "sep-broken.service failed")
-    looped = "api" in make
-    site.machine.ssh(("mkdir -p /run/systemd/system/sep-api.service.d; " if looped else "") + make)
-    if looped:
-        site.machine.ssh("systemctl daemon-reload; systemctl restart sep-api", check=False)
-    try:
-        site.wait_for(f"the finding {alert}", lambda: alert in wrong(site))
-        if alert == "units":
-            site.wait_for("the unit's own alarm", told)
-    finally:
-        site.machine.ssh(unmake, check=False)
-        if looped:
-            site.machine.ssh("systemctl daemon-reload; systemctl reset-failed sep-api; systemctl restart sep-api")
-    site.wait_for("all well again", lambda: alert not in wrong(site))
-
-
-def test_a_certificate_that_ends_soon_is_found(site: Site) -> None:
-    folder = f"/etc/letsencrypt/live/{DOMAIN}"
-    make = f"openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 5 -subj /CN={DOMAIN}"
-    site.machine.ssh(f"cp -a {folder} /root/tls; {make} -keyout {folder}/privkey.pem -out {folder}/fullchain.pem;"
-                     " systemctl reload nginx")  # fmt: skip
-    try:
-        site.wait_for("the finding", lambda: "certificate" in wrong(site))
-    finally:
-        site.machine.ssh(f"cp -a /root/tls/. {folder}; rm -r /root/tls; systemctl reload nginx")
-    site.wait_for("all well again", lambda: not wrong(site))
 
 
 def open_trade(site: Site) -> str:
