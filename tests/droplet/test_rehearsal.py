@@ -145,8 +145,10 @@ def test_a_phone_reduces_and_resumes_through_the_web(site: Site) -> None:
 
 
 def test_all_is_well_and_the_dead_mans_switch_hears_so(site: Site) -> None:
-    site.machine.ssh("rm -f /run/sep-trader-deployed")  # no grace for the deployment, and that of the boot is over
-    booted = float(site.machine.ssh("systemctl show --timestamp=unix -p UserspaceTimestamp --value").stdout.strip("@\n"))
+    # No grace for the deployment, and that of the boot is over.
+    site.machine.ssh("rm -f /run/sep-trader-deployed")
+    told = site.machine.ssh("systemctl show --timestamp=unix -p UserspaceTimestamp --value").stdout
+    booted = float(told.strip().removeprefix("@"))
     time.sleep(max(0.0, booted + 301 - time.time()))
     site.wait_for("health without a fault", lambda: not wrong(site), 90)
     pings = site.pings
@@ -176,7 +178,7 @@ def test_a_stopped_trader_is_told_and_when_it_is_back(site: Site) -> None:
     ("make", "unmake", "alert"),
     [
         (f"printf '[Service]\\nExecStart=\\nExecStart=/bin/false\\n' >{DROP_IN}", f"rm {DROP_IN}", "crash_loop"),
-        ("systemd-run -q --unit=sep-hog -p MemoryMax=30M -p MemorySwapMax=0 python3 -c 'len(bytes(1) * 2 + b"x" * (200 << 20))'",
+        ("systemd-run -q --unit=sep-hog -p MemoryMax=30M -p MemorySwapMax=0 python3 -c 'chr(120) * (200 << 20)'",
          "systemctl reset-failed sep-hog; journalctl -q --rotate --vacuum-time=1s", "memory"),
         ("systemd-run -q --unit=sep-broken -p OnFailure=sep-alert@sep-broken.service.service /bin/false",
          "systemctl reset-failed sep-broken", "units"),
