@@ -112,7 +112,7 @@ MISTAKES = [
     (("--set", "fats=3"), "cross has no parameter 'fats'"),
     (("--set", "fast"), "not a set of values: 'fast'"),
     (("--set", "fast=3,4"), "2 values of fast in one backtest"),
-    (("--from", "2026-03-02", "--to", "2026-03-01"), "is not before"),
+    (("--from", "2026-03-02", "--to", "2026-03-01"), "is not after"),
 ]
 
 

@@ -147,12 +147,20 @@ def test_candles_to_api(database: Database, data_dir: Path, tmp_path: Path) -> N
     assert {"reconciled", "order_intent", "order_filled", "trade_closed"} <= events
 
     # And so does the API.
-    with running([*SEP, "serve", "--port", "0"], environment, tmp_path / "api.log") as api:
-        status = httpx.get(f"{api}/api/status").json()
-        days = httpx.get(f"{api}/api/performance/daily", params={"days": 30}).json()
-        pairs = httpx.get(f"{api}/api/pairs").json()
-        recent = httpx.get(f"{api}/api/signals/recent", params={"limit": 1000}).json()
-        assert httpx.get(f"{api}/api/trades/open").json() == []
+    token = run("token", "create", "reader", "--role", "read").splitlines()[-1]
+    headers = {"authorization": f"Bearer {token}"}
+    with (
+        running([*SEP, "serve", "--port", "0"], environment, tmp_path / "api.log") as address,
+        httpx.Client(base_url=address, headers=headers) as api,
+    ):
+        status = api.get("/api/status").json()
+        days = api.get("/api/performance/daily", params={"days": 30}).json()
+        pairs = api.get("/api/pairs").json()
+        recent = api.get("/api/signals/recent", params={"limit": 1000}).json()
+        assert api.get("/api/trades/open").json() == []
+        assert api.get("/api/account").json()[0]["currency"] == "USD"
+        assert len(api.get("/api/equity").json()) >= 1
+        assert httpx.get(f"{address}/api/status").status_code == 401
     assert status["enabled_pairs"] == ["EUR_USD"]
     assert status["trading_state"]["state"] == "ACTIVE"
     assert status["open_trades"] == 0
@@ -180,3 +188,21 @@ def test_the_demo_ends_by_itself_with_reconciled_books(tmp_path: Path, data_dir:
     assert found["net_pnl"] == pytest.approx(found["exchange_net_pnl"], abs=0.005)
     assert set(found["verdicts"]) == {"EUR_USD", "NZD_USD"}
     assert found["prices"] == "recorded"
+    assert (found["simulated"], found["seed"], found["data"]) == (False, None, str(data_dir / "lean-oanda"))
+
+
+@pytest.mark.timeout(300)
+def test_the_same_seed_gives_the_same_trades(tmp_path: Path) -> None:
+    """Whatever the speed, and however busy the machine: the clock is stepped."""
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(("SEP_", "OANDA_"))}
+    environment["SEP_TEST_DATA"] = str(tmp_path)  # nothing is there: a market is simulated
+    found = []
+    for speed in ("100000", "2400"):
+        command = [*SEP, "demo", "--exit", "--json", "--port", "0", "--seed", "11", "--speed", speed]
+        done = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=140)
+        assert done.returncode == 0, done.stderr
+        found.append(json.loads(done.stdout.splitlines()[-1]))
+    assert (found[0]["seed"], found[0]["simulated"], found[0]["data"]) == (11, True, None)
+    assert found[0]["trades"] == found[1]["trades"] > 0
+    assert found[0]["net_pnl"] == found[1]["net_pnl"]
+    assert found[0]["signal_outcomes"] == found[1]["signal_outcomes"]

@@ -11,12 +11,6 @@ ON CONFLICT DO NOTHING;
 UPDATE trading_signals SET status = :status, reason_code = :reason_code, reason = :reason, decided_at = :decided_at
 WHERE id = :id AND (status = 'NEW' OR (status = 'REFUSED' AND :status = 'EXECUTED'));
 
--- name: recent_signals :many
--- The newest signals with what became of them, filtered by pair and status where given.
-SELECT * FROM v_recent_signals
-WHERE (:pair::text IS NULL OR pair = :pair) AND (:status::text IS NULL OR status = :status)
-ORDER BY candle_time DESC, pair LIMIT :limit;
-
 -- name: signal_counts :many
 -- Number of signals by status and reason since a time.
 SELECT status, reason_code, count(*) AS signals FROM trading_signals
