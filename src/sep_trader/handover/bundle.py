@@ -4,13 +4,15 @@ import hashlib
 import json
 import uuid
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import psycopg
 
+from sep_trader.errors import InputError, StoreError
 from sep_trader.handover.format import FORMAT, Bundle, BundleRefused, Manifest, Refusal, write_bundle
+from sep_trader.handover.rows import checked
 from sep_trader.store.database import Connection, Database
 from sep_trader.store.locks import Lock
 from sep_trader.store.queries import queries
@@ -70,10 +72,13 @@ def export_bundle(
             sequence=receipt.sequence,
             manifest_sha256=receipt.manifest_sha256,
         )
-        files = _contents(connection, receipt.target, candles)
+        # What the receiver has is what its receipt says: a restored one lacks what came after.
+        files = _contents(connection, receipt, candles)
         state = _sha256("".join(files[name] for name in ("trading_pairs.json", "models.json")))
         signals = json.loads(files["trading_signals.json"])
-        if not signals and state == queries.optional(connection, "last_export_state", str, target=receipt.target):
+        if not signals and state == queries.optional(
+            connection, "last_export_state", str, target=receipt.target, sequence=receipt.sequence
+        ):
             return None
         manifest = Manifest(
             format=FORMAT,
@@ -110,11 +115,12 @@ def import_bundle(database: Database, bundle: Bundle) -> Receipt:
     nothing is changed then.
     """
     manifest, files = bundle.manifest, bundle.files
+    ledger = _checked(bundle)["research_ledger.json"]
     try:
         with database.transaction() as connection:
             queries.lock(connection, "lock_transaction", key=Lock.BUNDLES)
             check_order(connection, bundle)
-            head = _check_ledger(connection, json.loads(files.get("research_ledger.json", "[]")))
+            head = _check_ledger(connection, ledger)
             conflicts = queries.value(
                 connection, "bundle_conflicts", int, signals=files["trading_signals.json"], models=files["models.json"]
             )
@@ -144,9 +150,30 @@ def import_bundle(database: Database, bundle: Bundle) -> Receipt:
                 ledger_hash=head.hash,
             )
             return _last_receipt(connection)
-    except (psycopg.IntegrityError, psycopg.DataError, KeyError, ValueError, TypeError) as error:
+    except psycopg.errors.LockNotAvailable:
+        raise StoreError(
+            "another import runs on this database", "it goes on by itself: try again in a minute"
+        ) from None
+    except (psycopg.IntegrityError, psycopg.DataError, psycopg.errors.ProgramLimitExceeded, KeyError, ValueError,
+            TypeError) as error:  # fmt: skip
         first = str(error).splitlines()[0]
         raise BundleRefused(Refusal.MALFORMED, f"its rows do not fit this database: {first}") from None
+
+
+def _checked(bundle: Bundle) -> dict[str, list[Any]]:
+    """The rows of a bundle. Raises BundleRefused for one that cannot be, or a verdict that is not its run's."""
+    now = max(bundle.manifest.created_at, datetime.now(UTC))
+    try:
+        rows = {name: checked(name, text, now) for name, text in bundle.files.items()}
+    except InputError as error:
+        raise BundleRefused(Refusal.MALFORMED, error.message) from None
+    runs = {run["id"]: run["verdict"] for run in rows["research_runs.json"]}
+    models = {model["id"]: runs.get(model["run_id"]) for model in rows["models.json"]}
+    for pair in rows["trading_pairs.json"]:
+        told = models.get(pair.get("model_id"))
+        if pair.get("verdict") == "READY" and told not in (None, "READY"):
+            raise BundleRefused(Refusal.MALFORMED, f"{pair['pair']} is READY, and the run behind its model says {told}")
+    return rows
 
 
 def check_order(connection: Connection, bundle: Bundle) -> None:
@@ -178,8 +205,8 @@ def _check_ledger(connection: Connection, chain: list[list[Any]]) -> _Head:
     return _Head(newest, hashes.get(newest, _NO_LEDGER))
 
 
-def _contents(connection: Connection, target: str, candles: int) -> dict[str, str]:
-    signals = queries.value(connection, "bundle_new_signals", str, target=target)
+def _contents(connection: Connection, receipt: Receipt, candles: int) -> dict[str, str]:
+    signals = queries.value(connection, "bundle_new_signals", str, target=receipt.target, sequence=receipt.sequence)
     models = queries.value(connection, "bundle_models", str, signals=signals)
     return {
         "trading_signals.json": signals,

@@ -6,8 +6,10 @@ Signatures are OpenSSH's (`ssh-keygen -Y`), with an allowed-signers file as ssh 
 
 import hashlib
 import json
+import struct
 import tempfile
 import zipfile
+import zlib
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -28,7 +30,12 @@ MEMBERS = (
     "trading_signals.json",
     "candles.json",
 )
-_LARGEST = 512 * 1024 * 1024
+_LARGEST = 96 * 2**20
+"""Of all files together, unpacked."""
+_LARGEST_FILE = 64 * 2**20
+_LARGEST_MANIFEST, _LARGEST_SIGNATURE = 2**20, 2**14
+_MOST_MEMBERS = 16
+_PIECE = 2**16
 _CLOCKS_DIFFER = timedelta(minutes=5)
 
 
@@ -85,6 +92,8 @@ class Manifest:
         """Read a manifest; raises BundleRefused (MALFORMED)."""
         try:
             values: dict[str, Any] = json.loads(text)
+            if not isinstance(values, dict) or not _names_hashes(values.get("files")):
+                raise ValueError("no list of files with their hashes")
             if values.get("format") != FORMAT:
                 raise ValueError(f"format {values.get('format')}, this version reads {FORMAT}")
             times = {name: datetime.fromisoformat(values[name]) for name in ("created_at", "expires_at")}
@@ -92,9 +101,14 @@ class Manifest:
             numbers = (manifest.sequence, manifest.follows)
             if any(t.tzinfo is None for t in times.values()) or not all(type(n) is int and n >= 0 for n in numbers):
                 raise ValueError("a time without a zone, or a value that is not a number")
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError, OverflowError) as error:
             raise BundleRefused(Refusal.MALFORMED, f"its manifest cannot be read: {error}") from None
         return manifest
+
+
+def _names_hashes(files: object) -> bool:
+    """Whether this names files and their hashes."""
+    return isinstance(files, dict) and all(isinstance(v, str) and len(v) == 64 for v in files.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,20 +136,18 @@ def write_bundle(path: Path, manifest: Manifest, files: dict[str, str], key: Pat
 def read_bundle(path: Path, allowed_signers: Path, *, now: datetime) -> Bundle:
     """Read and verify a bundle: signature, hashes, times. Raises BundleRefused with the reason, or InputError for a
     file that is not there."""
-    members = _members(path)
-    text = members.pop(MANIFEST, None)
-    if text is None:
-        raise BundleRefused(Refusal.MALFORMED, "it has no manifest")
-    signature = members.pop(SIGNATURE, None)
-    if not signature:
-        raise BundleRefused(Refusal.UNSIGNED, "nobody signed it")
-    signer = _verify(text, signature, allowed_signers)
-    manifest = Manifest.from_json(text)
-    if set(members) != set(manifest.files) or not set(members) <= set(MEMBERS):
-        raise BundleRefused(Refusal.ALTERED, "its files are not those that were signed")
-    for name, content in members.items():
-        if hashlib.sha256(content).hexdigest() != manifest.files[name]:
-            raise BundleRefused(Refusal.ALTERED, f"{name} is not what was signed")
+    if not path.is_file():
+        raise InputError(f"no bundle at {path}", "sep signals export makes one")
+    try:
+        if path.stat().st_size > _LARGEST_FILE:
+            raise BundleRefused(Refusal.MALFORMED, f"it is larger than {_LARGEST_FILE // 2**20} MiB")
+        with zipfile.ZipFile(path) as archive:
+            text, manifest, signer = _signed(archive, allowed_signers)
+            members = _members(archive, manifest)
+    # What comes from elsewhere may be anything: each way to be no zip file has an exception of its own.
+    except (zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error, OSError, EOFError, NotImplementedError, RuntimeError,
+            ValueError, OverflowError, struct.error) as error:  # fmt: skip
+        raise BundleRefused(Refusal.MALFORMED, f"it is not a whole zip file: {error}", "send it again") from None
     if now >= manifest.expires_at:
         raise BundleRefused(Refusal.EXPIRED, f"it was valid until {manifest.expires_at.isoformat()}", "export again")
     if manifest.created_at > now + _CLOCKS_DIFFER:
@@ -143,20 +155,56 @@ def read_bundle(path: Path, allowed_signers: Path, *, now: datetime) -> Bundle:
             Refusal.NOT_YET_VALID, f"it says it was made at {manifest.created_at.isoformat()}", "check both clocks"
         )
     digest = hashlib.sha256(text).hexdigest()
-    return Bundle(manifest, digest, signer, {name: content.decode() for name, content in members.items()})
+    return Bundle(manifest, digest, signer, members)
 
 
-def _members(path: Path) -> dict[str, bytes]:
-    if not path.is_file():
-        raise InputError(f"no bundle at {path}", "sep signals export makes one")
-    try:
-        with zipfile.ZipFile(path) as archive:
-            entries = archive.infolist()
-            if len({e.filename for e in entries}) != len(entries) or sum(e.file_size for e in entries) > _LARGEST:
-                raise BundleRefused(Refusal.MALFORMED, "a file is in it twice, or it is too large")
-            return {entry.filename: archive.read(entry) for entry in entries}
-    except (zipfile.BadZipFile, OSError, EOFError, NotImplementedError, RuntimeError) as error:
-        raise BundleRefused(Refusal.MALFORMED, f"it is not a whole zip file: {error}", "send it again") from None
+def _signed(archive: zipfile.ZipFile, allowed_signers: Path) -> tuple[bytes, Manifest, str]:
+    """The manifest and who signed it. Nothing else is unpacked before the signature is good."""
+    names = [entry.filename for entry in archive.infolist()]
+    if len(names) > _MOST_MEMBERS or len(set(names)) != len(names):
+        raise BundleRefused(Refusal.MALFORMED, "a file is in it twice, or there are too many")
+    if MANIFEST not in names:
+        raise BundleRefused(Refusal.MALFORMED, "it has no manifest")
+    text = _unpacked(archive, MANIFEST, _LARGEST_MANIFEST)
+    signature = _unpacked(archive, SIGNATURE, _LARGEST_SIGNATURE) if SIGNATURE in names else b""
+    if not signature:
+        raise BundleRefused(Refusal.UNSIGNED, "nobody signed it")
+    signer = _verify(text, signature, allowed_signers)
+    manifest = Manifest.from_json(text)
+    members = set(names) - {MANIFEST, SIGNATURE}
+    if members != set(manifest.files) or members != set(MEMBERS):
+        raise BundleRefused(Refusal.ALTERED, "its files are not those that were signed")
+    return text, manifest, signer
+
+
+def _members(archive: zipfile.ZipFile, manifest: Manifest) -> dict[str, str]:
+    """The files that were signed, each as it was signed."""
+    left, found = _LARGEST, {}
+    for name in sorted(manifest.files):
+        content = _unpacked(archive, name, left)
+        left -= len(content)
+        if hashlib.sha256(content).hexdigest() != manifest.files[name]:
+            raise BundleRefused(Refusal.ALTERED, f"{name} is not what was signed")
+        try:
+            found[name] = content.decode()
+        except UnicodeDecodeError:
+            raise BundleRefused(Refusal.MALFORMED, f"{name} is not UTF-8") from None
+    return found
+
+
+def _unpacked(archive: zipfile.ZipFile, name: str, most: int) -> bytes:
+    """A member, as far as it is no longer than it may be: what its directory says of its length is not believed."""
+    entry = archive.getinfo(name)
+    if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) or entry.flag_bits & 1:
+        raise BundleRefused(Refusal.MALFORMED, f"{name} is packed in a way that no bundle is")
+    parts, length = [], 0
+    with archive.open(entry) as member:
+        while part := member.read(_PIECE):
+            length += len(part)
+            if length > most:
+                raise BundleRefused(Refusal.MALFORMED, f"{name} is larger than a bundle may be")
+            parts.append(part)
+    return b"".join(parts)
 
 
 def _sign(text: bytes, key: Path) -> bytes:

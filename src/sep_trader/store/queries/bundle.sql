@@ -3,12 +3,12 @@
 SELECT system_identifier::text FROM pg_control_system();
 
 -- name: bundle_new_signals :value
--- Undecided signals that no acknowledged bundle carried to the target, as one JSON array.
+-- Undecided signals that no bundle up to the receiver's receipt carried to it, as one JSON array.
 SELECT coalesce(jsonb_agg(to_jsonb(s) ORDER BY s.candle_time, s.pair, s.id), '[]')::text
 FROM trading_signals s
 WHERE s.status = 'NEW' AND s.origin = 'model' AND NOT EXISTS (
     SELECT 1 FROM bundle_exports e
-    WHERE e.target = :target AND e.acknowledged_at IS NOT NULL AND s.id = ANY(e.signal_ids));
+    WHERE e.target = :target AND e.acknowledged_at IS NOT NULL AND e.sequence <= :sequence AND s.id = ANY(e.signal_ids));
 
 -- name: bundle_pairs :value
 -- Every pair that was ever judged, enabled or not, as one JSON array.
@@ -58,8 +58,8 @@ UPDATE bundle_exports SET acknowledged_at = coalesce(acknowledged_at, now())
 WHERE target = :target AND sequence = :sequence AND manifest_sha256 = :manifest_sha256;
 
 -- name: last_export_state :value
--- Hash of the pairs and models that the target is known to have.
-SELECT state_sha256 FROM bundle_exports WHERE target = :target AND acknowledged_at IS NOT NULL
+-- Hash of the pairs and models that the target has by its own receipt.
+SELECT state_sha256 FROM bundle_exports WHERE target = :target AND acknowledged_at IS NOT NULL AND sequence <= :sequence
 ORDER BY sequence DESC LIMIT 1;
 
 -- name: last_receipt :one
@@ -75,8 +75,12 @@ SELECT sequence FROM bundle_receipts WHERE manifest_sha256 = :manifest_sha256;
 -- How many signals and models of a bundle exist here with another content.
 SELECT (SELECT count(*) FROM jsonb_populate_recordset(NULL::trading_signals, :signals::jsonb) n
         JOIN trading_signals s ON s.id = n.id
-        WHERE (s.pair, s.model_id, s.candle_time, s.side, s.stop_distance, s.expires_at)
-            IS DISTINCT FROM (n.pair, n.model_id, n.candle_time, n.side, n.stop_distance, n.expires_at))
+        WHERE (s.pair, s.model_id, s.granularity, s.candle_time, s.side, s.confidence, s.stop_distance, s.target_distance,
+            s.horizon, s.expires_at) IS DISTINCT FROM (n.pair, n.model_id, n.granularity, n.candle_time, n.side, n.confidence,
+            n.stop_distance, n.target_distance, n.horizon, n.expires_at))
+    + (SELECT count(*) FROM jsonb_populate_recordset(NULL::trading_signals, :signals::jsonb) n
+        JOIN trading_signals s ON (s.model_id, s.pair, s.candle_time, s.kind)
+            = (n.model_id, n.pair, n.candle_time, coalesce(n.kind, 'ENTRY')) WHERE s.id <> n.id)
     + (SELECT count(*) FROM jsonb_populate_recordset(NULL::models, :models::jsonb) n
         JOIN models m ON m.id = n.id WHERE m.artifact IS DISTINCT FROM n.artifact);
 
@@ -90,7 +94,7 @@ ON CONFLICT DO NOTHING;
 INSERT INTO models SELECT * FROM jsonb_populate_recordset(NULL::models, :rows::jsonb) ON CONFLICT DO NOTHING;
 
 -- name: import_pairs :execute
--- Settings of pairs that are newer than what is here; what a protection disabled here later stays disabled. None trades by a
+-- Settings of pairs that are newer than what is here; what was disabled here stays so until it is enabled here. None trades by a
 -- verdict whose account is worth less than a twentieth of what it needs; one that was found decayed here needs an account that
 -- began after that, or a person's override.
 INSERT INTO trading_pairs AS p
@@ -98,9 +102,9 @@ SELECT * FROM jsonb_populate_recordset(NULL::trading_pairs, (
     SELECT jsonb_agg(CASE WHEN (x->>'enabled')::boolean AND x->>'override_reason' IS NULL
             AND (x->'account'->>'e_value')::float8 < (x->'account'->>'threshold')::float8 / 20
         THEN x || jsonb_build_object('enabled', false, 'disabled_reason', 'its account is worth less than a verdict needs')
-        ELSE x END)
+        ELSE x END || '{"latched_at": null}'::jsonb)
     FROM jsonb_array_elements(:rows::jsonb) AS x))
-ON CONFLICT (pair) DO UPDATE SET enabled = excluded.enabled AND (p.decayed_at IS NULL OR excluded.override_reason IS NOT NULL
+ON CONFLICT (pair) DO UPDATE SET enabled = excluded.enabled AND p.latched_at IS NULL AND (p.decayed_at IS NULL OR excluded.override_reason IS NOT NULL
         OR coalesce((excluded.account->>'since')::timestamptz >= p.decayed_at, false)),
     decayed_at = greatest(p.decayed_at, excluded.decayed_at), model_id = excluded.model_id, verdict = excluded.verdict,
     verdict_reason = excluded.verdict_reason, judged_at = excluded.judged_at, override_by = excluded.override_by,

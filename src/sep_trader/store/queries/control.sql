@@ -23,12 +23,12 @@ WHERE :pair::text IS NULL OR pair = :pair ORDER BY id DESC LIMIT :limit;
 
 -- name: enable_pair :execute
 -- Let a pair trade, by its READY verdict or by a person's recorded override.
-UPDATE trading_pairs SET enabled = true, enabled_at = now(), override_by = :override_by, override_reason = :override_reason,
+UPDATE trading_pairs SET enabled = true, latched_at = NULL, enabled_at = now(), override_by = :override_by, override_reason = :override_reason,
     disabled_reason = NULL, changed_by = :changed_by, change_reason = :change_reason, updated_at = now()
 WHERE pair = :pair;
 
 -- name: disable_pair :execute
--- Take a pair's right to trade.
-UPDATE trading_pairs SET enabled = false, disabled_reason = :reason, override_by = NULL, override_reason = NULL,
+-- Take a pair's right to trade: on this machine, until it is given back here.
+UPDATE trading_pairs SET enabled = false, latched_at = now(), disabled_reason = :reason, override_by = NULL, override_reason = NULL,
     changed_by = :changed_by, change_reason = :reason, updated_at = now()
 WHERE pair = :pair AND enabled;
