@@ -8,7 +8,7 @@ import pytest
 
 from .machine import ELSEWHERE
 from .site import FIGURES, REPOSITORY, Site
-from .test_rehearsal import handed_over, open_trade, wait_until_up
+from .test_rehearsal import handed_over, open_trade, wait_until_up, wrong
 
 RUNBOOK = REPOSITORY / "docs/runbook.md"
 
@@ -122,7 +122,7 @@ def test_a_person_has_looked_and_trading_goes_on(site: Site) -> None:
 
 def test_a_dump_in_place_of_the_database(site: Site) -> None:
     """What the runbook says, word for word; the deployment that it asks for at the end is the next test's."""
-    site.machine.ssh("systemctl stop sep-trader sep-api && systemctl start sep-backup")
+    site.machine.ssh("systemctl stop sep-trader sep-standby sep-watch sep-api && systemctl start sep-backup")
     made = json.loads(site.machine.ssh("sep backup list --json").stdout)[0]["name"]
     before = _census(site)
     (steps,) = re.findall(r"as root:\n\n((?:    .*\n)+)\nand deploy again", RUNBOOK.read_text())
@@ -137,7 +137,7 @@ def test_a_dump_in_place_of_the_database(site: Site) -> None:
 
 def test_a_rebuilt_machine_adopts_the_volume(site: Site) -> None:
     trades = open_trade(site)
-    site.machine.ssh("systemctl stop sep-trader sep-api '*.timer'")
+    site.machine.ssh("systemctl stop sep-trader sep-standby sep-watch sep-api '*.timer'")
     before = _census(site)
     site.machine.cut_power()
     site.machine.renumber_owners()
@@ -150,11 +150,13 @@ def test_a_rebuilt_machine_adopts_the_volume(site: Site) -> None:
     assert "Format the blank volume" not in printed
     wait_until_up(site)
     after = _census(site)
-    grown = {"system_logs", "component_status", "broker_accounts"}  # the trader starts, looks, and says so
+    # The trader starts, looks, and says so; so does who tells of it.
+    grown = {"system_logs", "component_status", "broker_accounts", "account_equity", "alert_states", "alert_messages",
+             "alert_mark"}  # fmt: skip
     assert {t: n for t, n in after.items() if t not in grown} == {t: n for t, n in before.items() if t not in grown}
     assert int(after["system_logs"].split("|")[0]) > int(before["system_logs"].split("|")[0])
     assert open_trade(site) == trades != ""
-    site.wait_for("good health", lambda: site.machine.ssh("sep health").stdout)
+    site.wait_for("good health", lambda: not wrong(site))
     assert site.get("/api/status", "https")["trading_state"]["state"] == "HALTED"
 
 
@@ -192,7 +194,8 @@ def test_a_lost_machine_and_volume_come_back_from_elsewhere(site: Site) -> None:
     assert open_trade(site) == trades != ""
     assert _census(site)["trade_executions"] == executions
     assert site.sql("SELECT state, changed_by FROM trading_state") == "HALTED|deployment"
-    site.wait_for("good health", lambda: site.machine.ssh("sep health").stdout)
+    # That no person has looked since is what is left to be told.
+    site.wait_for("good health", lambda: set(wrong(site)) == {"switch"})
 
 
 def test_a_volume_that_holds_something_else_is_left_alone(site: Site) -> None:

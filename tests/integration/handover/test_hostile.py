@@ -228,7 +228,7 @@ def scrambled(path: Path, where: int) -> None:
 
 @pytest.mark.parametrize("where", range(20, 1_500, 37))
 def test_bytes_flipped_anywhere(where: int, good: Path, keys: dict[str, Path]) -> None:
-    """Refused; or it was a byte that says nothing, such as a time stamp of the zip, and what arrives is what was signed."""
+    """Refused; or it was a byte that says nothing, such as the zip's time, and what arrives is what was signed."""
     signed = members(good)
     scrambled(good, where)
     try:
