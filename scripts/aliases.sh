@@ -41,6 +41,7 @@ droplet-status() {
     # The token stands in no list of processes.
     curl -fsSk --config - "https://$host${1:-/api/status}" <<<"header = \"Authorization: Bearer $(cat "$token")\""
 }
+# shellcheck disable=SC2029
 droplet-ssh() { _sep_droplet >/dev/null && ssh "$(_sep_droplet)" "$@"; }
 droplet-sync() { sep-sync "$@"; }
 sep-trades() { sep-droplet trade trades "$@"; }

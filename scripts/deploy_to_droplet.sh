@@ -23,12 +23,14 @@ wheel=$(echo "$build"/sep_trader-*.whl)
 
 # The broker's account and token travel in the environment, never on a command line or in a file of the repository.
 for file in .env OANDA.env; do
-    if [ -f "$file" ]; then
-        set -a
-        # shellcheck disable=SC1090
-        . "./$file"
-        set +a
-    fi
+    [ -f "$file" ] || continue
+    # Read, not run: a value is a value, whatever is in it. The environment wins, as everywhere.
+    while IFS= read -r line || [ -n "$line" ]; do
+        [[ $line =~ ^[[:space:]]*(export[[:space:]]+)?([A-Z][A-Z0-9_]*)=(.*)$ ]] || continue
+        name=${BASH_REMATCH[2]} value=${BASH_REMATCH[3]%$'\r'}
+        [[ $value =~ ^\"(.*)\"$ || $value =~ ^\'(.*)\'$ ]] && value=${BASH_REMATCH[1]}
+        [ -n "${!name:-}" ] || export "$name=$value"
+    done <"$file"
 done
 key=${SEP_BUNDLE_KEY:-$HOME/.config/sep-trader/bundle_key}
 if [ -z "${SEP_BUNDLE_SIGNERS:-}" ] && [ -f "$key.pub" ]; then

@@ -25,20 +25,23 @@ mkdir -p "$outbox"
 exec 9>"$outbox/.lock"
 flock -n 9 || { echo "sync: another one runs for $host" >&2; exit 1; }
 
+# What ssh leaves behind, such as a shared connection, must not hold our lock.
+remote() { "${ssh[@]}" "$@" 9>&-; }
+
 # Each step says `|| return`: called behind `||`, as --watch does, the shell does not stop at an error by itself.
 sync_once() {
     local bundle
     # The receiver says what it has: a lost answer, a rebuilt machine and a first run are all the same.
-    "${ssh[@]}" "$host" sep signals receipt --json >"$outbox/receipt.json" || return
+    remote "$host" sep signals receipt --json >"$outbox/receipt.json" || return
     bundle=$("$sep" signals export --receipt "$outbox/receipt.json" --out "$outbox" "${export_options[@]}") || return
     if [ -z "$bundle" ]; then
         [ -n "$watch" ] || echo "sync: $host has everything"
         return
     fi
     # A broken transfer leaves its part, and the next run goes on from there.
-    rsync --partial --chmod=F640 -e "ssh ${SSH_OPTIONS:-}" "$bundle" "$host:$inbox/" || return
+    rsync --partial --chmod=F640 -e "ssh ${SSH_OPTIONS:-}" "$bundle" "$host:$inbox/" 9>&- || return
     # shellcheck disable=SC2029
-    "${ssh[@]}" "$host" "chown sep-trader: $inbox/$(basename "$bundle") && sep signals import $inbox/$(basename "$bundle"); \
+    remote "$host" "chown sep-trader: $inbox/$(basename "$bundle") && sep signals import $inbox/$(basename "$bundle"); \
         status=\$?; rm -f $inbox/$(basename "$bundle"); exit \$status" || return
     rm -f "$bundle"
 }

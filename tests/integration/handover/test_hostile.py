@@ -1,4 +1,4 @@
-"""Hostile bundles, of somebody with the key or without it: each is refused in one line, with its code, and nothing is changed.
+"""Hostile bundles, of somebody with the key or without: each is refused in one line with its code, and changes nothing.
 
 The table below is the list."""
 

@@ -47,3 +47,38 @@ def test_the_alarm_comes_within_three_minutes() -> None:
     assert "${SEP_SYNC_ALARM:-120}" in text
     assert "${SEP_SYNC_EVERY:-5}" in text
     assert "ConnectTimeout=20" in text
+
+
+def test_the_lock_is_not_inherited_by_what_ssh_leaves_behind(tmp_path: Path) -> None:
+    """As a shared connection of ssh's ControlPersist does."""
+    program(tmp_path / "ssh", 'sleep 30 & echo "{}"')
+    program(tmp_path / "sep", "true")
+    environment = {
+        "PATH": f"{tmp_path}:/usr/bin:/bin", "HOME": str(tmp_path), "SEP": str(tmp_path / "sep"),
+        "SEP_OUTBOX": str(tmp_path / "outbox"),
+    }  # fmt: skip
+    for _ in range(2):
+        done = subprocess.run([SCRIPT, "droplet"], env=environment, timeout=20, check=False)
+        assert done.returncode == 0, "another one runs"
+
+
+DEPLOY = Path(__file__).parents[3] / "scripts/deploy_to_droplet.sh"
+
+
+def test_a_settings_file_is_read_and_never_run(tmp_path: Path) -> None:
+    """A dollar or a backtick in a token is part of it."""
+    loop = DEPLOY.read_text().split("for file in .env OANDA.env; do")[1].split("\ndone\n")[0]
+    (tmp_path / ".env").write_text(
+        "# a comment\nSEP_ALERT_URLS=mailto://u:p$HOME`touch ran`$(touch ran)@host\nexport OANDA_API_KEY='a b'\r\n"
+        'OANDA_ACCOUNT_ID="101"\nlower=x\nnonsense\nOANDA_ENVIRONMENT=live'
+    )
+    script = f"for file in .env OANDA.env; do{loop}\ndone; env"
+    environment = {"PATH": "/usr/bin:/bin", "OANDA_ENVIRONMENT": "practice"}
+    done = subprocess.run(["bash", "-euo", "pipefail", "-c", script], cwd=tmp_path, env=environment,
+                          capture_output=True, text=True, check=True)  # fmt: skip
+    found = dict(line.split("=", 1) for line in done.stdout.splitlines() if "=" in line)
+    assert found["SEP_ALERT_URLS"] == "mailto://u:p$HOME`touch ran`$(touch ran)@host"
+    assert (found["OANDA_API_KEY"], found["OANDA_ACCOUNT_ID"]) == ("a b", "101")
+    assert found["OANDA_ENVIRONMENT"] == "practice", "the environment wins"
+    assert "lower" not in found
+    assert not (tmp_path / "ran").exists()
