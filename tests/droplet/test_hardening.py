@@ -98,6 +98,15 @@ def test_an_audit_of_tls_finds_nothing(site: Site) -> None:
     assert "strict-transport-security: max-age=31536000" in headers
 
 
+def test_by_its_name_everybody_is_sent_to_tls(site: Site) -> None:
+    plain = f"http://{site.machine.address}/api/status"
+    named = run("curl", "-sI", "-X", "GET", "-H", f"Host: {DOMAIN}", plain).stdout.lower()
+    assert named.startswith("http/1.1 301") and f"location: https://{DOMAIN}/api/status" in named
+    by_address = run("curl", "-sI", "-X", "GET", plain).stdout.lower()
+    assert by_address.startswith("http/1.1 401")
+    assert "strict-transport-security" not in by_address
+
+
 def test_who_knocks_too_often_is_shut_out(site: Site) -> None:
     """From another address than ours, or the rehearsal would end here."""
     machine = site.machine
