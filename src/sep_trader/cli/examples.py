@@ -23,6 +23,7 @@ EXAMPLES = {
     "trade probe": ["sep trade probe EUR_USD --side buy --stop-pips 20"],
     "trade trades": ["sep trade trades", "sep trade trades --csv --year 2026"],
     "trade ledger": ["sep trade ledger --from 2026-11-01 --to 2026-11-30"],
+    "trade equity": ["sep trade equity", "sep trade equity --from 2026-11-01"],
     "trade simulate": ["sep trade simulate --seeds 1-400"],
     "trade replay": ["sep trade replay --pair EUR_USD --from 2014-05-14T06:00:00Z --to 2014-05-14T12:00:00Z"],
     "trade statement": ["sep trade statement"],

@@ -4,6 +4,7 @@ import typer
 
 from sep_trader.cli import (
     trade_campaign,
+    trade_equity,
     trade_hand,
     trade_probe,
     trade_replay,
@@ -31,6 +32,7 @@ for command in (
     trade_probe.probe,
     trade_shown.trades,
     trade_shown.ledger,
+    trade_equity.equity,
     trade_simulate.simulate,
     trade_replay.replay,
     trade_statement.statement,

@@ -89,3 +89,22 @@ def test_old_equity_is_thinned(world: World) -> None:
     assert len(per_day) == len({t.date() for t in per_day})
     assert len(per_hour) == len({t.replace(minute=0) for t in per_hour}) == 24 + (per_hour[0].minute > 0)
     assert len([t for t in left if t >= now - timedelta(days=1)]) == 144
+
+
+def test_the_account_over_time_on_the_screen(world: World) -> None:
+    import json
+    import subprocess
+    import sys
+
+    world.execute("INSERT INTO account_equity SELECT 'A', now() - n * interval '1 hour', 100 - n, 100 - n, 0, 0"
+                  " FROM generate_series(0, 47) n")  # fmt: skip
+
+    def sep(*words: str) -> str:
+        command = [sys.executable, "-m", "sep_trader", "trade", "equity", *words]
+        return subprocess.run(command, env=world.environment(), capture_output=True, text=True, check=True).stdout
+
+    shown = sep()
+    assert "A: 53.00 to 100.00" in shown
+    assert "▁" in shown and "█" in shown
+    assert len(json.loads(sep("--json"))["equity"]) == 48
+    assert "No trader has seen" in sep("--from", "2000-01-01", "--to", "2001-01-01")
