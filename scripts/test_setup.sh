@@ -3,6 +3,7 @@
 # possible, else named with the command that installs it.
 #   rsync, ssh-keygen   the copies of backups, signed bundles
 #   TimescaleDB         the store's second server
+#   promtool            tries the alert rules of deploy/monitoring (its program alone, no server)
 #   Docker Compose      judges compose.yaml (no Docker is needed for that)
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -29,6 +30,16 @@ if ! scripts/timescaledb_cluster.sh available; then
     else
         echo "test_setup: TimescaleDB is not installed; the store is tested on the embedded server only (as root: scripts/install_timescaledb.sh)" >&2
     fi
+fi
+if ! command -v promtool >/dev/null && can_install; then
+    folder=$(mktemp -d)
+    chmod 755 "$folder"
+    apt-get update -q >/dev/null
+    # shellcheck disable=SC2015
+    (cd "$folder" && apt-get download -q prometheus >/dev/null 2>&1 && dpkg -x prometheus_*.deb . &&
+        install -m 755 usr/bin/promtool /usr/local/bin/promtool) ||
+        echo "test_setup: apt offers no prometheus; the alert rules are not tried by promtool" >&2
+    rm -rf "$folder"
 fi
 if ! has_compose && can_install; then
     apt-get update -q >/dev/null

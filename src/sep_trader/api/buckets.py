@@ -27,11 +27,6 @@ class Buckets:
             self._left.popitem(last=False)
         return 0.0 if taken else (1.0 - left) / self.per_s
 
-    def is_empty(self, caller: str, now: float) -> bool:
-        """Whether nothing is left for a caller, without taking anything."""
-        left, at = self._left.get(caller, (float(self.burst), now))
-        return left + (now - at) * self.per_s < 1.0
-
 
 def place_of(address: str) -> str:
     """What counts as one caller: an IPv4 address, or the /64 of an IPv6 one, which one customer has whole."""

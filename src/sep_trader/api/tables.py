@@ -47,7 +47,7 @@ def _cell(value: Any) -> Any:
     if isinstance(value, datetime | date):
         return value.isoformat()
     text = "" if value is None else str(value)
-    return f"'{text}" if text[:1] in "=+@\t" and not _is_number(text) else text
+    return f"'{text}" if text and text[0] in "=+-@\t" and not _is_number(text) else text
 
 
 def _is_number(text: str) -> bool:
