@@ -35,7 +35,7 @@ test-browser: setup  ## Pages in a real browser: no errors, no sideways scroll, 
 	$(BIN)/pytest -m browser tests/browser $(PYTEST_ARGS)
 
 cov: setup  ## Branch coverage of the fast tests, with a floor
-	$(BIN)/pytest -q -n auto tests/unit tests/property --cov --cov-report=term:skip-covered $(PYTEST_ARGS)
+	$(BIN)/pytest -q -n auto tests/unit --cov --cov-report=term:skip-covered $(PYTEST_ARGS)
 
 simulate: setup  ## The trader through 400 simulated days in which everything goes wrong (a minute and a half)
 	$(BIN)/sep trade simulate --seeds 1-400 --each 1 $(SIMULATE_ARGS)

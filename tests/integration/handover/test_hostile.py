@@ -66,21 +66,22 @@ def test_the_bundle_that_they_are_made_of_is_good(good: Path, keys: dict[str, Pa
     assert import_bundle(target, read_bundle(good, keys["signers"], now=NOW)).signals == 1
 
 
-@pytest.mark.parametrize("name", ROWS)
-def test_a_signed_row_that_cannot_be(name: str, good: Path, keys: dict[str, Path], target: Database) -> None:
-    if name == "signals deep":
-        text = {n: t.decode() for n, t in members(good).items() if n not in (MANIFEST, SIGNATURE)}
-        text[SIGNAL] = "[" * 100_000 + "]" * 100_000
-        import hashlib
+def test_a_signed_row_that_cannot_be(good: Path, keys: dict[str, Path], target: Database) -> None:
+    """One after the other on one database: nothing of them stays."""
+    import hashlib
 
-        manifest = Manifest.from_json(members(good)[MANIFEST])
-        hashes = {n: hashlib.sha256(t.encode()).hexdigest() for n, t in text.items()}
-        write_bundle(good, replace(manifest, files=hashes), text, keys["ours"])
-    else:
-        files = {n: json.loads(t) for n, t in members(good).items() if n not in (MANIFEST, SIGNATURE)}
-        ROWS[name](files)
-        resigned(good, keys["ours"], files)
-    assert refused(good, keys, target) is Refusal.MALFORMED
+    whole = {name: text.decode() for name, text in members(good).items() if name not in (MANIFEST, SIGNATURE)}
+    for name, change in ROWS.items():
+        files = {member: json.loads(text) for member, text in whole.items()}
+        if name == "signals deep":
+            text = whole | {SIGNAL: "[" * 100_000 + "]" * 100_000}
+            hashes = {member: hashlib.sha256(one.encode()).hexdigest() for member, one in text.items()}
+            manifest = Manifest.from_json(members(good)[MANIFEST])
+            write_bundle(good, replace(manifest, files=hashes), text, keys["ours"])
+        else:
+            change(files)
+            resigned(good, keys["ours"], files)
+        assert refused(good, keys, target) is Refusal.MALFORMED, name
 
 
 def bomb(path: Path, declared: int | None, mebibytes: int) -> None:
@@ -106,10 +107,10 @@ def test_a_bomb_is_not_unpacked(declared: int | None, tmp_path: Path, keys: dict
     path = tmp_path / "bomb.zip"
     bomb(path, declared, 600)
     code = (
-        "import sys, resource; from pathlib import Path; from datetime import datetime, UTC;"
+        "import sys, re; from pathlib import Path; from datetime import datetime, UTC;"
         "from sep_trader.handover.format import read_bundle, BundleRefused\n"
         "try:\n    read_bundle(Path(sys.argv[1]), Path(sys.argv[2]), now=datetime.now(UTC))\n"
-        "except BundleRefused as e:\n    print(e.code, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)"
+        "except BundleRefused as e:\n    print(e.code, int(re.search(r'VmHWM:\\s+(\\d+)', Path('/proc/self/status').read_text())[1]) // 1024)"
     )
     done = subprocess.run(
         [sys.executable, "-c", code, path, keys["signers"]], capture_output=True, text=True, check=True
@@ -126,7 +127,7 @@ def scrambled(path: Path, where: int) -> None:
     path.write_bytes(bytes(content))
 
 
-@pytest.mark.parametrize("where", range(20, 1_500, 37))
+@pytest.mark.parametrize("where", range(20, 1_500, 111))
 def test_bytes_flipped_anywhere(where: int, good: Path, keys: dict[str, Path]) -> None:
     """Refused; or it was a byte that says nothing, such as the zip's time, and what arrives is what was signed."""
     signed = members(good)
