@@ -106,12 +106,17 @@ def test_a_bomb_is_not_unpacked(declared: int | None, tmp_path: Path, keys: dict
     """In a process of its own, with its peak of memory."""
     path = tmp_path / "bomb.zip"
     bomb(path, declared, 600)
-    code = (
-        "import sys, re; from pathlib import Path; from datetime import datetime, UTC;"
-        "from sep_trader.handover.format import read_bundle, BundleRefused\n"
-        "try:\n    read_bundle(Path(sys.argv[1]), Path(sys.argv[2]), now=datetime.now(UTC))\n"
-        "except BundleRefused as e:\n    print(e.code, int(re.search(r'VmHWM:\\s+(\\d+)', Path('/proc/self/status').read_text())[1]) // 1024)"
-    )
+    code = """
+import re, sys
+from datetime import UTC, datetime
+from pathlib import Path
+from sep_trader.handover.format import BundleRefused, read_bundle
+try:
+    read_bundle(Path(sys.argv[1]), Path(sys.argv[2]), now=datetime.now(UTC))
+except BundleRefused as error:
+    peak = re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())
+    print(error.code, int(peak[1]) // 1024)
+"""
     done = subprocess.run(
         [sys.executable, "-c", code, path, keys["signers"]], capture_output=True, text=True, check=True
     )
