@@ -24,6 +24,7 @@ def metrics(parts: Parts, storage: Storage) -> str:
         components = queries.many(connection, "component_status", Row)
         waiting = queries.only(connection, "waiting", Row)
         state = queries.only(connection, "trading_state", Row)["state"]
+        differences = queries.many(connection, "differences_found", Row)
         spans = [row["seconds"] for row in queries.many(connection, "signal_to_wire", Row)]
         info = queries.only(connection, "database_info", Row)
         usage = storage.usage(connection)
@@ -43,6 +44,8 @@ def metrics(parts: Parts, storage: Storage) -> str:
             _family("sep_stream_age_seconds", "gauge", "Since the trader last heard anything on its streams.",
                     [({}, c["details"]["stream_age_s"] + c["age_s"]) for c in components
                      if c["component"] == "trader" and c["details"].get("stream_age_s") is not None]),
+            _family("sep_reconcile_differences", "counter", "Differences from the broker that were found, by kind.",
+                    [({"event": one["event"]}, one["lines"]) for one in differences]),
             _family("sep_waiting", "gauge", "What waits for the trader.",
                     [({"what": name}, value) for name, value in waiting.items()]),
             _accounts(accounts),

@@ -16,6 +16,7 @@ from sep_trader.listening import listen
 from sep_trader.settings import Settings, load_settings
 from sep_trader.states import RequestKind
 from sep_trader.store.database import Connection, Database
+from sep_trader.store.queries import Row, queries
 
 if TYPE_CHECKING:
     from sep_trader.api.parts import Parts
@@ -71,8 +72,16 @@ def parts_of(settings: Settings, database: Database, control: Database, host: st
         return reply.request_id, str(reply.status), reply.text
 
     def findings(connection: Connection, now: datetime) -> list[dict[str, Any]]:
-        found = of_tables(connection, now, NO_UNITS, settings.signal_silence_h)
-        return [{"alert": one.alert, "ok": one.ok, "detail": one.detail} for one in found]
+        found = [
+            {"alert": one.alert, "ok": one.ok, "detail": one.detail}
+            for one in of_tables(connection, now, NO_UNITS, settings.signal_silence_h)
+        ]
+        # What the watcher sees of the machine, its backups among it, and this process may not look at.
+        known = {one["alert"] for one in found}
+        told = queries.many(connection, "alert_states", Row)
+        return found + [
+            {"alert": one["alarm"], "ok": False, "detail": one["detail"]} for one in told if one["alarm"] not in known
+        ]
 
     def backups() -> list[dict[str, Any]] | None:
         if settings.backup_dir is None:

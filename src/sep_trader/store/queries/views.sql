@@ -99,3 +99,8 @@ FROM trade_executions e JOIN trading_signals s ON s.id = e.signal_id WHERE e.cre
 SELECT (SELECT count(*) FROM trading_signals WHERE status = 'NEW') AS signals,
     (SELECT count(*) FROM trading_requests WHERE status = 'NEW') AS requests,
     (SELECT count(*) FROM trade_executions WHERE status IN ('INTENT', 'UNKNOWN')) AS orders;
+
+-- name: differences_found :many
+-- How often the books and the broker were found to differ, by the event in the log.
+SELECT event, count(*) AS lines FROM system_logs
+WHERE event IN ('reconcile_mismatch', 'balance_difference', 'record_incomplete', 'two_databases') GROUP BY event;
