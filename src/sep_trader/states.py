@@ -59,6 +59,7 @@ class RequestKind(StrEnum):
     RESUME = "resume"
     ENABLE = "enable"
     DISABLE = "disable"
+    LIMIT = "limit"
 
     @property
     def turns_to(self) -> TradingState | None:

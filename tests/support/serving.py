@@ -27,13 +27,8 @@ from sep_trader.store.storage import measure
 def parts_for(database: Database, **changes: Any) -> Parts:
     """The API's parts over a test's database."""
 
-    def ask(
-        kind: RequestKind, *, by: str, why: str, pair: str | None, trade_id: int | None, everything: bool
-    ) -> tuple[int, str, str]:
-        patience = {"patience_s": 2.0}
-        reply = ask_and_wait(
-            database, kind, by=by, why=why, pair=pair, trade_id=trade_id, everything=everything, **patience
-        )
+    def ask(kind: RequestKind, **what: Any) -> tuple[int, str, str]:
+        reply = ask_and_wait(database, kind, **what, patience_s=2.0)
         return reply.request_id, str(reply.status), reply.text
 
     def findings(connection: Connection, now: datetime) -> list[Mapping[str, Any]]:

@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Request, Response
 
 from sep_trader.api.access import Caller
-from sep_trader.api.models import Answer, Reason
+from sep_trader.api.models import Answer, LimitWanted, Reason
 from sep_trader.api.parts import Parts
 from sep_trader.api.reads import clean
 from sep_trader.errors import InputError
@@ -14,6 +14,7 @@ from sep_trader.states import RequestKind, TradingState
 from sep_trader.store.queries import Row, queries
 
 PairPath = Annotated[str, Path(max_length=20, description="As EUR_USD.")]
+LimitName = Annotated[str, Path(max_length=40, pattern="^[a-z_]+$", description="As max_open_trades.")]
 TradeId = Annotated[int, Path(ge=1, le=2**62, description="The broker's trade id.")]
 
 
@@ -65,6 +66,17 @@ def control_routes(parts: Parts) -> APIRouter:
     def close(request: Request, response: Response, body: Reason, trade_id: TradeId) -> Answer:
         """Close one trade."""
         return asked(request, response, RequestKind.CLOSE, body, trade_id=trade_id)
+
+    @router.post("/api/limits/{name}")
+    def limit(request: Request, response: Response, body: LimitWanted, name: LimitName) -> Answer:
+        """Tighten a limit; it never goes beyond the trader's own settings, and their value lifts it."""
+        caller: Caller = request.state.caller
+        number, status, text = parts.ask(
+            RequestKind.LIMIT, by=caller.name, why=clean(body.reason) or "", setting=name, value=body.value
+        )
+        if status == "NEW":
+            response.status_code = 202
+        return Answer(request_id=number, status=status, answer=text)
 
     @router.post("/api/pairs/{pair}/enable")
     def enable(request: Request, response: Response, body: Reason, pair: PairPath) -> Answer:

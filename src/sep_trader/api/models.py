@@ -443,6 +443,22 @@ class Reason(BaseModel):
     """With flatten: only the trades of this pair."""
 
 
+class LimitWanted(Reason):
+    """A limit to tighten, and why."""
+
+    value: Decimal = Field(gt=0, lt=1_000_000, max_digits=15)
+
+
+class LimitSet(BaseModel):
+    """A limit that was tightened from afar; of this and the trader's own settings the stricter counts."""
+
+    name: str
+    value: Decimal
+    set_by: str
+    reason: str
+    set_at: datetime
+
+
 class Answer(BaseModel):
     """What came of a request. status NEW: no trader has acted yet, and it stays asked."""
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 from typing import Any, Protocol
 
 from sep_trader.states import RequestKind
@@ -16,8 +17,9 @@ class Ask(Protocol):
     """Ask the trader, and wait for its answer: the request's number, its status, and words."""
 
     def __call__(
-        self, kind: RequestKind, *, by: str, why: str, pair: str | None, trade_id: int | None, everything: bool
-    ) -> tuple[int, str, str]: ...
+        self, kind: RequestKind, *, by: str, why: str, pair: str | None = None, trade_id: int | None = None,
+        everything: bool = False, setting: str | None = None, value: Decimal | None = None,
+    ) -> tuple[int, str, str]: ...  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

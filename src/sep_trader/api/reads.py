@@ -210,6 +210,12 @@ def _house(router: APIRouter, parts: Parts) -> None:
         with database.transaction() as connection:
             return sent(models.Asked, queries.many(connection, "requests_page", Row, limit=limit), form)
 
+    @router.get("/api/limits", tags=["house"], response_model=list[models.LimitSet])
+    def limits(form: AsFormat = Format.JSON) -> Any:
+        """Limits that were tightened from afar."""
+        with database.transaction() as connection:
+            return sent(models.LimitSet, queries.many(connection, "limit_overrides", Row), form)
+
     @router.get("/api/settings", tags=["house"])
     def settings() -> list[models.Setting]:
         """This process's settings, with their sources; secrets are not shown."""

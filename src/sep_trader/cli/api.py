@@ -65,10 +65,8 @@ def parts_of(settings: Settings, database: Database, control: Database, host: st
     from sep_trader.ops.expected import NO_UNITS
     from sep_trader.ops.running import of_tables
 
-    def ask(
-        kind: RequestKind, *, by: str, why: str, pair: str | None, trade_id: int | None, everything: bool
-    ) -> tuple[int, str, str]:
-        reply = ask_and_wait(control, kind, by=by, why=why, pair=pair, trade_id=trade_id, everything=everything)
+    def ask(kind: RequestKind, **what: Any) -> tuple[int, str, str]:
+        reply = ask_and_wait(control, kind, **what)
         return reply.request_id, str(reply.status), reply.text
 
     def findings(connection: Connection, now: datetime) -> list[dict[str, Any]]:

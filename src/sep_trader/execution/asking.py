@@ -2,6 +2,7 @@
 
 import time
 from dataclasses import dataclass
+from decimal import Decimal
 
 from sep_trader.errors import InputError
 from sep_trader.execution import switch
@@ -32,6 +33,8 @@ def ask_and_wait(
     pair: str | None = None,
     trade_id: int | None = None,
     everything: bool = False,
+    setting: str | None = None,
+    value: Decimal | None = None,
     patience_s: float = PATIENCE_S,
 ) -> Reply:
     """Write a request, and wait for the trader's next pass to answer. Raises InputError where no trader ever ran."""
@@ -40,8 +43,9 @@ def ask_and_wait(
         if account is None:
             raise InputError("no trader has ever run here", "there is nobody to ask")
         number = switch.ask(
-            connection, account, kind=kind, by=by, why=why, pair=pair, trade_id=trade_id, everything=everything
-        )
+            connection, account, kind=kind, by=by, why=why, pair=pair, trade_id=trade_id, everything=everything,
+            setting=setting, value=value,
+        )  # fmt: skip
     end = time.monotonic() + patience_s
     while True:
         with database.transaction() as connection:

@@ -44,6 +44,7 @@ class _Row:
     rights: str
     last_exits: str
     requests: str
+    overrides: str
     elsewhere: str
     orders_last_minute: int
     unknown_lately: int
@@ -80,12 +81,14 @@ def read_books(
         unknown_lately=row.unknown_lately,
         losses_in_a_row=int(streak["lost"]),
         last_loss=_time(streak["at"]),
+        overrides={name: Decimal(value) for name, value in _load(row.overrides).items()},
     )
     return books, row.lock_held
 
 
 def _request(item: Json) -> Request:
-    return Request(**{**item, "kind": RequestKind(item["kind"])})
+    value = item.get("value")
+    return Request(**{**item, "kind": RequestKind(item["kind"]), "value": None if value is None else Decimal(value)})
 
 
 def _load(text: str) -> Any:

@@ -213,7 +213,7 @@ class Executor:
                 self._in_books(partial(self._refuse, action, now), "a signal", memory)
             case Control(request=request):
                 live = self._settings.environment == "live"
-                do = partial(control, request=request, log=self._log, live=live, now=now)
+                do = partial(control, request=request, log=self._log, live=live, limits=self._settings.limits, now=now)
                 self._acted |= self._in_books(do, "a request", memory)
             case Answer():
                 self._in_books(partial(self._answer, action), "a request", memory)

@@ -18,6 +18,7 @@ from sep_trader.execution.plan_signals import decide_signals, is_exit_of
 from sep_trader.execution.rows import Execution, Request
 from sep_trader.execution.settings import TraderSettings
 from sep_trader.execution.trips import trips
+from sep_trader.risk.overrides import tightened
 from sep_trader.risk.protections import Protection
 from sep_trader.states import ExitReason, RequestKind, TradingState
 
@@ -30,6 +31,8 @@ _WAITS_AGAIN_S = 43_200.0
 
 def plan(observation: Observation, settings: TraderSettings) -> tuple[Action, ...]:
     """The acts of one pass, in order, each with its cause. One that cannot be decided is told, and the rest goes on."""
+    if isinstance(observation.books, Seen):
+        settings = replace(settings, limits=tightened(settings.limits, observation.books.value.overrides))
     turned = _guarded(lambda: trips(observation, settings), "trips")
     turns = [a for a in turned if isinstance(a, TurnDown)]
     state, why = effective(observation, turns)

@@ -1,7 +1,7 @@
 """The rows that the trader reads: what the queries of books.sql, trading.sql and control.sql give. Pure."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
@@ -145,7 +145,7 @@ class PairRight:
 @dataclass(frozen=True, slots=True)
 class Request:
     """What a person asks: close a trade (`trade_id`), or all of ours (everything: a person's own, too); turn the
-    switch; give or take a pair's right."""
+    switch; give or take a pair's right; tighten a limit (`setting`, `value`)."""
 
     id: int
     kind: RequestKind
@@ -154,6 +154,8 @@ class Request:
     everything: bool
     requested_by: str
     reason: str
+    setting: str | None = None
+    value: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,3 +208,5 @@ class Books:
     unknown_lately: int
     losses_in_a_row: int
     last_loss: datetime | None
+    overrides: Mapping[str, Decimal] = field(default_factory=dict)
+    """Limits that a person tightened from afar."""

@@ -4,6 +4,8 @@ A person sets any state. A protection only turns down, and never touches what is
 word. The database records every turn as a row of control_changes, in the same transaction.
 """
 
+from decimal import Decimal
+
 from sep_trader.errors import InputError
 from sep_trader.execution.rows import Switch
 from sep_trader.states import RequestKind, TradingState
@@ -43,6 +45,8 @@ def ask(
     pair: str | None = None,
     trade_id: int | None = None,
     everything: bool = False,
+    setting: str | None = None,
+    value: Decimal | None = None,
 ) -> int:
     """Ask the trader to close one trade, or those of a pair or all; return the request's id.
 
@@ -50,7 +54,8 @@ def ask(
     """
     name, reason = signed(by, why)
     values = {"requested_by": name, "reason": reason, "pair": pair, "trade_id": trade_id, "everything": everything}
-    return queries.value(connection, "new_request", int, kind=kind, account_id=account_id, **values)
+    limit = {"setting": setting, "value": value}
+    return queries.value(connection, "new_request", int, kind=kind, account_id=account_id, **values, **limit)
 
 
 def reduce(connection: Connection, *, by: str, why: str) -> bool:

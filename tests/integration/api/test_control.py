@@ -112,3 +112,26 @@ def test_a_pair_is_not_enabled_against_its_verdict(world: World, operator: httpx
 def test_without_a_reason_nothing_is_asked(world: World, operator: httpx.Client, body: dict[str, str]) -> None:
     assert operator.post("/api/trading/halt", json=body).status_code == 422
     assert world.row("SELECT count(*) AS n FROM trading_requests") == {"n": 0}
+
+
+def test_a_limit_is_tightened_and_lifted_but_never_loosened(world: World, operator: httpx.Client) -> None:
+    trader = world.trader()
+    own = trader._settings.limits.max_open_trades
+
+    def ask(name: str, value: float) -> tuple[str, str]:
+        found = operator.post(f"/api/limits/{name}", json={"reason": "a test", "value": value}).json()
+        return found["status"], found["answer"]
+
+    with trading(trader):
+        assert ask("max_open_trades", own + 1)[0] == "REFUSED"
+        assert ask("cooldown_minutes", 1)[0] == "REFUSED"
+        assert ask("max_open_trades", 1.5)[0] == "REFUSED"
+        assert ask("max_spread_pips", 0.0001)[0] == "DONE"
+    assert [one["name"] for one in operator.get("/api/limits").json()] == ["max_spread_pips"]
+    world.signal()
+    trader.settle()
+    assert world.row("SELECT reason_code FROM trading_signals") == {"reason_code": "SPREAD_TOO_WIDE"}
+    with trading(trader):
+        status, text = ask("max_spread_pips", float(trader._settings.limits.max_spread_pips))
+    assert (status, "as the trader's settings say" in text) == ("DONE", True)
+    assert operator.post("/api/limits/max_open_trades", json={"reason": "x", "value": -1}).status_code == 422

@@ -51,7 +51,8 @@ SELECT format('REVOKE INSERT ON %I FROM sep_trader', name)
 FROM unnest(ARRAY['schema_migrations', 'granularities']) AS name WHERE to_regclass(name) IS NOT NULL
 \gexec
 -- What asks the trader cannot answer for it: only what a person says is theirs to write.
-GRANT INSERT (kind, account_id, pair, trade_id, everything, requested_by, reason), SELECT ON trading_requests
+GRANT INSERT (kind, account_id, pair, trade_id, everything, requested_by, reason, setting, value), SELECT
+    ON trading_requests
     TO sep_watch, sep_control;
 GRANT SELECT ON component_status TO sep_control;
 GRANT INSERT, UPDATE, DELETE ON alert_states, alert_mark TO sep_watch;

@@ -2,11 +2,29 @@
 
 ALTER TABLE trading_requests DROP CONSTRAINT trading_requests_kind_check,
     ADD CONSTRAINT trading_requests_kind_check
-        CHECK (kind IN ('flatten', 'close', 'halt', 'reduce', 'resume', 'enable', 'disable')),
+        CHECK (kind IN ('flatten', 'close', 'halt', 'reduce', 'resume', 'enable', 'disable', 'limit')),
+    ADD COLUMN setting text, ADD COLUMN value numeric CHECK (value > 0 AND value < 'Infinity' AND value <> 'NaN'),
+    ADD CONSTRAINT trading_requests_limit CHECK ((kind = 'limit') = (setting IS NOT NULL AND value IS NOT NULL)),
     ADD CONSTRAINT trading_requests_pair CHECK (kind NOT IN ('enable', 'disable') OR pair IS NOT NULL),
     ADD CONSTRAINT trading_requests_short CHECK (length(requested_by) <= 200 AND length(reason) <= 1000);
 COMMENT ON TABLE trading_requests IS 'What people ask of the trader. The next pass takes it up; a close stays NEW until nothing of it is open.';
-COMMENT ON COLUMN trading_requests.kind IS 'flatten (all trades, or those of a pair), close (one trade), halt, reduce, resume (the switch), enable, disable (a pair).';
+COMMENT ON COLUMN trading_requests.kind IS 'flatten (all trades, or those of a pair), close (one trade), halt, reduce, resume (the switch), enable, disable (a pair), limit (tighten one).';
+COMMENT ON COLUMN trading_requests.setting IS 'The limit to tighten.';
+COMMENT ON COLUMN trading_requests.value IS 'What it is to be; the owner''s own value lifts what was tightened before.';
+
+CREATE TABLE limit_overrides (
+    name text PRIMARY KEY,
+    value numeric NOT NULL CHECK (value > 0 AND value < 'Infinity' AND value <> 'NaN'),
+    set_by text NOT NULL,
+    reason text NOT NULL,
+    set_at timestamptz NOT NULL DEFAULT now()
+);
+COMMENT ON TABLE limit_overrides IS 'Limits that a person tightened from afar; of these and the trader''s own settings the stricter counts.';
+COMMENT ON COLUMN limit_overrides.name IS 'The limit, as in the risk settings.';
+COMMENT ON COLUMN limit_overrides.value IS 'Its value.';
+COMMENT ON COLUMN limit_overrides.set_by IS 'Who tightened it.';
+COMMENT ON COLUMN limit_overrides.reason IS 'Why.';
+COMMENT ON COLUMN limit_overrides.set_at IS 'When.';
 
 CREATE TABLE api_tokens (
     name text PRIMARY KEY CHECK (name ~ '^[A-Za-z0-9._-]{1,64}$'),

@@ -35,8 +35,10 @@ SELECT t.state, t.reason, t.changed_by, t.changed_at,
             WHERE account_id = :account_id AND status = 'CLOSED' ORDER BY exit_time DESC LIMIT 200) newest
         GROUP BY pair) x) AS last_exits,
     (SELECT coalesce(json_agg(json_build_object('id', r.id, 'kind', r.kind, 'pair', r.pair, 'trade_id', r.trade_id,
-            'everything', r.everything, 'requested_by', r.requested_by, 'reason', r.reason) ORDER BY r.id), '[]')::text
+            'everything', r.everything, 'requested_by', r.requested_by, 'reason', r.reason, 'setting', r.setting,
+            'value', r.value::text) ORDER BY r.id), '[]')::text
         FROM trading_requests r WHERE r.status = 'NEW' AND r.account_id = :account_id) AS requests,
+    (SELECT coalesce(json_object_agg(o.name, o.value::text), '{}')::text FROM limit_overrides o) AS overrides,
     (SELECT coalesce(json_agg(DISTINCT account_id), '[]')::text FROM trade_executions
         WHERE status IN ('INTENT', 'UNKNOWN', 'OPEN') AND account_id <> :account_id) AS elsewhere,
     (SELECT count(*) FROM trade_executions WHERE account_id = :account_id
@@ -89,8 +91,8 @@ WHERE account_id = :account_id;
 
 -- name: new_request :value
 -- Ask the trader to close trades.
-INSERT INTO trading_requests (kind, account_id, pair, trade_id, everything, requested_by, reason)
-VALUES (:kind, :account_id, :pair, :trade_id, :everything, :requested_by, :reason) RETURNING id;
+INSERT INTO trading_requests (kind, account_id, pair, trade_id, everything, requested_by, reason, setting, value)
+VALUES (:kind, :account_id, :pair, :trade_id, :everything, :requested_by, :reason, :setting, :value) RETURNING id;
 
 -- name: answer_request :execute
 -- End a request.
@@ -159,3 +161,12 @@ SELECT details ->> 'account' FROM component_status WHERE component = 'trader';
 SELECT id, kind, pair, trade_id, everything, requested_by, reason FROM trading_requests
 WHERE status = 'NEW' AND kind IN ('flatten', 'close') AND account_id = :account_id
     AND requested_at < now() - make_interval(secs => :after_s) ORDER BY id;
+
+-- name: tighten_limit :execute
+-- Tighten a limit from afar.
+INSERT INTO limit_overrides (name, value, set_by, reason) VALUES (:name, :value, :set_by, :reason)
+ON CONFLICT (name) DO UPDATE SET value = excluded.value, set_by = excluded.set_by, reason = excluded.reason, set_at = now();
+
+-- name: limit_overrides :many
+-- Limits that were tightened from afar.
+SELECT name, value, set_by, reason, set_at FROM limit_overrides ORDER BY name;
