@@ -73,6 +73,15 @@ class RequestKind(StrEnum):
         return self in (RequestKind.FLATTEN, RequestKind.CLOSE)
 
 
+class ComponentState(StrEnum):
+    """How a component was when it last reported (component_status.state)."""
+
+    STARTING = "starting"
+    RUNNING = "running"
+    STOPPED = "stopped"
+    FAILED = "failed"
+
+
 class RequestStatus(StrEnum):
     """What became of a request (trading_requests.status)."""
 

@@ -19,7 +19,7 @@ from sep_trader.cli.token import make
 from sep_trader.execution.asking import ask_and_wait
 from sep_trader.ops.expected import NO_UNITS
 from sep_trader.ops.running import of_tables
-from sep_trader.states import RequestKind
+from sep_trader.states import RequestKind, RequestStatus
 from sep_trader.store.database import Connection, Database
 from sep_trader.store.storage import measure
 
@@ -27,9 +27,9 @@ from sep_trader.store.storage import measure
 def parts_for(database: Database, **changes: Any) -> Parts:
     """The API's parts over a test's database."""
 
-    def ask(kind: RequestKind, **what: Any) -> tuple[int, str, str]:
+    def ask(kind: RequestKind, **what: Any) -> tuple[int, RequestStatus, str]:
         reply = ask_and_wait(database, kind, **what, patience_s=2.0)
-        return reply.request_id, str(reply.status), reply.text
+        return reply.request_id, reply.status, reply.text
 
     def findings(connection: Connection, now: datetime) -> list[Mapping[str, Any]]:
         found = of_tables(connection, now, NO_UNITS, 24)

@@ -20,7 +20,7 @@ def metrics(parts: Parts, storage: Storage) -> str:
     with parts.database.transaction() as connection:
         orders = queries.many(connection, "order_outcomes", Row)
         signals = queries.many(connection, "signal_outcomes", Row)
-        accounts = list(with_drawdown(_highest(queries.many(connection, "money_now", Row))))
+        accounts = list(with_drawdown(_highest(queries.many(connection, "seen_accounts", Row))))
         components = queries.many(connection, "component_status", Row)
         waiting = queries.only(connection, "waiting", Row)
         state = queries.only(connection, "trading_state", Row)["state"]

@@ -2,6 +2,7 @@
 
 import html
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import parse_qs, urlsplit
@@ -41,7 +42,9 @@ def page_routes(parts: Parts, access: Access, views: Views) -> APIRouter:
     router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
     _doors(router, parts, access, views)
     _files(router, views)
-    _views(router, parts, views)
+    _market_views(router, parts, views)
+    _record_views(router, parts, views)
+    _house_views(router, parts, views)
     return router
 
 
@@ -113,22 +116,9 @@ def _files(router: APIRouter, views: Views) -> None:
         return views.bare("offline")
 
 
-def _views(router: APIRouter, parts: Parts, views: Views) -> None:
-    database = parts.database
-
-    def shown(request: Request, name: str, make: Callable[[], dict[str, Any]] = dict) -> Response:
-        caller: Caller = request.state.caller
-        values = {
-            "caller": caller,
-            "operates": caller.role is Role.OPERATE,
-            "csrf": caller.csrf if caller.session else "",
-        }
-        try:
-            return HTMLResponse(views.page(name, {**values, **make()}))
-        except StoreError:
-            return HTMLResponse(views.bare("away"), 503)
-        except InputError as error:
-            return HTMLResponse(views.bare("away", wrong=html.escape(error.message)), 422)
+def _market_views(router: APIRouter, parts: Parts, views: Views) -> None:
+    """What is open, and what each pair is worth."""
+    database, shown = parts.database, partial(_shown, views)
 
     @router.get("/")
     def overview(request: Request) -> Response:
@@ -165,6 +155,11 @@ def _views(router: APIRouter, parts: Parts, views: Views) -> None:
 
         return shown(request, "performance", make)
 
+
+def _record_views(router: APIRouter, parts: Parts, views: Views) -> None:
+    """What was signalled, and what was closed."""
+    database, shown = parts.database, partial(_shown, views)
+
     @router.get("/signals")
     def signals(
         request: Request, pair: Text = None, status: Text = None, before: Text = None, every: bool = False
@@ -198,6 +193,11 @@ def _views(router: APIRouter, parts: Parts, views: Views) -> None:
             return {"trades": rows, "more": more, "pair": pair or ""}
 
         return shown(request, "trades", make)
+
+
+def _house_views(router: APIRouter, parts: Parts, views: Views) -> None:
+    """The house itself: room, log, history, settings."""
+    database, shown = parts.database, partial(_shown, views)
 
     @router.get("/storage")
     def storage(request: Request) -> Response:
@@ -249,6 +249,22 @@ def _views(router: APIRouter, parts: Parts, views: Views) -> None:
     @router.get("/settings")
     def settings(request: Request) -> Response:
         return shown(request, "settings", lambda: {"settings": parts.settings_shown})
+
+
+def _shown(views: Views, request: Request, name: str, make: Callable[[], dict[str, Any]] = dict) -> Response:
+    """A page for who calls; one line of words where the database is away, or what was asked cannot be."""
+    caller: Caller = request.state.caller
+    values = {
+        "caller": caller,
+        "operates": caller.role is Role.OPERATE,
+        "csrf": caller.csrf if caller.session else "",
+    }
+    try:
+        return HTMLResponse(views.page(name, {**values, **make()}))
+    except StoreError:
+        return HTMLResponse(views.bare("away"), 503)
+    except InputError as error:
+        return HTMLResponse(views.bare("away", wrong=html.escape(error.message)), 422)
 
 
 def _fresh(access: Access) -> None:

@@ -6,7 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, Protocol
 
-from sep_trader.states import RequestKind
+from sep_trader.states import RequestKind, RequestStatus
 from sep_trader.store.database import Connection, Database
 from sep_trader.store.storage import Usage
 
@@ -19,7 +19,7 @@ class Ask(Protocol):
     def __call__(
         self, kind: RequestKind, *, by: str, why: str, pair: str | None = None, trade_id: int | None = None,
         everything: bool = False, setting: str | None = None, value: Decimal | None = None,
-    ) -> tuple[int, str, str]: ...  # fmt: skip
+    ) -> tuple[int, RequestStatus, str]: ...  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,6 +34,7 @@ def read_routes(parts: Parts) -> APIRouter:
     _trading(router, parts)
     _money(router, parts)
     _house(router, parts)
+    _history(router, parts)
     return router
 
 
@@ -120,7 +121,7 @@ def _money(router: APIRouter, parts: Parts) -> None:
     def account(form: AsFormat = Format.JSON) -> Any:
         """Each account as the trader last saw it: balance, NAV, open profit and loss, margin."""
         with database.transaction() as connection:
-            return sent(models.Account, queries.many(connection, "money_now", Row), form)
+            return sent(models.Account, queries.many(connection, "seen_accounts", Row), form)
 
     @router.get("/api/equity", tags=["money"], response_model=list[models.EquityPoint])
     def equity(since: Since = None, until: Until = None, form: AsFormat = Format.JSON) -> Any:
@@ -175,6 +176,10 @@ def _house(router: APIRouter, parts: Parts) -> None:
         with database.transaction() as connection:
             found = parts.findings(connection, datetime.now(UTC))
         return models.Health(ok=all(one["ok"] for one in found), findings=models.rows(models.Checked, found))
+
+
+def _history(router: APIRouter, parts: Parts) -> None:
+    database = parts.database
 
     @router.get("/api/logs", tags=["house"], response_model=list[models.LogLine])
     def logs(

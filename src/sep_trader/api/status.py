@@ -12,6 +12,7 @@ from anyio import to_thread
 
 from sep_trader.api import models
 from sep_trader.api.parts import Parts
+from sep_trader.states import ComponentState
 from sep_trader.store.database import Connection
 from sep_trader.store.queries import Row, queries
 from sep_trader.store.storage import Usage
@@ -53,7 +54,7 @@ def status_of(connection: Connection, storage: Usage) -> models.Status:
 
 def is_alive(trader: dict[str, Any] | None) -> bool:
     """Whether a trader's report is new enough to believe that it runs."""
-    return trader is not None and trader["state"] == "running" and trader["age_s"] < ALIVE_S
+    return trader is not None and trader["state"] == ComponentState.RUNNING and trader["age_s"] < ALIVE_S
 
 
 def _stream_age(trader: dict[str, Any] | None) -> float | None:

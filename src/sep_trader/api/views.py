@@ -108,7 +108,7 @@ class Views:
                 "trader": trader,
                 "trading": is_alive(trader),
                 "environment": (trader or {"details": {}})["details"].get("environment"),
-                "accounts": queries.many(connection, "money_now", Row),
+                "accounts": queries.many(connection, "seen_accounts", Row),
                 "open_trades": queries.many(connection, "open_trades", Row),
                 "persons": queries.many(connection, "persons_trades", Row),
                 "closed": queries.many(connection, "trades_page", Row, pair=None, since=None, until=None, before=None,

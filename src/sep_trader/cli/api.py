@@ -14,7 +14,7 @@ from sep_trader.cli.wiring import open_database
 from sep_trader.errors import SepError
 from sep_trader.listening import listen
 from sep_trader.settings import Settings, load_settings
-from sep_trader.states import RequestKind
+from sep_trader.states import RequestKind, RequestStatus
 from sep_trader.store.database import Connection, Database
 from sep_trader.store.queries import Row, queries
 
@@ -65,9 +65,9 @@ def parts_of(settings: Settings, database: Database, control: Database, host: st
     from sep_trader.ops.expected import NO_UNITS
     from sep_trader.ops.running import of_tables
 
-    def ask(kind: RequestKind, **what: Any) -> tuple[int, str, str]:
+    def ask(kind: RequestKind, **what: Any) -> tuple[int, RequestStatus, str]:
         reply = ask_and_wait(control, kind, **what)
-        return reply.request_id, str(reply.status), reply.text
+        return reply.request_id, reply.status, reply.text
 
     def findings(connection: Connection, now: datetime) -> list[dict[str, Any]]:
         found = [

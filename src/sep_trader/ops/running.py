@@ -12,7 +12,7 @@ from sep_trader.market.calendar import is_open
 from sep_trader.ops.expected import Expected
 from sep_trader.ops.finding import Finding, Severity
 from sep_trader.risk.protections import Protection
-from sep_trader.states import TradingState
+from sep_trader.states import ComponentState, TradingState
 from sep_trader.store.database import Connection
 from sep_trader.store.queries import Row, queries
 
@@ -31,7 +31,7 @@ class SignOfLife:
     """What the trader last reported."""
 
     updated_at: datetime
-    state: str
+    state: ComponentState
     details: dict[str, Any]
 
 
@@ -55,6 +55,8 @@ class SeenAccount:
     """What the broker showed of an account in the trader's last pass; money in its currency."""
 
     account_id: str
+    currency: str | None
+    environment: str | None
     balance: Decimal
     nav: Decimal
     open_pl: Decimal
@@ -78,13 +80,17 @@ def of_tables(connection: Connection, now: datetime, expected: Expected, signals
     yield _of_restarts(connection, now, expected)
     yield of_switch(switch)
     open_now = bool(is_open(np.array([int(now.timestamp())], np.int64))[0])
-    if trader is not None and trader.state == "running" and now - trader.updated_at <= TRADER_SILENCE:
+    if trader is not None and _is_heard(trader, now):
         yield from of_streams(trader.details)
     if open_now:
         yield from of_trades(trades, now)
         if switch.state is TradingState.ACTIVE and signals_h:
             yield from _of_signals(connection, now, signals_h)
     yield from _of_accounts(seen_accounts(connection), wanted)
+
+
+def _is_heard(trader: SignOfLife, now: datetime) -> bool:
+    return trader.state is ComponentState.RUNNING and now - trader.updated_at <= TRADER_SILENCE
 
 
 def sign_of_life(connection: Connection) -> SignOfLife | None:
@@ -112,7 +118,7 @@ def of_trader(trader: SignOfLife | None, wanted: str | None, expected: Expected,
         told = "no trader has ever run here"
     else:
         told = f"{trader.state}, heard {ago((now - trader.updated_at).total_seconds())} ago"
-    alive = trader is not None and trader.state == "running" and now - trader.updated_at <= TRADER_SILENCE
+    alive = trader is not None and _is_heard(trader, now)
     if alive or wanted is None:
         return Finding("trader", True, told, None if alive else Severity.INFO)
     if expected.is_fresh(now):

@@ -7,6 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from tests.support.recorded import missing
 from tests.support.serving import parts_for
 
 from sep_trader.api.metrics import metrics
@@ -44,8 +45,9 @@ def test_the_dashboard_is_whole() -> None:
     assert all(target["expr"] for panel in panels for target in panel["targets"])
 
 
-@pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not installed here")
 def test_the_rules_fire_when_they_should() -> None:
+    if shutil.which("promtool") is None:
+        missing("no promtool: scripts/test_setup.sh brings it from the distribution's package")
     for command in (["check", "rules", "alerts.yml"], ["test", "rules", "alerts.test.yml"]):
         done = subprocess.run(["promtool", *command], cwd=FOLDER, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout + done.stderr

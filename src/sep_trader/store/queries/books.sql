@@ -147,10 +147,11 @@ FROM trading_signals s LEFT JOIN trade_executions e ON e.signal_id = s.id LEFT J
 WHERE s.id = :id;
 
 -- name: seen_accounts :many
--- What the broker showed of each account in the trader's last pass: money, margin, and the result since the broker's day began.
-SELECT account_id, balance, nav, nav - balance AS open_pl, margin_used, margin_available, nav_high, nav - day_nav AS day_pl,
-    nav - week_nav AS week_pl, seen_at, extract(epoch FROM now() - seen_at)::float8 AS age_s, jsonb_array_length(trades) AS open_trades
-FROM broker_accounts ORDER BY account_id;
+-- What the broker showed of each account in the trader's last pass: money, margin, results since its day and its week began.
+SELECT b.account_id, l.currency, l.environment, b.balance, b.nav, b.nav - b.balance AS open_pl, b.margin_used,
+    b.margin_available, b.nav_high, b.nav - b.day_nav AS day_pl, b.nav - b.week_nav AS week_pl, b.seen_at,
+    extract(epoch FROM now() - b.seen_at)::float8 AS age_s, jsonb_array_length(b.trades) AS open_trades
+FROM broker_accounts b LEFT JOIN ledger_accounts l USING (account_id) ORDER BY b.account_id;
 
 -- name: traded_account :value
 -- The account that the trader last reported.

@@ -60,13 +60,6 @@ GROUP BY 1 ORDER BY 1;
 SELECT id, requested_at, kind, pair, trade_id, everything, requested_by, reason, status, answered_at, answer
 FROM trading_requests ORDER BY id DESC LIMIT :limit;
 
--- name: money_now :many
--- Each account as the trader last saw it, with its currency.
-SELECT b.account_id, l.currency, l.environment, b.balance, b.nav, b.nav - b.balance AS open_pl, b.margin_used,
-    b.margin_available, b.nav_high, b.nav - b.day_nav AS day_pl, b.nav - b.week_nav AS week_pl, b.seen_at,
-    extract(epoch FROM now() - b.seen_at)::float8 AS age_s, jsonb_array_length(b.trades) AS open_trades
-FROM broker_accounts b LEFT JOIN ledger_accounts l USING (account_id) ORDER BY b.account_id;
-
 -- name: api_tokens :many
 -- Who may use the API: tokens that hold, and those that are void.
 SELECT name, role, hash, created_at, created_by, revoked_at FROM api_tokens ORDER BY name;
