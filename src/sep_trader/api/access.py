@@ -108,6 +108,10 @@ class Access:
     def _is_older_than(self, seconds: float) -> bool:
         return self._read_at is None or time.monotonic() - self._read_at >= seconds
 
+    def holds(self, caller: Caller) -> bool:
+        """Whether a caller's token is not revoked, by what is known."""
+        return caller.hash in self._by_hash
+
     def of_session(self, cookie: str) -> Caller | None:
         """Whose session this cookie is."""
         opened = self._opened("session", cookie)

@@ -1,7 +1,5 @@
 """The HTTP API and its dashboard: reads through named queries, requests through rows, behind one gate."""
 
-from datetime import UTC, datetime
-
 from fastapi import FastAPI, Request
 from fastapi.responses import HTMLResponse
 from starlette.middleware.gzip import GZipMiddleware
@@ -81,7 +79,7 @@ def create_app(parts: Parts) -> ASGIApp:
 
     routers = [
         read_routes(parts), chart_routes(parts), control_routes(parts),
-        event_routes(Broadcast(views, lambda: datetime.now(UTC))), page_routes(parts, access, views),
+        event_routes(Broadcast(views, access)), page_routes(parts, access, views),
     ]  # fmt: skip
     for router in routers:
         app.include_router(router)

@@ -3,14 +3,14 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Callable
-from datetime import datetime
+from collections.abc import AsyncIterator
 
 import orjson
 from anyio import to_thread
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from starlette.responses import StreamingResponse
 
+from sep_trader.api.access import Access, Caller
 from sep_trader.api.views import Views
 from sep_trader.errors import SepError
 
@@ -22,14 +22,17 @@ _MOST_LISTENERS = 500
 class Broadcast:
     """One maker for many listeners. It works while somebody listens."""
 
-    def __init__(self, views: Views, clock: Callable[[], datetime]) -> None:
-        self._views, self._clock = views, clock
+    def __init__(self, views: Views, access: Access) -> None:
+        self._views, self._access = views, access
         self._listeners: set[asyncio.Queue[bytes]] = set()
         self._task: asyncio.Task[None] | None = None
         self._newest = b""
 
-    async def listen(self) -> AsyncIterator[bytes]:
-        """What is sent to one listener: the newest at once, and then what changes. A slow one misses what is old."""
+    async def listen(self, caller: Caller) -> AsyncIterator[bytes]:
+        """What is sent to one listener: the newest at once, and then what changes. A slow one misses what is old.
+
+        It ends when the caller's token is revoked.
+        """
         queue: asyncio.Queue[bytes] = asyncio.Queue(maxsize=1)
         self._listeners.add(queue)
         if self._task is None or self._task.done():
@@ -37,7 +40,7 @@ class Broadcast:
         elif self._newest:
             queue.put_nowait(self._newest)
         try:
-            while True:
+            while self._access.holds(caller):
                 yield await queue.get()
         except asyncio.CancelledError:
             return  # the listener went away, or this process ends
@@ -65,6 +68,8 @@ class Broadcast:
     def _made(self) -> bytes:
         """An event: the overview as HTML, or that the database does not answer."""
         try:
+            if not self._access.is_fresh():
+                self._access.refresh()
             body: dict[str, object] = {"html": self._views.live(), "banners": self._views.banners()}
             name = "overview"
         except SepError:
@@ -78,11 +83,11 @@ def event_routes(broadcast: Broadcast) -> APIRouter:
 
     @router.get("/api/events", tags=["status"], response_class=StreamingResponse,
                 responses={200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}})  # fmt: skip
-    async def events() -> StreamingResponse:
+    async def events(request: Request) -> StreamingResponse:
         """What changes, as server-sent events: `overview` with its HTML, `trouble` where nothing is known."""
         headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
         if broadcast.is_full():
             return StreamingResponse(iter([b"retry: 60000\n\n"]), 503, headers, "text/event-stream")
-        return StreamingResponse(broadcast.listen(), 200, headers, "text/event-stream")
+        return StreamingResponse(broadcast.listen(request.state.caller), 200, headers, "text/event-stream")
 
     return router

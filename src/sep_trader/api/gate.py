@@ -64,7 +64,8 @@ class Gate:
         headers, path, method = Headers(scope=scope), str(scope["path"]), str(scope["method"])
         if self._parts.hosts and _host(headers) not in self._parts.hosts:
             return problem(421, "this is not a name of this server: SEP_API_HOSTS lists them")
-        if int(headers.get("content-length") or 0) > _MOST_BODY:
+        # A body that does not say its length could be of any.
+        if "transfer-encoding" in headers or int(headers.get("content-length") or 0) > _MOST_BODY:
             return problem(413, f"at most {_MOST_BODY} bytes")
         place, now = place_of((scope.get("client") or ("?",))[0]), time.monotonic()
         allowed = self._methods(scope)

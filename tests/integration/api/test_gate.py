@@ -257,3 +257,20 @@ def test_many_listeners_get_the_same_events(client: httpx.Client) -> None:
     for one in threads:
         one.join(10)
     assert got == ["event: overview"] * 20
+
+
+def test_a_body_without_a_length_is_not_read(client: httpx.Client) -> None:
+    """It could be of any."""
+    endless = (b"x" * 1_000 for _ in range(100))
+    assert httpx.post(f"{client.base_url}/login", content=endless).status_code == 413
+
+
+def test_a_stream_ends_with_its_token(database: Database, client: httpx.Client) -> None:
+    begun = time.monotonic()
+    with httpx.stream("GET", f"{client.base_url}/api/events", headers=dict(client.headers), timeout=20) as answer:
+        for number, line in enumerate(answer.iter_lines()):
+            if number == 0:
+                assert line == "event: overview"
+                with database.transaction() as connection:
+                    queries.execute(connection, "revoke_token", name="tester")
+    assert time.monotonic() - begun < 15
