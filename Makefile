@@ -3,7 +3,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: test-browser selftest selftest-quick help setup demo unit one test simulate simulate-all exhaustive campaign planted cov mutants test-droplet fresh fmt lint reference bench check-cuda clean
+.PHONY: test-browser selftest selftest-quick help setup demo unit one test simulate simulate-all exhaustive campaign planted cov mutants test-droplet test-droplet-full fresh fmt lint reference bench check-cuda clean
 # `make t=tests/...::name` runs one test; without t, make prints its targets.
 .DEFAULT_GOAL := $(if $(t),one,help)
 
@@ -63,7 +63,12 @@ mutants: setup  ## Mutation testing of risk, ledger and market, with a floor (mi
 
 test-droplet: setup  ## Rehearse the droplet on a booted machine (root, systemd-nspawn): deploy, trade, break, restore, rebuild
 	scripts/rehearsal_setup.sh
+	$(BIN)/pytest -m "droplet and not full" tests/droplet $(PYTEST_ARGS)
+
+test-droplet-full: setup  ## The whole rehearsal, and again on the distribution's newer suite (half an hour)
+	scripts/rehearsal_setup.sh
 	$(BIN)/pytest -m droplet tests/droplet $(PYTEST_ARGS)
+	SEP_REHEARSAL_SUITE=trixie $(BIN)/pytest -m droplet tests/droplet $(PYTEST_ARGS)
 
 fresh: setup  ## Run the README's commands on a minimal Debian, as a user and as root (root, systemd-nspawn; half an hour)
 	scripts/rehearsal_setup.sh

@@ -22,7 +22,9 @@ sep-train() { sep train-all "$@"; }
 sep-signals() { sep generate_signals --follow "$@"; }
 
 sep-deploy() { _sep_droplet >/dev/null && _sep_here scripts/deploy_to_droplet.sh "$(_sep_droplet)" "$@"; }
-sep-sync() { _sep_droplet >/dev/null && _sep_here scripts/sync_to_droplet.sh "$(_sep_droplet)" "$@"; }
+# By the key of the hand-over, unless SEP_DROPLET names another user than root.
+sep-sync() { _sep_droplet >/dev/null && _sep_here scripts/sync_to_droplet.sh "${SEP_DROPLET#root@}" "$@"; }
+sep-rollback() { _sep_droplet >/dev/null && _sep_here scripts/deploy_to_droplet.sh "$(_sep_droplet)" --rollback "$@"; }
 sep-droplet() {
     _sep_droplet >/dev/null || return
     # The words travel quoted: the other side's shell reads them once more.
@@ -63,6 +65,7 @@ sep-download ...        candles from the broker              sep data download
 sep-train               train and judge every pair           sep train-all
 sep-signals             signals as candles complete          sep generate_signals --follow
 sep-deploy [--check]    the droplet as it should be          scripts/deploy_to_droplet.sh
+sep-rollback [VERSION]  the droplet to the release before    scripts/deploy_to_droplet.sh HOST --rollback
 sep-sync [--watch]      signals and models to the droplet    scripts/sync_to_droplet.sh
 sep-droplet ...         any command, on the droplet
 sep-trades              open and recent trades there

@@ -19,7 +19,8 @@ OTHER_NAMES = frozenset(
         "SEP_DROPLET",  # scripts/deploy_to_droplet.sh, sync_to_droplet.sh: the machine
         "SEP_DEPLOY_VENV",  # deploy_to_droplet.sh: where Ansible is installed
         "SEP_REPOSITORY",  # setup of the droplet: where the code comes from
-        "SEP_OUTBOX", "SEP_SYNC_EVERY", "SEP_SYNC_ALARM", "SEP_BUNDLE_SIGNERS",  # sync_to_droplet.sh
+        "SEP_OUTBOX", "SEP_SYNC_EVERY", "SEP_SYNC_ALARM", "SEP_RESULTS_EVERY", "SEP_HANDOVER_KEY", "SEP_HANDOVER_KEYS",
+        "SEP_BUNDLE_SIGNERS",  # sync_to_droplet.sh
         "SEP_BUILD_CACHE", "SEP_TEST_SPEC",  # tests
     }
 )  # fmt: skip

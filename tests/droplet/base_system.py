@@ -1,4 +1,8 @@
-"""The empty Debian system that a rehearsal or `make fresh` starts from, cached as a tarball outside the repository."""
+"""The empty system that a rehearsal or `make fresh` starts from, cached as a tarball outside the repository.
+
+Debian of this machine's own mirror; with SEP_REHEARSAL_SUITE another one, with SEP_REHEARSAL_MIRROR an Ubuntu of that
+mirror.
+"""
 
 import os
 import shutil
@@ -7,9 +11,16 @@ from pathlib import Path
 
 CACHE = Path(os.environ.get("SEP_REHEARSAL_CACHE", "/var/cache/sep-rehearsal"))
 SUITE = os.environ.get("SEP_REHEARSAL_SUITE", "bookworm")
+MIRROR = os.environ.get("SEP_REHEARSAL_MIRROR", "")
+POSTGRES, TIMESCALEDB = {"bookworm": (15, True), "trixie": (17, True), "noble": (16, False)}[SUITE]
+"""The distribution's own server, and whether the extension can be had there without the vendor's repository."""
 PACKAGES = "systemd,systemd-sysv,dbus,openssh-server,python3,sudo,iproute2,ca-certificates,udev"
 TOOLS = {"systemd-nspawn": "systemd-container", "debootstrap": "debootstrap", "nft": "nftables", "ip": "iproute2",
          "ssh": "openssh-client", "rsync": "rsync", "mkfs.ext4": "e2fsprogs", "losetup": "mount"}  # fmt: skip
+
+
+OLDER = {"trixie": ("bookworm", 15), "noble": ("jammy", 14)}.get(SUITE)
+"""The suite before, whose server can be installed beside this one's, for the way from one major version to the next."""
 
 
 def missing_tools() -> list[str]:
@@ -24,7 +35,12 @@ def unpack(root: Path, packages: str = PACKAGES, name: str = "base") -> None:
         CACHE.mkdir(parents=True, exist_ok=True)
         fresh = CACHE / f"{name}-{SUITE}-{os.getpid()}"
         try:
-            run("debootstrap", "--variant=minbase", f"--include={packages}", SUITE, str(fresh), _mirror())
+            more = ["--components=main,universe"] if MIRROR else []
+            known = Path("/usr/share/debootstrap/scripts") / SUITE
+            # Ubuntus are made in one way; a debootstrap that is older than one does not know its name.
+            script = [] if known.exists() else [str(known.with_name("gutsy"))]
+            where = [SUITE, str(fresh), MIRROR or _mirror(), *script]
+            run("debootstrap", "--variant=minbase", f"--include={packages}", *more, *where)
             (fresh / "etc/resolv.conf").unlink(missing_ok=True)
             partial = tarball.with_suffix(f".{os.getpid()}")
             run("tar", "--numeric-owner", "--xattrs", "-C", str(fresh), "-cf", str(partial), ".")
@@ -40,9 +56,16 @@ def hand_in_this_machines_mirrors(root: Path) -> None:
 
     The product's playbook knows nothing of it: a real droplet comes with working sources.
     """
-    for sources in _debian_sources():
-        target = root / "etc/apt/sources.list.d" / sources.name
-        target.write_text(sources.read_text())
+    folder = root / "etc/apt/sources.list.d"
+    if MIRROR:
+        suites = " ".join([SUITE, f"{SUITE}-updates", f"{SUITE}-security"])
+        (folder / "ubuntu.sources").write_text(
+            f"Types: deb\nURIs: {MIRROR}\nSuites: {suites}\nComponents: main universe\n"
+            "Signed-By: /usr/share/keyrings/ubuntu-archive-keyring.gpg\n"
+        )
+    for sources in [] if MIRROR else _debian_sources():
+        (folder / sources.name).write_text(sources.read_text().replace("bookworm", SUITE))
+    if list(folder.glob("*.sources")):
         (root / "etc/apt/sources.list").unlink(missing_ok=True)
     dump = run("apt-config", "dump")
     acquire = [line for line in dump.splitlines() if line.startswith("Acquire::Check")]
@@ -58,6 +81,17 @@ def hand_in_this_machines_mirrors(root: Path) -> None:
         if found.returncode == 0:
             pip.append(f"{option} = {found.stdout.strip()}")
     (root / "etc/pip.conf").write_text("\n".join([*pip, ""]))
+
+
+def add_older_suite(root: Path) -> None:
+    """Let the new system find the server of the suite before, and nothing else of it that it has itself."""
+    assert OLDER is not None
+    folder = root / "etc/apt/sources.list.d"
+    for sources in folder.glob("*.sources"):
+        text = sources.read_text().replace(SUITE, OLDER[0])
+        (folder / f"older-{sources.name}").write_text(text)
+    preferences = f"Package: *\nPin: release n={OLDER[0]}*\nPin-Priority: 100\n"
+    (root / "etc/apt/preferences.d/older").write_text(preferences)
 
 
 def _debian_sources() -> list[Path]:

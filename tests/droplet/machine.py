@@ -28,6 +28,9 @@ DEVICE = f"/dev/disk/by-id/scsi-0DO_Volume_{VOLUME_NAME}"
 def run(*command: str | Path, check: bool = True, **kwargs: Any) -> subprocess.CompletedProcess[str]:
     """Run a command on this machine and return what it printed; raises with its output when it fails."""
     parts = [str(part) for part in command]
+    # An ssh that ends badly leaves what it shared with us in another mode, which Ansible refuses.
+    if "input" not in kwargs or kwargs["input"] is None:
+        kwargs = {k: v for k, v in kwargs.items() if k != "input"} | {"stdin": subprocess.DEVNULL}
     done: subprocess.CompletedProcess[str] = subprocess.run(
         parts, capture_output=True, text=True, check=False, **kwargs
     )
@@ -103,7 +106,7 @@ class Machine:
             ["systemd-nspawn", "--quiet", "-D", str(self.root), "--boot", f"--machine={self.name}", "--console=pipe",
              f"--network-bridge={self.name}", "--register=no", "--keep-unit", f"--bind={self.loop}:{DEVICE}",
              f"--bind={self.elsewhere}:{ELSEWHERE}", f"--bind={home_cache}:/root/.cache",
-             f"--bind={archives}:/var/cache/apt/archives", "--resolv-conf=copy-host",
+             f"--bind={archives}:/var/cache/apt/archives", "--resolv-conf=copy-host", "--timezone=off",
              "--link-journal=no", "--kill-signal=SIGRTMIN+3"],
             stdin=subprocess.DEVNULL, stdout=console, stderr=console, start_new_session=True,
         )  # fmt: skip

@@ -30,8 +30,9 @@ PASSPHRASE = "rehearsal-passphrase"
 SECRET = "rehearsal-webhook"
 """In the address of who is told; like a token, it is nobody else's."""
 OFFSITE = {"type": "posix", "path": ELSEWHERE, "cipher-type": "aes-256-cbc", "cipher-pass": PASSPHRASE}
-# The rehearsed system is Debian: its own PostgreSQL, and a share of the host's memory.
-OPTIONS = ["-e", "postgres_major=15", "-e", "postgres_source=distro", "-e", "memory_gb=2",
+# The distribution's own PostgreSQL, and a share of the host's memory.
+OPTIONS = ["-e", f"postgres_major={base_system.POSTGRES}", "-e", "postgres_source=distro", "-e", "memory_gb=2",
+           "-e", f"timescaledb={str(base_system.TIMESCALEDB).lower()}",
            "-e", json.dumps({"offsite_repository": OFFSITE, "backup_copy_to": f"{ELSEWHERE}/dumps/",
                              "ops_settings": {"SEP_BACKUP_BUDGET_GB": 6}})]  # fmt: skip
 DOMAIN = "droplet.example"
@@ -51,7 +52,9 @@ class Site:
         self.key = folder / "bundle_key"
         run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", self.key)
         self.authority = folder / "authority.pem"
-        recipient = json.dumps({"backup_age_recipient": " ".join(_public(self.key))})
+        # All that is done here comes from one address, and much of it by ssh.
+        owner = [self.machine.gateway]
+        recipient = json.dumps({"backup_age_recipient": " ".join(_public(self.key)), "owner_addresses": owner})
         self.always = [*OPTIONS, "-e", recipient]
         self.options = [*self.always, "-e", f"domain={DOMAIN}"]
         """What every deployment is told."""
@@ -69,7 +72,7 @@ class Site:
         self._certify()
         self.machine.boot()
         self.start_exchange()
-        self._train()
+        self.train()
 
     def deploy(self, *options: str, check: bool = True) -> str:
         """Run the deployment as a person would, and return what it printed."""
@@ -80,6 +83,12 @@ class Site:
         (self.folder / "deploy.log").write_text(done.stdout + done.stderr)
         assert done.returncode == 0 or not check, f"{done.stdout[-6000:]}\n{done.stderr[-2000:]}"
         return done.stdout
+
+    def roll_back(self) -> str:
+        """To the release before, as a person would."""
+        script = self.tree / "scripts/deploy_to_droplet.sh"
+        key = {"SSH_OPTIONS": " ".join(self.machine.ssh_options())}
+        return run(script, f"root@{self.machine.address}", "--rollback", env=self._environment() | key).stdout
 
     def sync(self, *options: str, check: bool = True, **environment: str) -> subprocess.CompletedProcess[str]:
         """Hand over what is new."""
@@ -100,7 +109,7 @@ class Site:
 
     def sync_command(self) -> list[str]:
         """How a person hands over."""
-        return [str(self.tree / "scripts/sync_to_droplet.sh"), f"root@{self.machine.address}"]
+        return [str(self.tree / "scripts/sync_to_droplet.sh"), self.machine.address]
 
     def add_candles(self, count: int) -> None:
         """Candles on the training machine that do not compress well."""
@@ -152,8 +161,12 @@ class Site:
             except (AssertionError, ValueError) as error:
                 last = error
             time.sleep(0.5)
-        journal = self.machine.ssh("journalctl --no-pager -n 60 -u 'sep-*' -u 'postgresql@*'", check=False).stdout
-        raise AssertionError(f"{what}: not within {timeout_s} s; last: {last}\n{journal}")
+        words = self.machine.ssh(
+            "journalctl --no-pager -n 40 -u 'sep-*' -u 'postgresql@*'; journalctl --no-pager -n 20 -u nginx;"
+            " tail -n 25 /var/log/postgresql/*.log /var/log/nginx/error.log",
+            check=False,
+        ).stdout
+        raise AssertionError(f"{what}: not within {timeout_s} s; last: {last}\n{words}")
 
     def start_exchange(self) -> None:
         """The simulated exchange on this side of the network, with its accounts in a file."""
@@ -230,10 +243,15 @@ class Site:
     def _environment(self) -> dict[str, str]:
         kept = {k: v for k, v in os.environ.items() if not k.startswith(("SEP_", "OANDA_"))}
         options = " ".join(self.machine.ssh_options())
+        # The hand-over has its own key: what all share is the known host.
+        shared = " ".join(
+            option for option in self.machine.ssh_options() if option not in ("-i", str(self.machine.key))
+        )
         return kept | {
             "ANSIBLE_SSH_COMMON_ARGS": options,
             "SEP_DEPLOY_VENV": str(base_system.CACHE / f"deploy-venv-{sys.version_info.minor}"),
-            "SSH_OPTIONS": options,
+            "SSH_OPTIONS": shared,
+            "SEP_HANDOVER_KEY": str(self.folder / "handover_key"),
             "SEP": str(SEP),
             "SEP_HOME": str(self.home),
             "XDG_CONFIG_HOME": str(self.folder / "config"),
@@ -256,7 +274,7 @@ class Site:
             (self.tree / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(REPOSITORY / name, self.tree / name)
 
-    def _train(self) -> None:
+    def train(self) -> None:
         """One enabled pair, as training leaves it."""
         self.database = start_embedded(self.home)
         run(SEP, "db", "migrate", env=self._environment())

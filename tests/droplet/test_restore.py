@@ -31,6 +31,27 @@ def test_backup_and_its_restore_test(site: Site) -> None:
     assert area["used_bytes"] > archive / 2 > 0  # what pgBackRest keeps counts, too
 
 
+def test_the_archive_is_restored_on_trial(site: Site) -> None:
+    """From the second place, into a cluster that nobody else reaches; what it finds is what the health check says."""
+    start = time.monotonic()
+    site.machine.ssh("systemctl start sep-archive-drill.service")
+    FIGURES["restore drill of the archive"] = f"{time.monotonic() - start:.0f} s"
+    found = json.loads(site.machine.ssh("cat /mnt/sep_data/drill/last.json").stdout)
+    assert (found["fault"], found["how"], found["repository"]) == (None, "restored", 2)
+    assert found["behind_s"] < 180
+    assert "archive_verified" not in wrong(site)
+    assert site.machine.ssh("ls /mnt/sep_data/drill").stdout.split() == ["last.json"]
+    # A row that the archive has otherwise: somebody changed the books behind the program's back.
+    change = "SET session_replication_role = replica; UPDATE control_changes SET reason = '{}' WHERE id = 1"
+    site.sql(change.format("another"))
+    assert site.machine.ssh("systemctl start sep-archive-drill.service", check=False).returncode == 1
+    assert "control_changes differs" in wrong(site)["archive_verified"]
+    site.sql(change.format("nobody has turned trading on yet"))
+    site.sql("SELECT pg_switch_wal()")
+    again = "systemctl reset-failed sep-archive-drill; systemctl start sep-archive-drill.service"
+    site.wait_for("a drill that is good again", lambda: site.machine.ssh(again, check=False).returncode == 0)
+
+
 def test_a_copy_of_the_dump_is_elsewhere_for_its_owner_only(site: Site) -> None:
     newest = json.loads(site.machine.ssh("sep backup list --json").stdout)[0]
     copy = f"{ELSEWHERE}/dumps/{newest['name']}.age"
@@ -135,6 +156,7 @@ def test_a_dump_in_place_of_the_database(site: Site) -> None:
     assert site.sql("SELECT state FROM trading_state") == "HALTED"
 
 
+@pytest.mark.full
 def test_a_rebuilt_machine_adopts_the_volume(site: Site) -> None:
     trades = open_trade(site)
     site.machine.ssh("systemctl stop sep-trader sep-standby sep-watch sep-api '*.timer'")
@@ -160,6 +182,7 @@ def test_a_rebuilt_machine_adopts_the_volume(site: Site) -> None:
     assert site.get("/api/status", "https")["trading_state"]["state"] == "HALTED"
 
 
+@pytest.mark.full
 def test_the_rebuilt_machine_trades(site: Site) -> None:
     site.machine.ssh("sep trade state active --by rehearsal --reason rebuilt")
     (trade,) = site.broker_trades()
@@ -185,6 +208,7 @@ def test_a_lost_machine_and_volume_come_back_from_elsewhere(site: Site) -> None:
     site.machine.lose_volume()
     site.machine.build_root()
     site.machine.boot()
+    site.options = site.always  # without a domain: the certificate is its own
     assert "-e restore_offsite=true" in site.deploy(check=False)  # a new database is not begun over it by mistake
     start = time.monotonic()
     site.deploy("-e", "restore_offsite=true")
@@ -199,13 +223,16 @@ def test_a_lost_machine_and_volume_come_back_from_elsewhere(site: Site) -> None:
 
 
 def test_a_volume_that_holds_something_else_is_left_alone(site: Site) -> None:
-    """A disk with a foreign signature in place of the volume: the deployment stops and says so."""
+    """A disk with a foreign signature, while ours is mounted: the deployment stops at either, and says so."""
     site.machine.ssh(
         "truncate -s 64M /root/disk.img && printf 'LUKS\\xba\\xbe\\0\\1' | dd of=/root/disk.img conv=notrunc"
     )
     before = site.machine.ssh("sha256sum /root/disk.img").stdout
     printed = site.deploy("-e", "volume_device=/root/disk.img", check=False)
-    assert "is left alone" in printed
+    assert "and the volume that is named is /root/disk.img" in printed
+    assert site.machine.ssh("/usr/local/lib/volume-content /root/disk.img").stdout == "foreign crypto_LUKS\n"
+    ours = site.machine.ssh("cat /mnt/sep_data/.sep-trader").stdout.strip()
+    assert ours == site.sql("SELECT system_identifier FROM pg_control_system()")
     assert site.machine.ssh("sha256sum /root/disk.img").stdout == before
 
 

@@ -15,13 +15,13 @@ import pytest
 from psycopg import sql
 from tests.support.candles import sawtooth
 
-from sep_trader.errors import StoreError
+from sep_trader.errors import InputError, StoreError
 from sep_trader.market.granularity import Granularity
 from sep_trader.simulation.audit import day_queries
 from sep_trader.store import candles as store
 from sep_trader.store import rollups
 from sep_trader.store.database import Database
-from sep_trader.store.migrations import available, migrate, pending
+from sep_trader.store.migrations import available, migrate, pending, require_current
 from sep_trader.store.queries import queries
 from sep_trader.store.timescaledb.hypertables import ensure_hypertables
 
@@ -90,6 +90,36 @@ def test_a_changed_migration_is_noticed(database: Database) -> None:
         connection.execute("UPDATE schema_migrations SET checksum = 'other' WHERE version = 1")
     with pytest.raises(StoreError, match="0001_foundation ran with a different text"):
         migrate(database)
+
+
+def newer(database: Database, oldest: int | None) -> None:
+    """A migration of a release that is not ours."""
+    with database.transaction() as connection:
+        connection.execute(
+            "INSERT INTO schema_migrations (version, name, checksum, oldest) VALUES (9000, '9000_tomorrow', 'x', %s)",
+            [oldest],
+        )
+
+
+def test_a_schema_that_only_adds_is_worked_on(database: Database) -> None:
+    newer(database, available()[-1].version)
+    require_current(database)
+    assert migrate(database) == []
+
+
+@pytest.mark.parametrize("oldest", [None, 9000], ids=["breaks", "adds to what we do not have"])
+def test_a_schema_of_a_newer_release_is_refused_in_words(database: Database, oldest: int | None) -> None:
+    newer(database, oldest)
+    for act in (require_current, migrate):
+        with pytest.raises(InputError, match=r"of a newer release \(9000_tomorrow\)"):
+            act(database)
+
+
+def test_a_record_of_before_has_no_word_about_older_programs(database: Database) -> None:
+    with database.transaction() as connection:
+        connection.execute("ALTER TABLE schema_migrations DROP COLUMN oldest")
+    require_current(database)
+    assert migrate(database) == []
 
 
 def test_hypertables_where_the_server_can(database: Database, server_kind: str) -> None:

@@ -104,3 +104,44 @@ ROWS: dict[str, Callable[[Files], None]] = {
     "ledger number text": whole(LEDGER, [["1", "0" * 64]]),
 }  # fmt: skip
 """Each is signed by the right key, and MALFORMED."""
+
+OTHERS = {
+    "no zip at all, an empty file, a folder, a device": "MALFORMED",
+    "a zip of 600 MiB when unpacked, which says so": "MALFORMED, before it is unpacked",
+    "the same, whose directory says 10 bytes": "MALFORMED, before it is unpacked",
+    "packed by LZMA or BZIP2": "MALFORMED",
+    "three bytes flipped, at fourteen places": "MALFORMED, ALTERED or UNSIGNED; or a byte that says nothing",
+    "a signed manifest that is empty, {}, [], 7, null, no UTF-8, deep, with NaN": "MALFORMED",
+    "a signed manifest whose files are a number, or a hash that is 1": "MALFORMED",
+    "no signature": "UNSIGNED",
+    "a signature of a key that is not allowed": "FOREIGN_SIGNATURE",
+    "a member changed, added or taken away after signing": "ALTERED or MALFORMED",
+    "made for another database": "WRONG_TARGET",
+    "past its validity": "EXPIRED",
+    "made six minutes in the future": "NOT_YET_VALID",
+    "accepted before": "REPLAYED",
+    "not the one after the last": "REORDERED",
+    "the same signal with another horizon, confidence, target or side": "CONFLICT",
+    "a ledger of research that is shorter, or another": "LEDGER_SHORTER, LEDGER_FORKED",
+    "a second import at the same time": "waits ten seconds, then says so (exit code 4)",
+}
+"""What is not a row."""
+
+
+def table() -> str:
+    """Every hostile bundle with its code, as a page of the documentation."""
+    head = """# Hostile bundles: what is tried, and what becomes of it
+
+Written by `python -m tests.support.hostile`; `.venv/bin/pytest -s tests/integration/handover` tries each, and prints
+the peak of memory. The effect is always the same: one line with the code, exit code 6, not a row changed, no traceback.
+
+| In a bundle that the right key signed | Code |
+|---|---|
+"""
+    lines = [f"| {name} | MALFORMED |" for name in ROWS]
+    others = ["", "| Otherwise | Code |", "|---|---|", *(f"| {name} | {code} |" for name, code in OTHERS.items())]
+    return head + "\n".join([*lines, *others]) + "\n"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(table())

@@ -1,11 +1,12 @@
 """Response models of the API. Money and prices are decimal strings, times RFC 3339 in UTC."""
 
+import logging
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, ValidationError
 
 
 class DatabaseStatus(BaseModel):
@@ -475,5 +476,19 @@ class Alive(BaseModel):
 
 
 def rows(model: type[BaseModel], found: Any) -> list[Any]:
-    """Query rows as response models; columns that a model does not name are left out."""
-    return [model.model_validate(row) for row in found]
+    """Query rows as response models; columns that a model does not name are left out.
+
+    A row that cannot be (NaN where a price is, as somebody's hand may have written it) is left out and told in the log:
+    it keeps no other from being shown.
+    """
+    read = []
+    for row in found:
+        try:
+            read.append(model.model_validate(row))
+        except ValidationError as error:
+            what = error.errors(include_url=False, include_input=False)[0]
+            name = next((row[key] for key in ("id", "trade_id", "pair", "day") if key in row), "?")
+            logging.getLogger("sep_trader.api").error(
+                "a row of %s cannot be shown (%s): %s %s", model.__name__, name, what["loc"], what["msg"]
+            )
+    return read

@@ -102,7 +102,7 @@ def _database(settings: Settings) -> Iterator[Check]:
         with Database(database_url(settings), max_size=1) as database:
             yield Check("database", True, "answers")
             due = pending(database)
-            behind = f"{len(due)} behind: {', '.join(due[:3])}"
+            behind = f"{len(due)} behind: {', '.join(m.name for m in due[:3])}"
             yield Check(
                 "migrations", not due, behind if due else "all of them ran", "" if not due else "sep db migrate"
             )

@@ -26,6 +26,9 @@ def health(
     volume: Annotated[
         Path | None, typer.Option("--volume", help="Volume to look at (default SEP_DATA_DIR; unset: not asked).")
     ] = None,
+    settled: Annotated[
+        bool, typer.Option("--settled", help="Without the minutes of grace after a deployment or a boot.")
+    ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Say only what is wrong.")] = False,
     json: Json = False,
 ) -> None:
@@ -37,6 +40,8 @@ def health(
     url = database_url(settings)
     now = datetime.now(UTC)
     hoped = units.expected(now)
+    if settled:
+        hoped = hoped.settled()
     findings = examine(lambda: Database(url, max_size=1), questions_of(settings), now=now, expected=hoped)
     findings += units.of_machine(now, hoped)
     good = all(f.ok for f in findings)

@@ -51,6 +51,7 @@ COMMANDS = {
     "disable": Entry(_TRAIN, "Take a pair's right to trade. Its open trade keeps its stop, target and horizon."),
     "trade": Entry("sep_trader.cli.trade", "Execute the signals of enabled pairs on the broker.", group=True),
     "signals": Entry("sep_trader.cli.signals", "Hand signals over to the trading machine, signed.", group=True),
+    "results": Entry("sep_trader.cli.results", "What happened on the trading machine comes home.", group=True),
     "research": Entry("sep_trader.cli.research", "What was ever tried, and proofs of it.", group=True),
     "data": Entry("sep_trader.cli.data", "Market history: import, download, status, gaps, repair.", group=True),
     "qfh": Entry("sep_trader.cli.qfh", "Bits and window metrics of candles, and what sweeps run on.", group=True),

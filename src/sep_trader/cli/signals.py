@@ -14,7 +14,7 @@ from sep_trader.cli.options import Json
 from sep_trader.cli.wiring import open_database
 from sep_trader.errors import InputError
 from sep_trader.handover.bundle import Receipt, export_bundle, import_bundle, last_receipt
-from sep_trader.handover.format import read_bundle
+from sep_trader.handover.format import BundleRefused, Refusal, read_bundle
 from sep_trader.settings import load_settings
 
 app = typer.Typer(no_args_is_help=True, help="Hand signals over to the trading machine, signed.")
@@ -78,9 +78,13 @@ def verify(bundle: Path, allowed_signers: Signers = None, json: Json = False) ->
 def import_command(bundle: Path, allowed_signers: Signers = None, json: Json = False) -> None:
     """Verify a bundle and import it in one transaction; print the receipt."""
     settings = load_settings(allowed_signers=allowed_signers)
-    checked = read_bundle(bundle, settings.allowed_signers, now=datetime.now(UTC))
-    with open_database(settings) as database:
-        _print_receipt(import_bundle(database, checked), json)
+    try:
+        checked = read_bundle(bundle, settings.allowed_signers, now=datetime.now(UTC))
+        with open_database(settings) as database:
+            _print_receipt(import_bundle(database, checked), json)
+    except MemoryError:
+        # A droplet gives an import half a gigabyte (docs/security.md); the transaction is undone.
+        raise BundleRefused(Refusal.MALFORMED, "it needs more memory than an import may take here") from None
 
 
 @app.command()

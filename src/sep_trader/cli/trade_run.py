@@ -22,7 +22,7 @@ from sep_trader.execution.settings import TraderSettings
 from sep_trader.execution.trader import Trader
 from sep_trader.settings import OandaEnvironment, Settings, load_settings, service_socket
 from sep_trader.store.database import Database
-from sep_trader.store.migrations import migrate, pending
+from sep_trader.store.migrations import migrate, require_current
 from sep_trader.store.queries import Row, queries
 
 _LONGEST_WAIT_S = 5.0
@@ -83,9 +83,8 @@ def _database(settings: Settings) -> Database:
     try:
         if settings.database_url is None:
             migrate(database)
-        elif due := pending(database):
-            text = f"the database schema is {len(due)} migrations behind ({due[0]}, ...)"
-            raise InputError(text, "run: sep db migrate")
+        else:
+            require_current(database)
     except StoreUnavailable as error:
         render.errors.print(f"sep: {error}; trades are closed and protected by their marks until it is back")
     except SepError:

@@ -10,7 +10,7 @@ from sep_trader.errors import InputError
 from sep_trader.settings import OandaEnvironment, Settings
 from sep_trader.store.copy_stream import Way
 from sep_trader.store.database import Database
-from sep_trader.store.migrations import migrate, pending
+from sep_trader.store.migrations import migrate, require_current
 
 if TYPE_CHECKING:
     from sep_trader.broker.oanda.client import OandaClient
@@ -34,15 +34,13 @@ def database_url(settings: Settings) -> str:
 @contextmanager
 def open_database(settings: Settings, *, max_size: int = 4) -> Iterator[Database]:
     """The database, with its schema up to date. The embedded server is migrated automatically, any other by
-    `sep db migrate`: raises InputError when that is due."""
+    `sep db migrate`: raises InputError when that is due, and for the schema of a newer release."""
     Way.socket = settings.copy_from_socket
     with Database(database_url(settings), max_size=max_size) as database:
         if settings.database_url is None:
             migrate(database)
-        elif due := pending(database):
-            raise InputError(
-                f"the database schema is {len(due)} migrations behind ({due[0]}, ...)", "run: sep db migrate"
-            )
+        else:
+            require_current(database)
         yield database
 
 

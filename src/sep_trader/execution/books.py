@@ -131,13 +131,15 @@ def _seen(item: Json) -> SeenAccount:
 
 
 def _right(item: Json) -> PairRight:
-    verdict = item["verdict"]
+    # A word that nobody knows gives no right, and takes none from the other pairs.
+    verdict = item["verdict"] if item["verdict"] in set(Verdict) else None
+    spread = item["spread"] if item["spread"] in set(SpreadSource) else "unknown"
     return PairRight(
-        enabled=item["enabled"],
+        enabled=item["enabled"] and (item["verdict"] is None or verdict is not None),
         model_id=item["model_id"],
         verdict=None if verdict is None else Verdict(verdict),
         override_reason=item["override_reason"],
-        spread=SpreadSource(item["spread"]),
+        spread=SpreadSource(spread),
         proven_live=item["proven_live"],
         evidence_until=_told_time(item["evidence_until"]),
     )

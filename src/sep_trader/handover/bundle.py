@@ -118,7 +118,7 @@ def import_bundle(database: Database, bundle: Bundle) -> Receipt:
     ledger = _checked(bundle)["research_ledger.json"]
     try:
         with database.transaction() as connection:
-            queries.lock(connection, "lock_transaction", key=Lock.BUNDLES)
+            _wait_for_others(connection)
             check_order(connection, bundle)
             head = _check_ledger(connection, ledger)
             conflicts = queries.value(
@@ -221,6 +221,16 @@ def _contents(connection: Connection, receipt: Receipt, candles: int) -> dict[st
 def _data_hashes(files: dict[str, str]) -> dict[str, str]:
     runs: dict[str, Any] = {run["id"]: run["data_hash"] for run in json.loads(files["research_runs.json"])}
     return {model["id"]: runs[model["run_id"]] for model in json.loads(files["models.json"])}
+
+
+def _wait_for_others(connection: Connection) -> None:
+    """One bundle is imported at a time; whoever waited too long is told for whom."""
+    try:
+        queries.lock(connection, "lock_transaction", key=Lock.BUNDLES)
+    except psycopg.errors.LockNotAvailable:
+        raise StoreError(
+            "another import runs on this database, and did not end while this one waited", "try again"
+        ) from None
 
 
 def _last_receipt(connection: Connection) -> Receipt:

@@ -1,6 +1,6 @@
 """What ought to run on this machine: by its units where systemd has them, else by the switch and what is open. Pure."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 GRACE = timedelta(minutes=5)
@@ -17,6 +17,10 @@ class Expected:
     trader: bool | None
     why: str
     begun_at: datetime | None = None
+
+    def settled(self) -> "Expected":
+        """The same without grace. What knows no units stays what it is."""
+        return replace(self, begun_at=None) if self.trader is not None else self
 
     def is_fresh(self, now: datetime) -> bool:
         """Whether that was so lately that what has been started may still be starting."""

@@ -1,9 +1,10 @@
 """Is everything as it should be? One finding a question, for the health timer, the alarms and people."""
 
+import json
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from sep_trader.errors import SepError
@@ -16,6 +17,8 @@ from sep_trader.store.queries import queries
 
 BACKUP_AGE = timedelta(hours=26)
 VERIFIED_AGE = timedelta(days=8)
+_DRILL = "drill/last.json"
+"""What the restore drill of the log archive found, on the volume."""
 DISK_FULL = 0.9
 _ROOT = Path("/")
 
@@ -66,6 +69,8 @@ def of_folders(asked: Questions, now: datetime) -> Iterator[Finding]:
             yield from of_backups(list_backups(asked.backups), now)
         except SepError as error:
             yield Finding("backup", False, str(error))
+    if asked.volume is not None and (asked.volume / _DRILL).parent.is_dir():
+        yield of_drill(asked.volume / _DRILL, now)
     for name, place in (("disk", asked.volume), ("disk_root", asked.root)):
         if place is not None:
             use = shutil.disk_usage(place)
@@ -90,6 +95,20 @@ def of_backups(backups: list[Backup], now: datetime) -> Iterator[Finding]:
     since = now - (newest.verified_at or now)
     found = newest.fault or f"restored and equal {_hours(since)} ago"
     yield Finding("backup_verified", newest.fault is None and since <= VERIFIED_AGE, f"{newest.name}: {found}")
+
+
+def of_drill(told: Path, now: datetime) -> Finding:
+    """Was a restore of the log archive tried this week, and did it bring back what the database holds?"""
+    try:
+        found = json.loads(told.read_text())
+        age, fault = now - datetime.fromisoformat(found["verified_at"]), found["fault"]
+    except FileNotFoundError:
+        first = now - datetime.fromtimestamp(told.parent.stat().st_ctime, UTC)
+        return Finding("archive_verified", first <= VERIFIED_AGE, "no restore of the archive was tried yet")
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        return Finding("archive_verified", False, f"{told} cannot be read: {error}")
+    text = fault or f"{found.get('how', 'restored')} {_hours(age)} ago"
+    return Finding("archive_verified", fault is None and age <= VERIFIED_AGE, text)
 
 
 def _of_archive(connection: Connection) -> Iterator[Finding]:

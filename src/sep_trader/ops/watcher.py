@@ -1,6 +1,7 @@
 """Looks again and again at what may be wrong, and tells it. It holds what one look must know of the one before."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -40,6 +41,8 @@ class Watcher:
             self._expected = units.expected(now)
             self._found = of_findings([*of_folders(self.asked, now), *units.of_machine(now, self._expected)])
             self._examined_at = mono
+            with suppress(SepError), self.open_database() as database, database.transaction() as connection:
+                queries.value(connection, "end_forgotten_readers", int)
         try:
             told = self._with_tables(now)
         except SepError as error:

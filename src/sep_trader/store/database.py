@@ -2,10 +2,14 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import Any
+from datetime import UTC, datetime, timedelta
+from typing import Any, cast
 
 import psycopg
 import psycopg.conninfo
+from psycopg.abc import AdaptContext, Buffer
+from psycopg.adapt import AdaptersMap, Loader
+from psycopg.pq import Format
 from psycopg.rows import DictRow, dict_row
 from psycopg_pool import ConnectionPool, PoolTimeout
 
@@ -24,7 +28,40 @@ OPTIONS = " ".join(f"-c {name}={value.replace(' ', chr(92) + ' ')}" for name, va
 
 _CHECK_S = 0.5
 
-PINNED: dict[str, Any] = {"options": OPTIONS, "client_encoding": "utf8"}
+LATEST, EARLIEST = datetime(9999, 12, 31, tzinfo=UTC), datetime(1, 1, 2, tzinfo=UTC)
+"""What a time is read as that PostgreSQL has and Python has not: infinity, and the years that are out of range."""
+
+
+class _BoundedTime(Loader):
+    """Reads a time with zone; one row with a time that cannot be does not spoil the others."""
+
+    def __init__(self, oid: int, context: AdaptContext | None = None) -> None:
+        super().__init__(oid, context)
+        loader = psycopg.adapters.get_loader(oid, Format.TEXT)
+        self._load = cast("type[Loader]", loader)(oid, context).load
+
+    def load(self, data: Buffer) -> Any:
+        try:
+            return self._load(data)
+        except psycopg.DataError:
+            text = bytes(data)
+            return EARLIEST if text.startswith(b"-") or text.endswith(b"BC") else LATEST
+
+
+class _BoundedInterval(_BoundedTime):
+    """The same of an interval: a century is more than any that is meant."""
+
+    def load(self, data: Buffer) -> Any:
+        try:
+            return self._load(data)
+        except (psycopg.DataError, OverflowError):
+            return timedelta(days=36_500)
+
+
+_ADAPTERS = AdaptersMap(psycopg.adapters)
+_ADAPTERS.register_loader("timestamptz", _BoundedTime)
+_ADAPTERS.register_loader("interval", _BoundedInterval)
+PINNED: dict[str, Any] = {"options": OPTIONS, "client_encoding": "utf8", "context": _ADAPTERS}
 """What every connection is opened with."""
 
 
@@ -59,7 +96,7 @@ class Database:
             if probe:
                 psycopg.connect(url, connect_timeout=max(2, int(timeout_s))).close()
         except psycopg.OperationalError as error:
-            raise _unavailable(url, error) from None
+            raise (_unavailable(url, error) if absent(error) else _turned_away(url, error)) from None
         except psycopg.Error as error:
             raise StoreError(
                 f"the database address is not usable: {first_line(error)}", "check SEP_DATABASE_URL"
@@ -112,7 +149,9 @@ class Database:
             ) as connection:
                 yield connection
         except (psycopg.OperationalError, psycopg.InterfaceError) as error:
-            raise _unavailable(self.url, error) from error
+            if absent(error):
+                raise _unavailable(self.url, error) from error
+            raise StoreError(f"the database at {shown(self.url)} refuses: {first_line(error)}") from error
 
     def close(self) -> None:
         """Close every connection."""
@@ -129,10 +168,14 @@ class Database:
 def absent(error: psycopg.Error) -> bool:
     """Whether an error says that the server is out of reach, rather than that it refuses.
 
-    Without a code of the server the connection is gone; classes 08 and 57P are connections that it ends itself.
+    Without a code of the server the connection is gone, or was never made; classes 08 and 57P are connections that it
+    ends itself. A server that turns somebody away at the door gives no code, but says FATAL: it is there, unless it is
+    on its way up or down, or full.
     """
     code = error.sqlstate
-    return code is None or code.startswith(("08", "57P", "53300"))
+    if code is None:
+        return "FATAL:" not in str(error) or any(words in str(error) for words in _PASSING)
+    return code.startswith(("08", "57P", "53300"))
 
 
 def shown(url: str) -> str:
@@ -148,6 +191,21 @@ def shown(url: str) -> str:
 def first_line(error: Exception) -> str:
     """The first line of an error's text."""
     return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+
+
+_PASSING = (
+    "the database system is", "the database system was", "terminating connection", "too many clients",
+    "too many connections", "remaining connection slots",
+)  # fmt: skip
+"""What a server says at the door that a later knock may find otherwise."""
+
+
+def _turned_away(url: str, error: Exception) -> StoreError:
+    words = next((line for line in str(error).splitlines() if "FATAL:" in line), first_line(error))
+    reason = words[words.index("FATAL:") + 6 :].strip() if "FATAL:" in words else words
+    return StoreError(
+        f"the database at {shown(url)} turns us away: {reason}", "check SEP_DATABASE_URL: user, password, name"
+    )
 
 
 def _unavailable(url: str, error: Exception) -> StoreUnavailable:

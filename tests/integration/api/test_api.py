@@ -44,6 +44,66 @@ def test_every_operation_and_parameter_is_documented(client: httpx.Client) -> No
             assert operation["tags"], path
 
 
+POISON = [
+    """UPDATE trading_pairs SET account = '{"threshold": "x", "e_value": "NaN", "candles_until": "7"}' WHERE bad""",
+    "UPDATE trading_pairs SET account = '5', reasons = '7', judged_at = 'infinity', latched_at = '-infinity' WHERE bad",
+    "UPDATE trading_pairs SET verdict = 'MAYBE', enabled_at = 'infinity', updated_at = '20000-01-01Z' WHERE bad",
+    "UPDATE models SET artifact = '[]', granularity = 'M7' WHERE bad",
+    "UPDATE trading_signals SET stop_distance = 'NaN', target_distance = 'Infinity' WHERE bad",
+    "UPDATE trading_signals SET candle_time = '-infinity', expires_at = 'infinity' WHERE bad",
+    "UPDATE trading_signals SET horizon = '99999999 years' WHERE bad",
+    "UPDATE trade_executions SET entry_price = 'NaN', entry_time = 'infinity' WHERE bad",
+]
+"""What somebody may have written behind the programs' back."""
+
+
+@pytest.mark.parametrize("poison", POISON)
+def test_a_poisoned_row_blinds_nobody(client: httpx.Client, database: Database, poison: str) -> None:
+    """The routes and the overview answer, and show the sound pair."""
+    with database.transaction() as connection:
+        connection.execute("SET LOCAL session_replication_role = replica")
+        for table in ("trading_pairs", "trading_signals", "trade_executions"):
+            found = connection.execute(
+                "SELECT conname FROM pg_constraint WHERE conrelid = %s::regclass AND contype = 'c'", [table]
+            )
+            for row in found.fetchall():
+                connection.execute(f"ALTER TABLE {table} DROP CONSTRAINT {row['conname']}".encode())
+        run = "00000000-0000-4000-8000-000000000001"
+        connection.execute(
+            "INSERT INTO research_runs VALUES (%s, 'EUR_USD', 'M1', now(), now(), 10, 'd', 'v', '{}', 1, 1, 'READY',"
+            " 'x', '{}')",
+            [run],
+        )
+        for number, pair in enumerate(("EUR_USD", "USD_JPY")):
+            connection.execute("INSERT INTO models VALUES (%s, %s, 'M1', %s, '{}')", [pair, pair, run])
+            connection.execute(
+                "INSERT INTO trading_pairs (pair, enabled, model_id, verdict) VALUES (%s, true, %s, 'READY')",
+                [pair, pair],
+            )
+            connection.execute(
+                "INSERT INTO trading_signals (id, pair, model_id, granularity, candle_time, side, confidence, metrics,"
+                " stop_distance, horizon, expires_at, status, reason_code, decided_at) VALUES (gen_random_uuid(), %s,"
+                " %s, 'M1', now(), 1, 0.5, '{}', 0.01, '1 hour', now(), 'EXECUTED', 'OPENED', now())",
+                [pair, pair],
+            )
+            connection.execute(
+                "INSERT INTO trade_executions (signal_id, account_id, pair, client_id, status, units, open_units,"
+                " intent_time, intent_transaction_id, expected_price, trade_id, entry_price, entry_time)"
+                " SELECT id, '1', pair, id::text, 'OPEN', 1000, 1000, now(), 1, 1.1, %s, 1.1, now()"
+                " FROM trading_signals WHERE pair = %s",
+                [number, pair],
+            )
+        connection.execute(poison.replace("WHERE bad", "WHERE pair = 'USD_JPY'").encode())
+    for path, operations in client.get("/openapi.json").json()["paths"].items():
+        if "get" in operations and path != "/api/events" and "{" not in path:
+            assert client.get(path + NEEDS.get(path, "")).status_code == 200, path
+    for path in ("/api/pairs", "/api/signals/recent", "/api/trades/open"):
+        assert "EUR_USD" in {row["pair"] for row in client.get(path).json()}, path
+    from sep_trader.cli.overview import collect
+
+    assert {"EUR_USD"} <= {row["pair"] for row in collect(database)["pairs"]}
+
+
 @pytest.mark.parametrize(
     ("path", "said"),
     [

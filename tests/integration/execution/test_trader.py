@@ -102,6 +102,45 @@ def test_a_poisoned_signal_ends_alone(world: Any, column: str, value: str) -> No
 
 
 @pytest.mark.parametrize(
+    ("table", "change"),
+    [
+        ("trading_pairs", "account = '5'"),
+        ("trading_pairs", """account = '{"threshold": "x", "e_forward": "NaN", "candles_until": 7, "promise": 3}'"""),
+        ("trading_pairs", """account = '{"e_forward": 1e400, "promise": {"edge_r": "y", "since": "z"}}'"""),
+        ("trading_pairs", "reasons = '7', judged_at = 'infinity', decayed_at = '-infinity', enabled_at = 'infinity'"),
+        ("trading_pairs", "verdict = 'MAYBE', verdict_reason = NULL"),
+        ("trading_pairs", "pair = '<img src=x>'"),
+        ("models", "artifact = '[]', granularity = 'M7'"),
+        ("models", """artifact = '{"costs": {"spread": {"source": "guessed"}}}'"""),
+        ("models", "artifact = '7', pair = 'nonsense'"),
+        ("trading_signals", "candle_time = 'infinity', expires_at = 'infinity'"),
+        ("trading_signals", "horizon = '100000000 years', metrics = '[1]'"),
+    ],
+)
+def test_a_poisoned_row_stops_nothing_else(world: Any, table: str, change: str) -> None:
+    """Of a pair, a model or a signal that somebody wrote behind the program's back."""
+    trader = world.trader()
+    world.execute("INSERT INTO models SELECT 'another', 'USD_JPY', granularity, run_id, artifact FROM models LIMIT 1")
+    world.execute(
+        "INSERT INTO trading_pairs (pair, enabled, model_id, verdict) VALUES ('USD_JPY', true, 'another', 'READY')"
+    )
+    world.execute(
+        "INSERT INTO trading_signals (id, pair, model_id, granularity, candle_time, side, confidence, metrics,"
+        " stop_distance, horizon, expires_at, status, reason_code) VALUES (gen_random_uuid(), 'USD_JPY', 'another',"
+        " 'M1', now(), 1, 0.5, '{}', 0.1, '1 hour', now(), 'REFUSED', 'PAIR_BUSY')"
+    )
+    for name in ("trading_pairs_pair", "trading_pairs_time", "trading_pairs_verdict_check", "trading_pairs_check"):
+        world.execute(f"ALTER TABLE trading_pairs DROP CONSTRAINT IF EXISTS {name}")
+    world.execute("ALTER TABLE trading_signals DROP CONSTRAINT IF EXISTS trading_signals_finite")
+    key = "id" if table == "models" else "pair"
+    world.execute(f"UPDATE {table} SET {change} WHERE {key} = %s", "another" if key == "id" else "USD_JPY")
+    sound = world.signal()
+    trader.settle()
+    assert world.row("SELECT status FROM trading_signals WHERE id = %s", sound) == {"status": "EXECUTED"}
+    assert world.row("SELECT state FROM trading_state") == {"state": "ACTIVE"}
+
+
+@pytest.mark.parametrize(
     ("column", "value"),
     [
         ("stop_distance", "NaN"),

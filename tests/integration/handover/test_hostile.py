@@ -14,11 +14,14 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from psycopg.conninfo import conninfo_to_dict
 from tests.support.hostile import CANDLE, MODEL, PAIR, ROWS, RUN, SIGNAL, Files
 
+from sep_trader.errors import StoreError
 from sep_trader.handover.bundle import export_bundle, import_bundle, last_receipt
 from sep_trader.handover.format import MANIFEST, SIGNATURE, BundleRefused, Manifest, Refusal, read_bundle, write_bundle
 from sep_trader.store.database import Database
+from sep_trader.store.locks import Lock
 
 from .test_hand_over import NOW, contents, keys, source, target
 
@@ -239,3 +242,33 @@ def test_a_receiver_that_was_restored_gets_what_it_lacks(
     import_bundle(target, read_bundle(again, keys["signers"], now=NOW))
     with target.transaction() as connection:
         assert connection.execute("SELECT enabled FROM trading_pairs").fetchone() == {"enabled": False}
+
+
+def test_an_import_that_waits_for_another_says_so(good: Path, keys: dict[str, Path], target: Database) -> None:
+    before = contents(target)
+    with target.session() as other:
+        other.execute("SELECT pg_advisory_lock(%s)", (Lock.BUNDLES,))
+        # As the role of the import has it.
+        name = conninfo_to_dict(target.url)["dbname"]
+        other.execute(f"ALTER DATABASE {name} SET lock_timeout = 200".encode())
+        with Database(target.url, max_size=1) as impatient, pytest.raises(StoreError, match="another import") as caught:
+            import_bundle(impatient, read_bundle(good, keys["signers"], now=NOW))
+    assert caught.value.hint == "try again"
+    assert contents(target) == before
+    assert import_bundle(target, read_bundle(good, keys["signers"], now=NOW)).signals == 1
+
+
+def test_an_import_past_its_memory_is_refused_in_one_line(
+    good: Path, keys: dict[str, Path], target: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A droplet gives it half a gigabyte (tests/unit/scripts/test_handover.py); here it fails at once."""
+    from sep_trader.cli import signals
+
+    def exhausted(*_: object, **__: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(signals, "import_bundle", exhausted)
+    monkeypatch.setenv("SEP_DATABASE_URL", target.url)
+    monkeypatch.setattr(signals, "read_bundle", lambda *_, **__: None)
+    with pytest.raises(BundleRefused, match="MALFORMED: it needs more memory"):
+        signals.import_command(good, keys["signers"])

@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import numpy as np
 import psycopg
@@ -16,7 +17,7 @@ from tests.support.candles import sawtooth
 from sep_trader.errors import StoreError, StoreUnavailable
 from sep_trader.market.granularity import Granularity
 from sep_trader.store import candles as store
-from sep_trader.store.database import Database
+from sep_trader.store.database import Database, absent
 
 M1 = Granularity.M1
 
@@ -137,3 +138,28 @@ def test_a_read_in_a_transaction_sees_it_and_leaves_it_open(database: Database) 
         assert len(store.read(connection, "EUR_USD", M1)) == 3
         connection.rollback()
     assert len(store.read(database, "EUR_USD", M1)) == 0
+
+
+def test_a_server_that_turns_us_away_is_not_called_absent(server_kind: str, database: Database) -> None:
+    url = urlsplit(database.url)
+    nowhere = url._replace(path="/nothing_of_this_name").geturl()
+    with pytest.raises(StoreError, match=r'turns us away: database "nothing_of_this_name" does not exist') as caught:
+        Database(nowhere)
+    assert not isinstance(caught.value, StoreUnavailable)
+    gone = url._replace(netloc="nobody@127.0.0.1:1", query="").geturl()
+    with pytest.raises(StoreUnavailable, match="does not answer"):
+        Database(gone)
+
+
+@pytest.mark.parametrize(
+    ("words", "gone"),
+    [
+        ("connection failed: FATAL:  the database system is starting up", True),
+        ("connection failed: FATAL:  sorry, too many clients already", True),
+        ('connection failed: FATAL:  password authentication failed for user "x"', False),
+        ("connection failed: FATAL:  pg_hba.conf rejects connection for host", False),
+        ("server closed the connection unexpectedly", True),
+    ],
+)
+def test_what_is_absence(words: str, gone: bool) -> None:
+    assert absent(psycopg.OperationalError(words)) is gone

@@ -23,6 +23,8 @@ NO_JSON = {
     "alert daily",
     "report",
     "exchange market",
+    "results receipt",
+    "results export",
 }
 """Commands that run until they are ended, or whose product is a file or a message."""
 

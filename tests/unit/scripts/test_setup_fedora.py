@@ -87,6 +87,23 @@ def test_a_plan_changes_nothing(fedora: Fedora) -> None:
         assert re.search(planned, printed, re.MULTILINE), (planned, printed)
 
 
+def test_a_server_in_docker_in_place_of_the_embedded_one(fedora: Fedora) -> None:
+    for name in ("systemctl", "docker", "usermod"):
+        fedora.program(fedora.programs / name)
+    fedora.setup("--docker")
+    calls = fedora.calls()
+    (packages,) = [call for call in calls if call.startswith("dnf")]
+    assert "[moby-engine]" in packages and "[docker-compose]" in packages
+    asked = [call for call in calls if call.split()[0] in ("systemctl", "docker", "sep")]
+    assert asked == [
+        "systemctl [enable] [--now] [docker]", "docker [compose] [up] [-d] [--wait]", "sep [db] [migrate]",
+    ]  # fmt: skip
+    settings = (fedora.tree / ".env").read_text()
+    assert settings.count("\nSEP_DATABASE_URL=postgresql://sep:sep@127.0.0.1:5433/sep_trading\n") == 1
+    fedora.setup("--docker")
+    assert (fedora.tree / ".env").read_text() == settings
+
+
 def test_a_run_and_a_second_that_changes_nothing(fedora: Fedora) -> None:
     assert "ready" in fedora.setup(PYTHON="python3.13")
     calls = fedora.calls()
@@ -145,7 +162,7 @@ def test_a_bashrc_that_does_not_read_the_folder_is_told_of(fedora: Fedora) -> No
         ("sep-train", "sep [train-all]"),
         ("sep-signals --json", "sep [generate_signals] [--follow] [--json]"),
         ("sep-download --pairs EUR_USD", "sep [data] [download] [--pairs] [EUR_USD]"),
-        ("sep-sync --watch", "sync_to_droplet.sh [root@203.0.113.7] [--watch]"),
+        ("sep-sync --watch", "sync_to_droplet.sh [203.0.113.7] [--watch]"),
         ("sep-deploy --check", "deploy_to_droplet.sh [root@203.0.113.7] [--check]"),
         ("sep-droplet", "ssh [root@203.0.113.7] [sep]"),
         ("sep-trades", "ssh [root@203.0.113.7] [sep trade trades]"),

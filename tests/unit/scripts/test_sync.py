@@ -26,17 +26,17 @@ def test_a_droplet_that_is_off_is_told_once_and_when_it_is_back(tmp_path: Path) 
     }  # fmt: skip
     off.touch()
     with subprocess.Popen(
-        [SCRIPT, "droplet", "--watch"], env=environment, stderr=subprocess.DEVNULL, start_new_session=True
+        [SCRIPT, "root@droplet", "--watch"], env=environment, stderr=subprocess.DEVNULL, start_new_session=True
     ) as process:
         try:
             wait_until(told.exists, 10)
-            assert told.read_text().splitlines() == ["root@droplet does not answer|critical"]
+            assert told.read_text().splitlines() == ["droplet does not answer|critical"]
             before = len(calls.read_text().splitlines())
             wait_until(lambda: len(calls.read_text().splitlines()) > before + 5, 10)
             assert len(told.read_text().splitlines()) == 1
             off.unlink()
             wait_until(lambda: len(told.read_text().splitlines()) == 2, 10)
-            assert told.read_text().splitlines()[1] == "root@droplet answers again|info"
+            assert told.read_text().splitlines()[1] == "droplet answers again|info"
         finally:
             os.killpg(process.pid, signal.SIGTERM)
 
@@ -58,8 +58,35 @@ def test_the_lock_is_not_inherited_by_what_ssh_leaves_behind(tmp_path: Path) -> 
         "SEP_OUTBOX": str(tmp_path / "outbox"),
     }  # fmt: skip
     for _ in range(2):
-        done = subprocess.run([SCRIPT, "droplet"], env=environment, timeout=20, check=False)
+        done = subprocess.run([SCRIPT, "root@droplet"], env=environment, timeout=20, check=False)
         assert done.returncode == 0, "another one runs"
+
+
+def test_it_logs_in_by_the_key_of_the_hand_over_and_brings_home_what_happened(tmp_path: Path) -> None:
+    (tmp_path / "key").touch()
+    program(tmp_path / "ssh", f'echo "$*" >>{tmp_path}/asked; echo "{{}}"')
+    program(tmp_path / "rsync", f'echo "rsync $*" >>{tmp_path}/asked')
+    program(tmp_path / "sep", f'echo "$*" >>{tmp_path}/done; [ "$2" != export ] || echo {tmp_path}/bundle_000001.zip')
+    environment = {
+        "PATH": f"{tmp_path}:/usr/bin:/bin", "HOME": str(tmp_path), "SEP": str(tmp_path / "sep"),
+        "SEP_OUTBOX": str(tmp_path / "outbox"), "SEP_HANDOVER_KEY": str(tmp_path / "key"),
+    }  # fmt: skip
+    subprocess.run([SCRIPT, "droplet"], env=environment, timeout=20, check=True)
+    asked = (tmp_path / "asked").read_text().splitlines()
+    assert [line.split("handover ", 1)[-1] for line in asked if "rsync" not in line and "-O exit" not in line] == [
+        "receipt", "results", "import bundle_000001.zip",
+    ]  # fmt: skip
+    assert all("sep-handover@droplet" in line and f"-i {tmp_path}/key" in line for line in asked)
+    assert any(line.endswith("sep-handover@droplet:") for line in asked if line.startswith("rsync"))
+    did = [line.split()[:2] for line in (tmp_path / "done").read_text().splitlines()]
+    assert did == [["results", "receipt"], ["results", "import"], ["signals", "export"]]
+
+
+def test_without_its_key_it_says_what_to_do(tmp_path: Path) -> None:
+    environment = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path)}
+    done = subprocess.run([SCRIPT, "droplet"], env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "deploy, which makes it, or say root@droplet" in done.stderr
 
 
 DEPLOY = Path(__file__).parents[3] / "scripts/deploy_to_droplet.sh"

@@ -1,10 +1,15 @@
-"""Numbered, forward-only migrations: the only source of the schema."""
+"""Numbered, forward-only migrations: the only source of the schema.
+
+A migration whose text says `-- Older programs go on: from NNNN` only adds: a release that knows the schema up to NNNN
+works on it as well, so that a deployment can be taken back. Without these words an older release refuses the schema.
+"""
 
 import hashlib
+import re
 from dataclasses import dataclass
 from importlib.resources import files
 
-from sep_trader.errors import StoreError
+from sep_trader.errors import InputError, StoreError
 from sep_trader.store.database import Connection, Database
 from sep_trader.store.locks import Lock
 
@@ -21,6 +26,25 @@ class Migration:
     def checksum(self) -> str:
         """SHA-256 of the text: a migration that has run may not change."""
         return hashlib.sha256(self.sql.encode()).hexdigest()
+
+    @property
+    def oldest(self) -> int | None:
+        """The oldest schema whose programs work on this one, too; None where only those that know it do."""
+        said = re.search(r"^-- Older programs go on: from (\d{4})\b", self.sql, re.MULTILINE)
+        return int(said[1]) if said else None
+
+
+@dataclass(frozen=True, slots=True)
+class _Record:
+    """A migration as the database recorded it."""
+
+    name: str
+    checksum: str
+    oldest: int | None
+
+
+_RECORDS = "SELECT version, name, checksum, oldest FROM schema_migrations ORDER BY version"
+_OLD_RECORDS = "SELECT version, name, checksum, NULL::integer AS oldest FROM schema_migrations ORDER BY version"
 
 
 def available() -> list[Migration]:
@@ -45,8 +69,8 @@ def _check_encoding(connection: Connection) -> None:
 def migrate(database: Database, *, up_to: int | None = None) -> list[str]:
     """Run what has not run yet, each in one transaction, under an advisory lock; return the names of what ran.
 
-    Raises StoreError when a migration that already ran differs from its file, or when the database is newer than
-    this software.
+    Raises StoreError when a migration that already ran differs from its file, InputError when the database is of a
+    release that this one does not go on with.
     """
     ran: list[str] = []
     with database.session() as lock:
@@ -62,42 +86,75 @@ def migrate(database: Database, *, up_to: int | None = None) -> list[str]:
             with database.transaction() as connection:
                 connection.execute(migration.sql.encode())
                 connection.execute(
-                    "INSERT INTO schema_migrations (version, name, checksum) VALUES (%s, %s, %s)",
-                    (migration.version, migration.name, migration.checksum),
+                    "INSERT INTO schema_migrations (version, name, checksum, oldest) VALUES (%s, %s, %s, %s)",
+                    (migration.version, migration.name, migration.checksum, migration.oldest),
                 )
             ran.append(migration.name)
     return ran
 
 
-def pending(database: Database) -> list[str]:
-    """Names of the migrations that have not run."""
+def pending(database: Database) -> list[Migration]:
+    """The migrations that have not run, in order."""
     with database.transaction() as connection:
         exists = connection.execute("SELECT to_regclass('schema_migrations') AS t").fetchone()
         if exists is None or exists["t"] is None:
-            return [m.name for m in available()]
+            return available()
         done = _recorded(connection)
-    return [m.name for m in available() if m.version not in done]
+    return [m for m in available() if m.version not in done]
+
+
+def require_current(database: Database) -> None:
+    """Raise InputError where this software may not work on the schema: it is behind, or of a newer release.
+
+    A newer one is worked on where each migration that we do not know says that it only adds to what we know.
+    """
+    if due := pending(database):
+        raise InputError(
+            f"the database schema is {len(due)} migrations behind ({due[0].name}, ...)", "run: sep db migrate"
+        )
+    with database.transaction() as connection:
+        _check_newer(_recorded(connection))
 
 
 def _make_record(connection: Connection) -> None:
     connection.execute(
         "CREATE TABLE IF NOT EXISTS schema_migrations (version integer PRIMARY KEY, name text NOT NULL,"
-        " checksum text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())"
+        " checksum text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now(), oldest integer)"
     )
+    connection.execute("ALTER TABLE schema_migrations ADD COLUMN IF NOT EXISTS oldest integer")
     connection.execute("COMMENT ON TABLE schema_migrations IS 'Migrations that have run.'")
 
 
-def _recorded(connection: Connection) -> dict[int, tuple[str, str]]:
-    rows = connection.execute("SELECT version, name, checksum FROM schema_migrations").fetchall()
-    return {r["version"]: (r["name"], r["checksum"]) for r in rows}
+def _recorded(connection: Connection) -> dict[int, _Record]:
+    has_oldest = connection.execute(
+        "SELECT 1 FROM pg_attribute WHERE attrelid = 'schema_migrations'::regclass AND attname = 'oldest'"
+    ).fetchone()
+    # A database that this version has not migrated yet says nothing about older programs.
+    rows = connection.execute(_RECORDS if has_oldest else _OLD_RECORDS)
+    return {r["version"]: _Record(r["name"], r["checksum"], r["oldest"]) for r in rows.fetchall()}
 
 
-def _check(done: dict[int, tuple[str, str]]) -> None:
+def _check(done: dict[int, _Record]) -> None:
+    _check_newer(done)
     known = {m.version: m for m in available()}
-    for version, (name, checksum) in done.items():
-        if version not in known:
+    for version, record in done.items():
+        if version in known and known[version].checksum != record.checksum:
             raise StoreError(
-                f"the database has migration {name}, which this version does not know", "upgrade sep-trader"
+                f"migration {record.name} ran with a different text than this version has", "restore the file"
             )
-        if known[version].checksum != checksum:
-            raise StoreError(f"migration {name} ran with a different text than this version has", "restore the file")
+
+
+def _check_newer(done: dict[int, _Record]) -> None:
+    """Raise InputError where a migration that we do not know does more than add to what we know."""
+    known = {m.version for m in available()}
+    newest = max(known)
+    strange = [
+        record.name
+        for version, record in done.items()
+        if version not in known and (record.oldest is None or record.oldest > newest)
+    ]
+    if strange:
+        raise InputError(
+            f"the database schema is of a newer release ({strange[0]}), which this one ({newest:04d}) cannot work on",
+            "deploy the newer release again, or restore the backup that was made before it",
+        )

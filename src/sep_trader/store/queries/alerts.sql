@@ -41,3 +41,7 @@ SELECT until FROM alert_mark;
 -- name: mark_alerts :execute
 -- Note up to which time they were.
 INSERT INTO alert_mark (until) VALUES (:until) ON CONFLICT (one_row) DO UPDATE SET until = excluded.until;
+
+-- name: end_forgotten_readers :value
+-- End the sessions of the reading role whose statement or transaction is older than two minutes; gives how many.
+SELECT end_forgotten_readers();

@@ -26,7 +26,7 @@ SELECT t.state, t.reason, t.changed_by, t.changed_at,
             'verdict', p.verdict, 'override_reason', p.override_reason,
             'spread', coalesce(m.artifact->'costs'->'spread'->>'source', 'unknown'),
             'evidence_until', p.account->>'candles_until',
-            'proven_live', coalesce((p.account->>'e_forward')::float8 >= (p.account->>'threshold')::float8, false))),
+            'proven_live', coalesce(number_in(p.account, 'e_forward') >= number_in(p.account, 'threshold'), false))),
             '{}')::text
         FROM trading_pairs p LEFT JOIN models m ON m.id = p.model_id) AS rights,
     -- Only an exit after a new signal's candle matters to it: the newest ones are enough, however long the history is.

@@ -105,7 +105,7 @@ SELECT * FROM jsonb_populate_recordset(NULL::trading_pairs, (
         ELSE x END || '{"latched_at": null}'::jsonb)
     FROM jsonb_array_elements(:rows::jsonb) AS x))
 ON CONFLICT (pair) DO UPDATE SET enabled = excluded.enabled AND p.latched_at IS NULL AND (p.decayed_at IS NULL OR excluded.override_reason IS NOT NULL
-        OR coalesce((excluded.account->>'since')::timestamptz >= p.decayed_at, false)),
+        OR coalesce(time_in(excluded.account, 'since') >= p.decayed_at, false)),
     decayed_at = greatest(p.decayed_at, excluded.decayed_at), model_id = excluded.model_id, verdict = excluded.verdict,
     verdict_reason = excluded.verdict_reason, judged_at = excluded.judged_at, override_by = excluded.override_by,
     override_reason = excluded.override_reason, enabled_at = excluded.enabled_at,

@@ -39,19 +39,19 @@ ON CONFLICT (pair) DO UPDATE SET
 SELECT p.pair, p.enabled, p.verdict, p.verdict_reason, coalesce(p.reasons, '[]') AS reasons, p.judged_at,
     p.model_id, m.granularity, p.override_by,
     p.override_reason, p.enabled_at, p.disabled_reason,
-    (p.account->>'e_value')::float8 AS e_value, (p.account->>'e_history')::float8 AS e_history,
-    (p.account->>'e_forward')::float8 AS e_forward, (p.account->>'threshold')::float8 AS threshold,
-    p.account->>'basis' AS basis, (p.account->>'guard_breaks')::integer AS guard_breaks,
-    (p.account->>'trials')::bigint AS trials, (p.account->>'trades')::integer AS trades,
-    (p.account->>'expectancy_pips')::float8 AS expectancy_pips, (p.account->>'edge_sd')::float8 AS edge_sd,
-    (p.account->>'candles_until')::timestamptz AS candles_until, p.decayed_at
+    number_in(p.account, 'e_value') AS e_value, number_in(p.account, 'e_history') AS e_history,
+    number_in(p.account, 'e_forward') AS e_forward, number_in(p.account, 'threshold') AS threshold,
+    p.account->>'basis' AS basis, count_in(p.account, 'guard_breaks') AS guard_breaks,
+    count_in(p.account, 'trials') AS trials, count_in(p.account, 'trades') AS trades,
+    number_in(p.account, 'expectancy_pips') AS expectancy_pips, number_in(p.account, 'edge_sd') AS edge_sd,
+    time_in(p.account, 'candles_until') AS candles_until, p.decayed_at
 FROM trading_pairs p LEFT JOIN models m ON m.id = p.model_id ORDER BY p.pair;
 
 -- name: pair_judged :one
 -- One pair as the newest training left it.
 SELECT p.model_id, p.verdict, p.verdict_reason,
     coalesce(m.artifact->'costs'->'spread'->>'source', 'unknown') AS spread,
-    (p.account->>'e_forward')::float8 AS e_forward, (p.account->>'threshold')::float8 AS threshold
+    number_in(p.account, 'e_forward') AS e_forward, number_in(p.account, 'threshold') AS threshold
 FROM trading_pairs p LEFT JOIN models m ON m.id = p.model_id WHERE p.pair = :pair;
 
 -- name: pair_before :one
