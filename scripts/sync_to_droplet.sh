@@ -49,7 +49,7 @@ bring_home() {
     [ -z "$watch" ] || [ $(($(date +%s) - brought_at)) -ge "${SEP_RESULTS_EVERY:-60}" ] || return 0
     "$sep" results receipt --of "$outbox/receipt.json" >"$outbox/have.json" || return
     remote "$host" "$handover results" <"$outbox/have.json" >"$outbox/results" || return
-    "$sep" results import "$outbox/results" --of "$outbox/receipt.json" || return
+    "$sep" results import "$outbox/results" --of "$outbox/receipt.json" ${watch:+--news} || return
     rm -f "$outbox/results"
     brought_at=$(date +%s)
 }

@@ -49,7 +49,12 @@ def export_command(
 
 
 @app.command(name="import")
-def import_command(file: Path, of: Of, json: Json = False) -> None:
+def import_command(
+    file: Path,
+    of: Of,
+    news: Annotated[bool, typer.Option("--news", help="Say only what is new, as for a watch.")] = False,
+    json: Json = False,
+) -> None:
     """Check an answer and take it in, in one transaction. Exit code 6 where it is refused; nothing is changed then."""
     try:
         with file.open(encoding="utf-8") as answer:
@@ -61,11 +66,11 @@ def import_command(file: Path, of: Of, json: Json = False) -> None:
     if json:
         render.print_json(asdict(taken))
         return
-    news = {
+    counts = {
         "orders and trades": taken.executions, "broker transactions": taken.transactions,
         "decided signals": taken.signals, "minutes of equity": taken.equity,
     }  # fmt: skip
-    told = ", ".join(f"{count} {name}" for name, count in news.items() if count)
+    told = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
     if told:
         typer.echo(f"home: {told}")
     if taken.left_out:
@@ -73,6 +78,8 @@ def import_command(file: Path, of: Of, json: Json = False) -> None:
     for pair in taken.decayed:
         typer.echo(f"home: {pair} was found decayed; only candles after that count from now on")
     for one in taken.latched:
+        if news and taken.since is not None and one.latched_at <= taken.since:
+            continue
         typer.echo(
             f"home: {one.pair} is disabled there since {one.latched_at:%Y-%m-%d %H:%M} UTC by {one.changed_by} "
             f"({one.disabled_reason}); only `sep enable {one.pair}` run there lifts it"

@@ -50,9 +50,11 @@ class Latched:
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """What was new here. left_out: orders whose signal's model is unknown here. more: there is more to ask for."""
+    """What was new here. since: up to where results were here before (None: there were none). left_out: orders whose
+    signal's model is unknown here. more: there is more to ask for."""
 
     source: str
+    since: datetime | None
     transactions: int
     executions: int
     signals: int
@@ -128,6 +130,7 @@ def take_results(database: Database, text: str, asked: str) -> Taken:
     parts = {name: json.dumps(rows[name]) for name in _PARTS}
     try:
         with database.transaction() as connection:
+            before = queries.one(connection, "results_receipt", _Kept, source=asked)
             differs = queries.optional(connection, "transactions_differ", int, rows=parts["transactions"])
             if differs is not None:
                 raise NotAllowed(
@@ -148,7 +151,8 @@ def take_results(database: Database, text: str, asked: str) -> Taken:
         raise NotAllowed(f"results refused, MALFORMED: {str(error).splitlines()[0]}") from None
     except psycopg.IntegrityError as error:
         raise NotAllowed(f"results refused, CONFLICT: {str(error).splitlines()[0]}") from None
-    return Taken(head["source"], transactions, executions, signals, equity, left_out, decayed, latched, head["more"])
+    since = None if before is None else before.until
+    return Taken(asked, since, transactions, executions, signals, equity, left_out, decayed, latched, head["more"])
 
 
 def _compare(connection: Connection, account: str, known: dict[str, Any]) -> None:

@@ -158,6 +158,26 @@ def test_a_droplet_that_was_restored_to_earlier_brings_nothing_twice(droplet: Da
     assert bring(droplet, source).transactions == 1
 
 
+@pytest.mark.parametrize(("there", "here"), [("OPEN", "CLOSED"), ("INTENT", "REJECTED"), ("UNKNOWN", "CLOSED")])
+def test_home_stays_ahead_of_a_droplet_that_went_back(
+    droplet: Database, source: Database, there: str, here: str
+) -> None:
+    """It was restored to an earlier moment, and lives on: what it says later of an earlier step takes nothing back."""
+    bring(droplet, source)
+    ends = ["OPEN", "CLOSED"] if here == "CLOSED" else [here]
+    for status in ends:
+        more = {"OPEN": ", trade_id = 9, entry_price = 150", "CLOSED": ", exit_time = now()"}.get(status, "")
+        run(source, f"UPDATE trade_executions SET status = '{status}'{more} WHERE pair = 'USD_JPY'")
+    more = ", trade_id = 9, entry_price = 150" if there == "OPEN" else ""
+    run(
+        droplet,
+        "SET session_replication_role = replica; UPDATE trade_executions"
+        f" SET status = '{there}'{more}, updated_at = now() + interval '1 minute' WHERE pair = 'USD_JPY'",
+    )
+    bring(droplet, source)
+    assert rows(source, "SELECT status FROM trade_executions WHERE pair = 'USD_JPY'") == [(here,)]
+
+
 @pytest.mark.parametrize(
     "change",
     ["UPDATE broker_transactions SET raw = '{}' WHERE id = 4", "DELETE FROM broker_transactions WHERE id = 2"],

@@ -105,7 +105,10 @@ UPDATE trade_executions e SET status = n.status, units = n.units, open_units = n
     exit_ask = n.exit_ask
 FROM jsonb_populate_recordset(NULL::trade_executions, :rows::jsonb) n
 WHERE e.client_id = n.client_id AND e.account_id = n.account_id AND n.updated_at > e.updated_at
-    AND (n.status = e.status OR e.status NOT IN ('CLOSED') );
+    -- A machine that was restored to an earlier moment may tell of an earlier step: home stays ahead of it.
+    AND (n.status = e.status OR (e.status, n.status) IN (('INTENT', 'UNKNOWN'), ('INTENT', 'OPEN'), ('INTENT', 'REJECTED'),
+        ('UNKNOWN', 'GIVEN_UP'), ('UNKNOWN', 'OPEN'), ('UNKNOWN', 'REJECTED'), ('GIVEN_UP', 'REJECTED'), ('OPEN', 'CLOSED'))
+        OR (e.status IN ('GIVEN_UP', 'REJECTED') AND n.status = 'OPEN' AND n.late));
 
 -- name: executions_left_out :value
 -- How many of these orders are not here: their signal's model is unknown.
