@@ -81,3 +81,14 @@ def test_the_archive_keeps_within_its_share(tmp_path: Path, before: int, after: 
     if code:
         assert "the archive takes 4999 MB of 4096" in done.stderr
     assert os.access(made, os.X_OK)
+
+
+def test_what_a_unit_may_call_besides_stands_on_a_line_of_its_own() -> None:
+    folders = [TEMPLATES, TEMPLATES.parents[2] / "templates"]
+    environment = Environment(loader=FileSystemLoader(folders), trim_blocks=True, autoescape=False)
+    environment.filters["bool"] = bool
+    item = {"name": "a", "what": "b", "command": "c", "calls": "@chown"}
+    lines = environment.get_template("job.service.j2").render(item=item, postgres_major=17).splitlines()
+    assert lines[-1] == "SystemCallFilter=@chown"
+    assert all("=" in line or line.startswith(("[", "#")) for line in lines if line)
+    assert not [line for line in lines if line.count("SystemCall") > 1]
