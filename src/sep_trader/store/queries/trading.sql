@@ -159,9 +159,9 @@ WHERE a.account_id = :account_id GROUP BY a.account_id, a.opening_balance;
 SELECT coalesce(sum(net_pl), 0)::numeric(20, 4) FROM trade_executions WHERE account_id = :account_id;
 
 -- name: edge_promised :one
--- What the verdict of a pair that trades by it promised.
-SELECT number_in(p.account->'promise', 'edge_r') AS edge_r, count_in(p.account->'promise', 'trades_a_year') AS trades_a_year,
-    time_in(p.account->'promise', 'since') AS since
+-- What the verdict of a pair that trades by it promised. One that cannot be read is an error, which its reader tells.
+SELECT (p.account->'promise'->>'edge_r')::float8 AS edge_r, (p.account->'promise'->>'trades_a_year')::integer AS trades_a_year,
+    (p.account->'promise'->>'since')::timestamptz AS since
 FROM trading_pairs p WHERE p.pair = :pair AND p.enabled AND p.override_reason IS NULL;
 
 -- name: live_outcomes :many
