@@ -40,6 +40,7 @@ def is_running(site: Site, unit: str) -> bool:
     return site.machine.ssh(f"systemctl is-active {unit}", check=False).stdout.strip() == "active"
 
 
+@pytest.mark.full
 def test_a_second_deployment_changes_nothing(site: Site) -> None:
     start = time.monotonic()
     printed = site.deploy()
