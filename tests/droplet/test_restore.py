@@ -142,6 +142,7 @@ def test_a_person_has_looked_and_trading_goes_on(site: Site) -> None:
     assert site.broker_trades() == {open_trade(site).split("|")[3]}
 
 
+@pytest.mark.full
 def test_a_dump_in_place_of_the_database(site: Site) -> None:
     """What the runbook says, word for word; the deployment that it asks for at the end is the next test's."""
     site.machine.ssh("systemctl stop sep-trader sep-standby sep-watch sep-api && systemctl start sep-backup")
@@ -194,6 +195,7 @@ def test_the_rebuilt_machine_trades(site: Site) -> None:
     assert re.match(r"EUR_USD\|SELL\|OPEN", site.wait_for("an open trade", lambda: open_trade(site)))
 
 
+@pytest.mark.full
 def test_a_lost_machine_and_volume_come_back_from_elsewhere(site: Site) -> None:
     """By the archive at the second place, which is encrypted. The last commit is there within its minute, unasked."""
     trades = open_trade(site)
