@@ -46,30 +46,37 @@ remote() { "${ssh[@]}" "$@" 9>&-; }
 # What happened there since what is here: orders, trades, broker transactions, equity, decay. With --watch once a minute.
 brought_at=0
 bring_home() {
+    local told
     [ -z "$watch" ] || [ $(($(date +%s) - brought_at)) -ge "${SEP_RESULTS_EVERY:-60}" ] || return 0
-    "$sep" results receipt --of "$outbox/receipt.json" >"$outbox/have.json" || return
-    remote "$host" "$handover results" <"$outbox/have.json" >"$outbox/results" || return
-    "$sep" results import "$outbox/results" --of "$outbox/receipt.json" ${watch:+--news} || return
-    rm -f "$outbox/results"
     brought_at=$(date +%s)
+    while true; do
+        "$sep" results receipt --of "$outbox/receipt.json" >"$outbox/have.json" || return
+        remote "$host" "$handover results" <"$outbox/have.json" >"$outbox/results" || return
+        told=$("$sep" results import "$outbox/results" --of "$outbox/receipt.json" ${watch:+--news}) || return
+        [ -z "$told" ] || echo "$told"
+        rm -f "$outbox/results"
+        [[ $told == *"there is more"* ]] || return 0
+    done
 }
 
 # Each step says `|| return`: called behind `||`, as --watch does, the shell does not stop at an error by itself.
 sync_once() {
-    local bundle
+    local bundle brought=0
     # The receiver says what it has: a lost answer, a rebuilt machine and a first run are all the same.
     remote "$host" "$handover receipt" >"$outbox/receipt.json" || return
-    bring_home || return
+    # What cannot come home keeps no signal, and above all no disabling, from going there.
+    bring_home || brought=$?
     bundle=$("$sep" signals export --receipt "$outbox/receipt.json" --out "$outbox" "${export_options[@]}") || return
     if [ -z "$bundle" ]; then
         [ -n "$watch" ] || echo "sync: $name has everything"
-        return
+        return "$brought"
     fi
     # A broken transfer leaves its part, and the next run goes on from there.
     rsync --partial --chmod=F640 "${receiver[@]}" -e "${ssh[*]}" "$bundle" "$host:$inbox" 9>&- || return
     # shellcheck disable=SC2029
     remote "$host" "$handover import $(basename "$bundle")" || return
     rm -f "$bundle"
+    return "$brought"
 }
 
 # A machine that is off tells nobody: who watches tells its owner, by the targets of this machine (SEP_ALERT_URLS).

@@ -109,3 +109,32 @@ def test_a_settings_file_is_read_and_never_run(tmp_path: Path) -> None:
     assert found["OANDA_ENVIRONMENT"] == "practice", "the environment wins"
     assert "lower" not in found
     assert not (tmp_path / "ran").exists()
+
+
+def test_what_cannot_come_home_keeps_nothing_from_going_there(tmp_path: Path) -> None:
+    """A disabling above all. The trouble is still the exit code."""
+    program(tmp_path / "ssh", f'echo "$*" >>{tmp_path}/asked; case "$*" in *results*) exit 6 ;; esac; echo "{{}}"')
+    program(tmp_path / "rsync", "true")
+    program(tmp_path / "sep", f'[ "$2" != export ] || echo {tmp_path}/bundle_000001.zip')
+    environment = {
+        "PATH": f"{tmp_path}:/usr/bin:/bin", "HOME": str(tmp_path), "SEP": str(tmp_path / "sep"),
+        "SEP_OUTBOX": str(tmp_path / "outbox"),
+    }  # fmt: skip
+    done = subprocess.run([SCRIPT, "root@droplet"], env=environment, timeout=20, check=False)
+    assert done.returncode == 6
+    assert "import bundle_000001.zip" in (tmp_path / "asked").read_text()
+
+
+def test_it_asks_until_there_is_no_more(tmp_path: Path) -> None:
+    program(tmp_path / "ssh", f'echo "$*" >>{tmp_path}/asked; echo "{{}}"')
+    once = tmp_path / "once"
+    program(
+        tmp_path / "sep",
+        f'[ "$1 $2" = "results import" ] || exit 0; [ -e {once} ] || echo "home: there is more; ask again"; touch {once}',
+    )
+    environment = {
+        "PATH": f"{tmp_path}:/usr/bin:/bin", "HOME": str(tmp_path), "SEP": str(tmp_path / "sep"),
+        "SEP_OUTBOX": str(tmp_path / "outbox"),
+    }  # fmt: skip
+    subprocess.run([SCRIPT, "root@droplet"], env=environment, timeout=20, check=True)
+    assert (tmp_path / "asked").read_text().count("handover results") == 2
