@@ -37,9 +37,9 @@ def export_command(
 ) -> None:
     """Write what happened here since a receipt: orders and trades, broker transactions, equity, decisions, rights."""
     try:
-        asked = Receipt(**jsonlib.loads(sys.stdin.read(2**20) if receipt == "-" else Path(receipt).read_text()))
-    except (OSError, ValueError, TypeError) as error:
-        raise InputError(f"{receipt} is no receipt: {error}", "sep results receipt, run at home") from None
+        asked = Receipt.from_json(sys.stdin.read(2**20) if receipt == "-" else Path(receipt).read_text())
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{receipt} cannot be read: {error}") from None
     with open_database(load_settings()) as database:
         text = export_results(database, asked, datetime.now(UTC))
     if out == "-":

@@ -22,7 +22,7 @@ FORMAT = 1
 LARGEST = 256 * 2**20
 """Bytes that an answer may have."""
 _AT_ONCE = 20_000
-"""Transactions, and minutes of equity, of an account in one answer; the next one brings the rest."""
+"""Rows of a part, of an account where it has accounts, in one answer; the next one brings the rest."""
 _OVERLAP = timedelta(hours=1)
 """So far back changes are looked for: a transaction that began earlier may have ended later."""
 _LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
@@ -36,6 +36,25 @@ class Receipt:
     source: str
     until: str = _LONG_AGO.isoformat()
     accounts: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    @classmethod
+    def from_json(cls, text: str) -> "Receipt":
+        """Read what somebody else sent. Raises InputError for what is none."""
+        try:
+            read = json.loads(text)
+            receipt = cls(str(read["source"]), read["until"], read["accounts"])
+            _moment(receipt.until)
+            for known in receipt.accounts.values():
+                _moment(known.get("equity", receipt.until))
+                if "transaction" in known and not (
+                    isinstance(known["hash"], str)
+                    and int(known["count"]) >= 0
+                    and 0 < int(known["transaction"]) < 2**63
+                ):
+                    raise ValueError("a transaction without its hash")
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+            raise InputError(f"this is no receipt of results: {error}", "sep results receipt, run at home") from None
+        return receipt
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,12 +128,21 @@ def export_results(database: Database, receipt: Receipt, now: datetime) -> str:
                 found = json.loads(text)
                 more |= len(found) == _AT_ONCE
                 rows[part] += found
-        rows["executions"] = json.loads(queries.value(connection, "results_executions", str, since=since))
-        rows["signals"] = json.loads(queries.value(connection, "results_signals", str, since=since))
+        until = now
+        for part, query, changed in (
+            ("executions", "results_executions", "updated_at"),
+            ("signals", "results_signals", "decided_at"),
+        ):
+            rows[part] = json.loads(queries.value(connection, query, str, since=since, limit=_AT_ONCE))
+            if len(rows[part]) >= _AT_ONCE:
+                more, until = (
+                    True,
+                    min(until, _moment(max(row[changed] for row in rows[part] if row[changed])) + _OVERLAP),
+                )
         rows["pairs"] = json.loads(queries.value(connection, "results_pairs", str))
     body = json.dumps(rows, separators=(",", ":"))
     head = {
-        "format": FORMAT, "source": source, "until": now.isoformat(), "more": more,
+        "format": FORMAT, "source": source, "until": until.isoformat(), "more": more,
         "counts": {name: len(rows[name]) for name in _PARTS}, "sha256": hashlib.sha256(body.encode()).hexdigest(),
     }  # fmt: skip
     return json.dumps(head, separators=(",", ":")) + "\n" + body + "\n"
@@ -144,7 +172,10 @@ def take_results(database: Database, text: str, asked: str) -> Taken:
             queries.execute(connection, "take_steps", rows=parts["executions"])
             executions = queries.execute(connection, "take_executions", rows=parts["executions"])
             left_out = queries.value(connection, "executions_left_out", int, rows=parts["executions"])
-            decayed = [r["pair"] for r in queries.many(connection, "take_decay", Row, rows=parts["pairs"])]
+            decayed = [
+                r["pair"]
+                for r in queries.many(connection, "take_decay", Row, rows=parts["pairs"], until=_moment(head["until"]))
+            ]
             latched = queries.many(connection, "latched_there", Latched, rows=parts["pairs"])
             _remember(connection, head, rows)
     except psycopg.DataError as error:

@@ -4,7 +4,7 @@ import json
 import subprocess
 from collections.abc import Iterator
 from dataclasses import asdict
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -257,3 +257,46 @@ def test_the_command(droplet: Database, source: Database, tmp_path: Path) -> Non
     (tmp_path / "answer").write_text(sep(droplet, "results", "export", "--receipt", "-", given=have))
     told = sep(source, "results", "import", str(tmp_path / "answer"), "--of", str(of))
     assert told == "home: 2 orders and trades, 4 broker transactions, 3 decided signals, 3 minutes of equity\n"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "[]", "7", "null", "{}", '{"source": "1", "until": "soon", "accounts": {}}',
+     '{"source": "1", "until": "2026-01-01T00:00:00", "accounts": {}}',
+     '{"source": "1", "until": "2026-01-01T00:00:00Z", "accounts": [1]}',
+     '{"source": "1", "until": "2026-01-01T00:00:00Z", "accounts": {"a": 7}}',
+     '{"source": "1", "until": "2026-01-01T00:00:00Z", "accounts": {"a": {"transaction": 4}}}',
+     '{"source": "1", "until": "2026-01-01T00:00:00Z", "accounts": {"a": {"transaction": 1e30, "hash": ""}}}',
+     "[" * 50_000],
+)  # fmt: skip
+def test_a_receipt_that_is_none_is_refused_in_words(text: str) -> None:
+    with pytest.raises(InputError, match="this is no receipt of results"):
+        Receipt.from_json(text)
+
+
+def test_a_droplet_that_somebody_took_over_proposes_nothing_at_home(droplet: Database, source: Database) -> None:
+    """A signal that waits would be signed at home, and a decay of tomorrow would end every pair."""
+    run(droplet, "INSERT INTO trading_signals (id, pair, model_id, granularity, candle_time,"
+        " side, confidence, metrics, stop_distance, horizon, expires_at) VALUES (gen_random_uuid(),"
+        " 'EUR_USD', 'model-1', 'M1', now(), 1, 1, '{}', 0.01, '1 hour', now() + interval '1 hour')")  # fmt: skip
+    run(droplet, "INSERT INTO trade_executions (signal_id, account_id, pair, client_id, status, units, intent_time,"
+        f" intent_transaction_id, expected_price) SELECT id, '{ACCOUNT}', pair, id::text, 'INTENT', 1, now(), 9, 1"
+        " FROM trading_signals WHERE status = 'NEW'; UPDATE trading_pairs SET decayed_at = '2099-01-01Z'")  # fmt: skip
+    news = bring(droplet, source)
+    assert (news.decayed, news.left_out) == ([], 1)
+    assert rows(source, "SELECT count(*) FROM trading_signals WHERE status = 'NEW'") == [(0,)]
+
+
+def test_much_comes_home_in_pieces(droplet: Database, source: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    from sep_trader.handover import results
+
+    monkeypatch.setattr(results, "_AT_ONCE", 2)
+    monkeypatch.setattr(results, "_OVERLAP", timedelta(0))
+    first = bring(droplet, source)
+    assert first.more
+    assert first.transactions == 2
+    for _ in range(5):
+        last = bring(droplet, source)
+    assert rows(source, "SELECT count(*) FROM broker_transactions") == [(4,)]
+    assert rows(source, "SELECT count(*) FROM account_equity") == [(3,)]
+    assert last.transactions == 0

@@ -130,7 +130,7 @@ def test_it_asks_until_there_is_no_more(tmp_path: Path) -> None:
     once = tmp_path / "once"
     program(
         tmp_path / "sep",
-        f'[ "$1 $2" = "results import" ] || exit 0; [ -e {once} ] || echo "home: there is more; ask again"; touch {once}',
+        f'[ "$1 $2" = "results import" ] || exit 0\n[ -e {once} ] || echo "home: there is more"\ntouch {once}',
     )
     environment = {
         "PATH": f"{tmp_path}:/usr/bin:/bin", "HOME": str(tmp_path), "SEP": str(tmp_path / "sep"),

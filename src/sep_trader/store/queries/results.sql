@@ -28,14 +28,15 @@ SELECT coalesce(jsonb_agg(to_jsonb(e) ORDER BY e.time), '[]')::text FROM (
     SELECT * FROM account_equity WHERE account_id = :account_id AND time > :since ORDER BY time LIMIT :limit) AS e;
 
 -- name: results_executions :value
--- Orders and trades that changed since a time, as one JSON array.
-SELECT coalesce(jsonb_agg(to_jsonb(e) - 'id' - 'net_pl' ORDER BY e.id), '[]')::text FROM trade_executions e
-WHERE e.updated_at >= :since;
+-- Orders and trades that changed since a time, the longest ago first, as one JSON array.
+SELECT coalesce(jsonb_agg(to_jsonb(e) - 'id' - 'net_pl' ORDER BY e.updated_at, e.id), '[]')::text FROM (
+    SELECT * FROM trade_executions WHERE updated_at >= :since ORDER BY updated_at, id LIMIT :limit) AS e;
 
 -- name: results_signals :value
 -- Signals that were decided since a time, or that a changed order belongs to, as one JSON array.
-SELECT coalesce(jsonb_agg(to_jsonb(s) ORDER BY s.id), '[]')::text FROM trading_signals s
-WHERE s.decided_at >= :since OR s.id IN (SELECT signal_id FROM trade_executions WHERE updated_at >= :since);
+SELECT coalesce(jsonb_agg(to_jsonb(s) ORDER BY s.decided_at, s.id), '[]')::text FROM trading_signals s
+WHERE s.id IN (SELECT id FROM trading_signals WHERE decided_at >= :since ORDER BY decided_at, id LIMIT :limit)
+    OR s.id IN (SELECT signal_id FROM trade_executions WHERE updated_at >= :since ORDER BY updated_at, id LIMIT :limit);
 
 -- name: results_pairs :value
 -- Who may trade on this machine, and what this machine itself has found or taken away, as one JSON array.
@@ -60,10 +61,11 @@ INSERT INTO account_equity SELECT * FROM jsonb_populate_recordset(NULL::account_
 ON CONFLICT DO NOTHING;
 
 -- name: take_signals :execute
--- Signals that were born there, such as a person's probe; one of a model that is not here is left out.
+-- Signals that were born there, such as a person's probe; one of a model that is not here is left out. None that waits:
+-- a machine that trades proposes nothing.
 INSERT INTO trading_signals
 SELECT n.* FROM jsonb_populate_recordset(NULL::trading_signals, :rows::jsonb) n
-WHERE n.model_id IS NULL OR EXISTS (SELECT FROM models m WHERE m.id = n.model_id)
+WHERE n.status <> 'NEW' AND (n.model_id IS NULL OR EXISTS (SELECT FROM models m WHERE m.id = n.model_id))
 ON CONFLICT DO NOTHING;
 
 -- name: take_decisions :execute
@@ -120,7 +122,7 @@ WHERE NOT EXISTS (SELECT FROM trade_executions e WHERE e.client_id = n.client_id
 UPDATE trading_pairs p SET decayed_at = n.decayed_at, changed_by = 'results', updated_at = now(),
     change_reason = 'found decayed on the trading machine'
 FROM jsonb_to_recordset(:rows::jsonb) AS n (pair text, decayed_at timestamptz)
-WHERE p.pair = n.pair AND n.decayed_at > coalesce(p.decayed_at, '-infinity') RETURNING p.pair;
+WHERE p.pair = n.pair AND n.decayed_at > coalesce(p.decayed_at, '-infinity') AND n.decayed_at <= :until RETURNING p.pair;
 
 -- name: latched_there :many
 -- Pairs that are enabled here and that the trading machine itself has disabled.
