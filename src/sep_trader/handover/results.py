@@ -134,11 +134,10 @@ def export_results(database: Database, receipt: Receipt, now: datetime) -> str:
             ("signals", "results_signals", "decided_at"),
         ):
             rows[part] = json.loads(queries.value(connection, query, str, since=since, limit=_AT_ONCE))
-            if len(rows[part]) >= _AT_ONCE:
-                more, until = (
-                    True,
-                    min(until, _moment(max(row[changed] for row in rows[part] if row[changed])) + _OVERLAP),
-                )
+            # By the time of the last one that was asked for; signals of orders may follow it.
+            last = rows[part][_AT_ONCE - 1][changed] if len(rows[part]) >= _AT_ONCE else None
+            if last is not None:
+                more, until = True, min(until, _moment(last) + _OVERLAP)
         rows["pairs"] = json.loads(queries.value(connection, "results_pairs", str))
     body = json.dumps(rows, separators=(",", ":"))
     head = {
