@@ -21,7 +21,7 @@ from sep_trader.errors import SepError
 from sep_trader.program import run
 from sep_trader.settings import OandaEnvironment, Settings, load_settings
 from sep_trader.store.database import Connection, Database
-from sep_trader.store.migrations import pending
+from sep_trader.store.migrations import pending, require_current
 from sep_trader.store.queries import Row, queries
 
 if TYPE_CHECKING:
@@ -107,6 +107,7 @@ def _database(settings: Settings) -> Iterator[Check]:
                 "migrations", not due, behind if due else "all of them ran", "" if not due else "sep db migrate"
             )
             if not due:
+                require_current(database)
                 with database.transaction() as connection:
                     yield from _inside(connection)
     except SepError as error:

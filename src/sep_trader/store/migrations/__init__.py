@@ -96,9 +96,6 @@ def migrate(database: Database, *, up_to: int | None = None) -> list[str]:
 def pending(database: Database) -> list[Migration]:
     """The migrations that have not run, in order."""
     with database.transaction() as connection:
-        exists = connection.execute("SELECT to_regclass('schema_migrations') AS t").fetchone()
-        if exists is None or exists["t"] is None:
-            return available()
         done = _recorded(connection)
     return [m for m in available() if m.version not in done]
 
@@ -108,12 +105,11 @@ def require_current(database: Database) -> None:
 
     A newer one is worked on where each migration that we do not know says that it only adds to what we know.
     """
-    if due := pending(database):
-        raise InputError(
-            f"the database schema is {len(due)} migrations behind ({due[0].name}, ...)", "run: sep db migrate"
-        )
     with database.transaction() as connection:
-        _check_newer(_recorded(connection))
+        done = _recorded(connection)
+    if due := [m.name for m in available() if m.version not in done]:
+        raise InputError(f"the database schema is {len(due)} migrations behind ({due[0]}, ...)", "run: sep db migrate")
+    _check_newer(done)
 
 
 def _make_record(connection: Connection) -> None:
@@ -126,11 +122,14 @@ def _make_record(connection: Connection) -> None:
 
 
 def _recorded(connection: Connection) -> dict[int, _Record]:
-    has_oldest = connection.execute(
-        "SELECT 1 FROM pg_attribute WHERE attrelid = 'schema_migrations'::regclass AND attname = 'oldest'"
-    ).fetchone()
+    """What has run; nothing in a new database."""
+    columns = connection.execute(
+        "SELECT attname FROM pg_attribute WHERE attrelid = to_regclass('schema_migrations') AND attnum > 0"
+    ).fetchall()
+    if not columns:
+        return {}
     # A database that this version has not migrated yet says nothing about older programs.
-    rows = connection.execute(_RECORDS if has_oldest else _OLD_RECORDS)
+    rows = connection.execute(_RECORDS if {"attname": "oldest"} in columns else _OLD_RECORDS)
     return {r["version"]: _Record(r["name"], r["checksum"], r["oldest"]) for r in rows.fetchall()}
 
 
