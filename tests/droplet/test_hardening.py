@@ -95,8 +95,6 @@ def test_an_audit_of_ssh_finds_nothing_but_the_way_in_for_older_clients(site: Si
     assert site.machine.ssh("true", options=["-o", "KexAlgorithms=curve25519-sha256"]).returncode == 0
     spoken = site.machine.ssh("true", options=["-v"])
     assert "kex: algorithm: sntrup761x25519-sha512@openssh.com" in spoken.stderr
-    newer = {"mlkem768x25519-sha256"}  # that later servers put before it
-    assert not newer & {one["algorithm"] for one in audit["kex"]}
 
 
 def test_the_key_of_the_hand_over_opens_nothing_else(site: Site) -> None:
@@ -109,8 +107,8 @@ def test_the_key_of_the_hand_over_opens_nothing_else(site: Site) -> None:
         done = run("ssh", *options, *words[:-1], f"{user}@{machine.address}", words[-1], check=False)
         return done.returncode, done.stdout + done.stderr
 
-    assert ask("receipt") == (0, ask("receipt")[1])
-    assert '"sequence":0' in ask("receipt")[1]
+    code, said = ask("receipt")
+    assert (code, '"sequence":0' in said) == (0, True), said
     for words in ("id", "cat /etc/passwd", "import ../../../etc/shadow", "sep trade state active"):
         code, said = ask(words)
         assert code == 77 and "hand-over:" in said, (words, said)

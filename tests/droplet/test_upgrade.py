@@ -101,6 +101,6 @@ def test_for_good(old_site: Site) -> None:
     old_site.deploy("-e", f"postgres_major={NEW}")
     said = old_site.machine.ssh(f"{UPGRADE} finish {OLD}").stdout
     assert f"version {OLD} is gone" in said
-    assert str(OLD) not in old_site.machine.ssh("pg_lsclusters -h").stdout.split()[0]
+    assert [line.split()[0] for line in old_site.machine.ssh("pg_lsclusters -h").stdout.splitlines()] == [str(NEW)]
     assert not old_site.machine.ssh("ls /mnt/sep_data/postgresql-before").stdout.strip()
     wait_until_up(old_site)

@@ -147,3 +147,17 @@ def test_the_table_of_hostile_bundles_is_what_is_tried() -> None:
     from tests.support.hostile import table
 
     assert (ROOT / "docs/hostile-bundles.md").read_text() == table()
+
+
+def test_what_the_droplet_installs_is_what_was_tested_and_each_file_has_its_hash() -> None:
+    """scripts/lock_wheels.sh writes it anew from constraints.txt."""
+    pinned = dict(
+        re.findall(r"^([\w.-]+)==(\S+)$", (ROOT / "constraints.txt").read_text().lower().replace("_", "-"), re.M)
+    )
+    blocks = re.split(r"\n(?=\S)", (ROOT / "deploy/wheels.txt").read_text().partition("\n")[2].strip())
+    found = [re.match(r"([\w.-]+)==(\S+)", block) for block in blocks]
+    names = {one[1]: one[2] for one in found if one}
+    assert len(names) == len(blocks) > 30
+    assert {name: pinned[name] for name in names if name in pinned} == {n: v for n, v in names.items() if n in pinned}
+    assert names.keys() - pinned.keys() <= {"colorama"}  # of another system
+    assert all("--hash=sha256:" in block for block in blocks)

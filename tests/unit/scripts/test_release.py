@@ -3,6 +3,7 @@
 Real links, files and processes; systemctl, curl and `sep` are stand-ins that read their state from files.
 """
 
+import fcntl
 import os
 import subprocess
 from pathlib import Path
@@ -133,6 +134,16 @@ def test_what_was_wrong_before_is_not_the_releases_doing(droplet: Droplet) -> No
     assert droplet.run("switch", "2").returncode == 0
 
 
+def test_a_release_that_cannot_be_put_in_place_leaves_the_one_before(droplet: Droplet) -> None:
+    """One of its units cannot be copied, as on a full disk."""
+    droplet.make("2")
+    (droplet.root / "releases/2/units/sep-watch.service").mkdir()
+    done = droplet.run("switch", "2")
+    assert done.returncode == 1
+    assert "2 could not be put in place; 1 runs" in done.stderr
+    assert droplet.runs == "1"
+
+
 def test_an_api_that_does_not_answer_is_not_well(droplet: Droplet) -> None:
     (droplet.root / "silent").touch()
     droplet.make("2")
@@ -194,10 +205,9 @@ def test_old_releases_are_removed_but_for_three(droplet: Droplet) -> None:
 
 
 def test_two_at_once_do_not_mix(droplet: Droplet) -> None:
-    with subprocess.Popen(["flock", str(droplet.root / "lock"), "sleep", "5"]) as other:
-        subprocess.run(["flock", "-n", str(droplet.root / "lock"), "true"], check=False)
+    with (droplet.root / "lock").open("w") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
         assert droplet.run("rollback").stderr == "release: another one runs\n"
-        other.kill()
 
 
 def test_settings_that_break_it_are_said(droplet: Droplet) -> None:
