@@ -30,32 +30,36 @@ _CHECK_S = 0.5
 
 LATEST, EARLIEST = datetime(9999, 12, 31, tzinfo=UTC), datetime(1, 1, 2, tzinfo=UTC)
 """What a time is read as that PostgreSQL has and Python has not: infinity, and the years that are out of range."""
+_LONGEST = timedelta(days=36_500)
+"""And an interval: a century is more than any that is meant."""
 
 
-class _BoundedTime(Loader):
-    """Reads a time with zone; one row with a time that cannot be does not spoil the others."""
+class _Bounded(Loader):
+    """Reads what the driver reads; one row with a value that Python has not does not spoil the others."""
 
     def __init__(self, oid: int, context: AdaptContext | None = None) -> None:
         super().__init__(oid, context)
-        loader = psycopg.adapters.get_loader(oid, Format.TEXT)
-        self._load = cast("type[Loader]", loader)(oid, context).load
+        self._driver = cast("type[Loader]", psycopg.adapters.get_loader(oid, Format.TEXT))(oid, context)
 
-    def load(self, data: Buffer) -> Any:
+    def load(self, data: Buffer) -> object:
         try:
-            return self._load(data)
+            return self._driver.load(data)
         except psycopg.DataError:
-            text = bytes(data)
-            return EARLIEST if text.startswith(b"-") or text.endswith(b"BC") else LATEST
+            return self.bound(bytes(data))
+
+    def bound(self, text: bytes) -> object:
+        """What such a value is read as."""
+        raise NotImplementedError
 
 
-class _BoundedInterval(_BoundedTime):
-    """The same of an interval: a century is more than any that is meant."""
+class _BoundedTime(_Bounded):
+    def bound(self, text: bytes) -> datetime:
+        return EARLIEST if text.startswith(b"-") or text.endswith(b"BC") else LATEST
 
-    def load(self, data: Buffer) -> Any:
-        try:
-            return self._load(data)
-        except (psycopg.DataError, OverflowError):
-            return timedelta(days=36_500)
+
+class _BoundedInterval(_Bounded):
+    def bound(self, text: bytes) -> timedelta:
+        return _LONGEST
 
 
 _ADAPTERS = AdaptersMap(psycopg.adapters)

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -17,7 +18,7 @@ from tests.support.candles import sawtooth
 from sep_trader.errors import StoreError, StoreUnavailable
 from sep_trader.market.granularity import Granularity
 from sep_trader.store import candles as store
-from sep_trader.store.database import Database, absent
+from sep_trader.store.database import EARLIEST, LATEST, Database, absent
 
 M1 = Granularity.M1
 
@@ -163,3 +164,18 @@ def test_a_server_that_turns_us_away_is_not_called_absent(server_kind: str, data
 )
 def test_what_is_absence(words: str, gone: bool) -> None:
     assert absent(psycopg.OperationalError(words)) is gone
+
+
+def test_a_time_that_python_has_not_is_read_as_the_nearest_that_it_has(database: Database) -> None:
+    asked = (
+        "SELECT 'infinity'::timestamptz AS a, '20000-01-01Z'::timestamptz AS b, '-infinity'::timestamptz AS c,"
+        " '0005-01-01 BC'::timestamptz AS d, '170000000 years'::interval AS e, '-170000000 years 3 days'::interval AS f,"
+        " '2026-03-04 05:06:07Z'::timestamptz AS g, '1 day'::interval AS h"
+    )
+    with database.transaction() as connection:
+        row = connection.execute(asked).fetchone()
+    assert row is not None
+    assert row["a"] == row["b"] == LATEST
+    assert row["c"] == row["d"] == EARLIEST
+    assert row["e"] == row["f"] == timedelta(days=36_500)
+    assert (row["g"], row["h"]) == (datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC), timedelta(days=1))
