@@ -1,9 +1,11 @@
 #!/usr/bin/env bash
 # Turns a Debian or Ubuntu machine, reached by ssh key, into a trading host, or brings one up to date.
-# usage: deploy_to_droplet.sh [USER@]HOST [--check] [-e name=value ...] | HOST --rollback [VERSION]   deploy/variables.yml; docs/droplet.md
+# usage: deploy_to_droplet.sh [USER@]HOST [--check] [-e name=value ...]
+#        deploy_to_droplet.sh [USER@]HOST --rollback [VERSION]
+# Variables: deploy/variables.yml; what to expect: docs/droplet.md
 set -euo pipefail
 cd "$(dirname "$0")/.."
-[ $# -ge 1 ] && [[ $1 != -* ]] || { sed -n 's/^# //p' "$0" | head -2 >&2; exit 2; }
+[ $# -ge 1 ] && [[ $1 != -* ]] || { sed -n 's/^# \{0,1\}//p' "$0" | sed -n 2,5p >&2; exit 2; }
 host=$1
 shift
 [[ $host == *@* ]] || host=root@$host

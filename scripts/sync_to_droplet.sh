@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
-# Hands new signals, and the pairs and models behind them, to the droplet as one signed bundle; brings home what happened there.
-# usage: sync_to_droplet.sh [USER@]HOST [--watch] [--candles N]     SSH_OPTIONS="..." for ssh; run it as often as you like
+# Hands new signals, pairs and models to the droplet as one signed bundle, and
+# brings home what happened there; run it as often as you like.
+# usage: sync_to_droplet.sh [USER@]HOST [--watch] [--candles N]   (SSH_OPTIONS)
 #
 # It logs in by the key of the hand-over, which may do nothing else there; as somebody else, such as root@HOST, if you say so.
 set -euo pipefail
-[ $# -ge 1 ] && [[ $1 != -* ]] || { sed -n 's/^# //p' "$0" | head -2 >&2; exit 2; }
+[ $# -ge 1 ] && [[ $1 != -* ]] || { sed -n 's/^# //p' "$0" | head -3 >&2; exit 2; }
 host=$1 watch='' export_options=()
 shift
 while [ $# -gt 0 ]; do
